@@ -1,0 +1,72 @@
+//! `execve(2)` from arrays made beforehand.
+
+use std::ffi::{CStr, CString, c_char};
+
+use super::arch::syscall;
+use crate::errno::Errno;
+
+/// Everything `execve` needs, with the pointer arrays already laid out, so
+/// that trying it allocates nothing.
+pub(crate) struct Image<'a> {
+    candidates: &'a [CString],
+    argv: Vec<*const c_char>,
+    /// `sh`, a slot for the path of the script, then `argv[1..]`: what a file
+    /// without a format the kernel knows is run with, see `execvp(3)`.
+    script_argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+}
+
+const SHELL: &CStr = c"/bin/sh";
+
+impl<'a> Image<'a> {
+    /// `candidates` are tried in turn, as `execvp(3)` does with `PATH`.
+    pub(crate) fn new(candidates: &'a [CString], argv: &'a [CString], envp: &'a [CString]) -> Image<'a> {
+        let mut script_argv = vec![SHELL.as_ptr(), std::ptr::null()];
+        script_argv.extend(pointers(argv.get(1..).unwrap_or_default()));
+        Image { candidates, argv: pointers(argv), script_argv, envp: pointers(envp) }
+    }
+
+    /// Replaces this process by the program. Comes back only with the reason
+    /// why it could not, chosen as `execvp(3)` chooses: a candidate that was
+    /// found and refused says more than one that was not found.
+    pub(crate) fn execute(&mut self) -> Errno {
+        let mut answer = Errno::ENOENT;
+        for path in self.candidates {
+            match execve(path, &self.argv, &self.envp) {
+                Errno::ENOENT | Errno::ENOTDIR => {}
+                Errno::EACCES => answer = Errno::EACCES,
+                Errno::ENOEXEC => {
+                    self.script_argv[1] = path.as_ptr();
+                    return execve(SHELL, &self.script_argv, &self.envp);
+                }
+                errno => return errno,
+            }
+        }
+        answer
+    }
+}
+
+/// The addresses of `strings`, and the null pointer that ends such an array.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+fn execve(path: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
+    // SAFETY: a C string and two arrays of C strings ended by a null pointer;
+    // `Image` borrows what they point to.
+    let answer = unsafe {
+        syscall(
+            libc::SYS_execve,
+            [path.as_ptr() as usize, argv.as_ptr() as usize, envp.as_ptr() as usize, 0, 0],
+        )
+    };
+    answer.err().unwrap_or(Errno::EIO)
+}
+
+/// Ends this process at once: no destructors, no `atexit`.
+pub(crate) fn exit(status: i32) -> ! {
+    loop {
+        // SAFETY: takes a number and does not return.
+        let _ = unsafe { syscall(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0]) };
+    }
+}

@@ -1,0 +1,60 @@
+//! Descriptors by number, as a new process arranges them.
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::arch::syscall;
+use crate::errno::Errno;
+
+/// Makes `to` name what `from` names, open across `execve`.
+pub(crate) fn place(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    if from == to {
+        // SAFETY: sets a flag of a descriptor of this process.
+        unsafe { syscall(libc::SYS_fcntl, [from as usize, libc::F_SETFD as usize, 0, 0, 0])? };
+        return Ok(());
+    }
+    // SAFETY: the numbers come from a plan, whose descriptors lie above every
+    // number it assigns: nothing that is still needed is closed.
+    unsafe { syscall(libc::SYS_dup3, [from as usize, to as usize, 0, 0, 0])? };
+    Ok(())
+}
+
+/// Gives every descriptor from `first` to `last` the close-on-exec flag.
+pub(crate) fn close_on_exec(first: RawFd, last: RawFd) -> Result<(), Errno> {
+    const CLOSE_RANGE_CLOEXEC: usize = 4;
+    // SAFETY: changes flags of descriptors only.
+    let answer =
+        unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, CLOSE_RANGE_CLOEXEC, 0, 0]) };
+    match answer {
+        // Before Linux 5.11 one by one; a limit bounds how far there can be any.
+        Err(Errno::ENOSYS | Errno::EINVAL) => {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+            let most = limit.current.and_then(|n| RawFd::try_from(n).ok()).unwrap_or(1 << 20);
+            for fd in first..=last.min(most) {
+                // SAFETY: as above; EBADF for a number not in use is of no interest.
+                let _ = unsafe { syscall(libc::SYS_fcntl, [fd as usize, libc::F_SETFD as usize, 1, 0, 0]) };
+            }
+            Ok(())
+        }
+        answer => answer.map(drop),
+    }
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) {
+    // SAFETY: called only in a process that will use none of them any more.
+    let _ = unsafe { syscall(libc::SYS_close_range, [first as usize, u32::MAX as usize, 0, 0, 0]) };
+}
+
+/// Closes one descriptor of a process that is not the one which owns it.
+pub(crate) fn close_copy(fd: BorrowedFd<'_>) {
+    // SAFETY: called in a child with a descriptor table of its own: the owner,
+    // in the caller's table, is untouched.
+    let _ = unsafe { syscall(libc::SYS_close, [fd.as_raw_fd() as usize, 0, 0, 0, 0]) };
+}
+
+/// Takes over a descriptor that the kernel just made for this process.
+pub(super) fn own(fd: usize) -> OwnedFd {
+    // SAFETY: only called with the answer of a call that made a descriptor,
+    // which no one else can own yet.
+    unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
+}

@@ -1,0 +1,146 @@
+//! The four places where this crate makes a process.
+//!
+//! Each pairs a `clone3` with the function that runs in the new process. Those
+//! functions live in `crate::launch`; what makes the pairing sound is that they
+//! and all they call allocate nothing, take no lock, touch no thread-local
+//! storage and cannot unwind.
+
+use std::ffi::c_void;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+
+use super::arch;
+use super::clone::{
+    CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs,
+    Region,
+};
+use super::fd::own;
+use crate::errno::Errno;
+use crate::kind::Kinds;
+use crate::launch::child::{self, Context};
+
+const SIGCHLD: u64 = libc::SIGCHLD as u64;
+
+/// # Safety
+///
+/// As for [`arch::clone`].
+unsafe fn clone3(
+    args: &CloneArgs,
+    child: extern "C" fn(*const c_void) -> !,
+    context: &Context<'_>,
+) -> Result<i32, Errno> {
+    let args = [std::ptr::from_ref(args) as usize, size_of::<CloneArgs>()];
+    // SAFETY: the caller's.
+    let pid = unsafe { arch::clone(libc::SYS_clone3, args, child, std::ptr::from_ref(context).cast())? };
+    Ok(pid as i32)
+}
+
+/// How a child is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct How {
+    /// The namespaces it gets new.
+    pub(crate) kinds: Kinds,
+    /// Share the caller's memory until `execve` (`CLONE_VM`).
+    pub(crate) share_memory: bool,
+    /// Sleep until the child has called `execve` or ended (`CLONE_VFORK`).
+    pub(crate) sleep: bool,
+}
+
+impl How {
+    fn flags(self) -> u64 {
+        u64::from(self.kinds.flags())
+            | CLONE_CLEAR_SIGHAND
+            | CLONE_PIDFD
+            | if self.share_memory { CLONE_VM } else { 0 }
+            | if self.sleep { CLONE_VFORK } else { 0 }
+    }
+}
+
+fn with_stack(mut args: CloneArgs, region: &Region) -> CloneArgs {
+    if args.flags & CLONE_VM != 0 {
+        (args.stack, args.stack_size) = region.stack();
+    }
+    args
+}
+
+/// The main child, made by the caller itself.
+pub(crate) fn child(how: How, context: &Context<'_>) -> Result<(i32, OwnedFd), Errno> {
+    let control = context.region.control();
+    let args = CloneArgs {
+        flags: how.flags(),
+        exit_signal: SIGCHLD,
+        pidfd: control.pidfd.as_ptr() as u64,
+        ..CloneArgs::default()
+    };
+    let args = with_stack(args, context.region);
+    // SAFETY: `child::main` keeps the rules above. The stack is the region's,
+    // which `crate::launch` keeps until the child has memory of its own or is gone.
+    let pid = unsafe { clone3(&args, main_entry, context)? };
+    Ok((pid, own(control.pidfd.load(Ordering::SeqCst) as usize)))
+}
+
+/// A helper that joins namespaces and then makes the main child, as a child of
+/// the caller. It shares the descriptor table, so that the pidfd arrives here,
+/// and nothing else: it may meet processes that the caller does not trust.
+/// Answers with the pid of the joiner, which is to be reaped.
+pub(crate) fn joiner(context: &Context<'_>) -> Result<i32, Errno> {
+    let args = CloneArgs {
+        flags: CLONE_FILES | CLONE_VFORK | CLONE_CLEAR_SIGHAND,
+        exit_signal: SIGCHLD,
+        ..CloneArgs::default()
+    };
+    // SAFETY: as above; without `CLONE_VM` it runs on a copy of this stack.
+    unsafe { clone3(&args, joiner_entry, context) }
+}
+
+/// The main child, made by the joiner in the caller's stead (`CLONE_PARENT`).
+pub(crate) fn child_of_joiner(how: How, context: &Context<'_>) -> Result<(), Errno> {
+    let control = context.region.control();
+    let args = CloneArgs {
+        flags: how.flags() | CLONE_PARENT,
+        pidfd: control.pidfd.as_ptr() as u64,
+        ..CloneArgs::default()
+    };
+    let args = with_stack(args, context.region);
+    // SAFETY: as above. The memory shared here is the joiner's copy.
+    let pid = unsafe { clone3(&args, main_entry, context)? };
+    control.pid.store(pid, Ordering::SeqCst);
+    Ok(())
+}
+
+/// What the joiner left about the main child: its pid and pidfd.
+pub(crate) fn made_by_joiner(context: &Context<'_>) -> Option<(i32, OwnedFd)> {
+    let control = context.region.control();
+    let pid = control.pid.load(Ordering::SeqCst);
+    // The descriptor table is shared with the joiner: the number is ours.
+    (pid != 0).then(|| (pid, own(control.pidfd.load(Ordering::SeqCst) as usize)))
+}
+
+/// The program, made by init; init sleeps until it runs. It is a plain
+/// `clone`: nothing of it needs the newer call.
+pub(crate) fn program(context: &Context<'_>) -> Result<i32, Errno> {
+    let flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    let (stack, size) = context.region.stack();
+    let args = [flags as usize, (stack + size) as usize];
+    let context = std::ptr::from_ref(context).cast();
+    // SAFETY: as above; the memory is init's own, and init sleeps meanwhile.
+    // Init runs on its copy of the caller's stack, so the region's is free.
+    let pid = unsafe { arch::clone(libc::SYS_clone, args, program_entry, context)? };
+    Ok(pid as i32)
+}
+
+extern "C" fn main_entry(context: *const c_void) -> ! {
+    // SAFETY: the address of a `Context` that outlives the child's use of it,
+    // or a copy of it in the child's own memory.
+    child::main(unsafe { &*context.cast::<Context<'_>>() })
+}
+
+extern "C" fn joiner_entry(context: *const c_void) -> ! {
+    // SAFETY: as in `main_entry`.
+    child::joiner(unsafe { &*context.cast::<Context<'_>>() })
+}
+
+extern "C" fn program_entry(context: *const c_void) -> ! {
+    // SAFETY: as in `main_entry`.
+    child::program(unsafe { &*context.cast::<Context<'_>>() })
+}

@@ -1,0 +1,44 @@
+//! The loopback device.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::arch::syscall;
+use crate::errno::Errno;
+
+/// The part of `struct ifreq` that `SIOCSIFFLAGS` reads; 40 bytes in all.
+#[repr(C)]
+struct IfReqFlags {
+    name: [u8; 16],
+    flags: i16,
+    rest: [u8; 22],
+}
+
+/// Sets `lo` of the caller's network namespace up: `netdevice(7)`.
+///
+/// A plain ioctl, because this runs in a new process before `execve`, where a
+/// netlink library must not allocate.
+pub(crate) fn loopback_up() -> Result<(), Errno> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let mut request = IfReqFlags {
+        name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        flags: (libc::IFF_UP | libc::IFF_RUNNING) as i16,
+        rest: [0; 22],
+    };
+    // SAFETY: a live structure of the size and layout of `struct ifreq`.
+    unsafe {
+        syscall(
+            libc::SYS_ioctl,
+            [
+                socket.as_fd().as_raw_fd() as usize,
+                libc::SIOCSIFFLAGS as usize,
+                &raw mut request as usize,
+                0,
+                0,
+            ],
+        )?;
+    }
+    Ok(())
+}

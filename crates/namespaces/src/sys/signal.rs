@@ -1,0 +1,88 @@
+//! Signals without a C library: masks, dispositions, synchronous waiting.
+
+use super::arch::syscall;
+use crate::errno::Errno;
+
+/// A set of signals, as the kernel keeps it: bit n-1 for signal n.
+pub(crate) type Mask = u64;
+
+/// Every signal there is.
+pub(crate) const ALL: Mask = u64::MAX;
+
+/// Replaces the mask of blocked signals of this thread, and answers with the old one.
+pub(crate) fn set_mask(new: Mask) -> Mask {
+    let mut old: Mask = 0;
+    // SAFETY: two live words of the size passed. It can't fail with these arguments.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_rt_sigprocmask,
+            [
+                libc::SIG_SETMASK as usize,
+                &raw const new as usize,
+                &raw mut old as usize,
+                size_of::<Mask>(),
+                0,
+            ],
+        )
+    };
+    old
+}
+
+/// The kernel's `struct sigaction` for the default disposition: all zero.
+#[repr(C)]
+#[derive(Default)]
+struct DefaultAction([u64; 4]);
+
+/// Gives signal `number` its default disposition.
+pub(crate) fn reset(number: i32) {
+    let action = DefaultAction::default();
+    // SAFETY: `SIG_DFL` is 0, no flags, an empty mask, no restorer: all zero,
+    // and no smaller than the structure of any architecture this crate knows.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_rt_sigaction,
+            [number as usize, &raw const action as usize, 0, size_of::<Mask>(), 0],
+        )
+    };
+}
+
+/// A signal that was waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) number: i32,
+    /// Made by the kernel, not sent by a process. The terminal sends its
+    /// signals to a whole process group that way.
+    pub(crate) from_kernel: bool,
+}
+
+/// Waits for one of the blocked signals in `mask`.
+pub(crate) fn wait(mask: Mask) -> Result<Received, Errno> {
+    // `siginfo_t` is 128 bytes: si_signo, si_errno, si_code, and a union.
+    let mut info = [0_i32; 32];
+    // SAFETY: a live word of the size passed, and room for a whole `siginfo_t`;
+    // no time limit.
+    unsafe {
+        syscall(
+            libc::SYS_rt_sigtimedwait,
+            [&raw const mask as usize, info.as_mut_ptr() as usize, 0, size_of::<Mask>(), 0],
+        )?;
+    }
+    Ok(Received { number: info[0], from_kernel: info[2] == libc::SI_KERNEL })
+}
+
+/// `kill(2)` without a check of the pid: used by init, which knows its child.
+pub(crate) fn kill(pid: i32, number: i32) {
+    // SAFETY: takes numbers only.
+    let _ = unsafe { syscall(libc::SYS_kill, [pid as usize, number as usize, 0, 0, 0]) };
+}
+
+/// Reaps a child, without waiting if `now`. `None` if none has ended yet.
+pub(crate) fn reap(now: bool) -> Result<Option<(i32, i32)>, Errno> {
+    let options = if now { libc::WNOHANG | libc::__WALL } else { libc::__WALL };
+    let mut status: i32 = 0;
+    // SAFETY: a live word for the status.
+    let pid = unsafe {
+        syscall(libc::SYS_wait4, [-1_isize as usize, &raw mut status as usize, options as usize, 0, 0])?
+    };
+    Ok((pid != 0).then_some((pid as i32, status)))
+}
