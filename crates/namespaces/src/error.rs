@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::errno::Errno;
 use crate::idmap::MapError;
 use crate::kind::Kind;
+use crate::plan::PlanStep;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +25,15 @@ pub enum Error {
         doing: &'static str,
         /// What it was done to.
         object: String,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+    /// A step of a [`Plan`](crate::Plan) failed, in the caller or in the new process.
+    Step {
+        /// The position of the step in [`Plan::steps`](crate::Plan::steps).
+        index: usize,
+        /// The step.
+        step: Box<PlanStep>,
         /// What the kernel answered.
         errno: Errno,
     },
@@ -103,7 +113,7 @@ impl Error {
     /// The error number of the kernel, where it was the kernel that refused.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Error::Call { errno, .. } => Some(*errno),
+            Error::Call { errno, .. } | Error::Step { errno, .. } => Some(*errno),
             _ => None,
         }
     }
@@ -113,6 +123,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Call { doing, object, errno } => write!(f, "{doing} {object}: {errno}"),
+            Error::Step { step, errno, .. } => write!(f, "{}: {errno}", step.step.doing()),
             Error::NotNamespace { object } => write!(f, "{object} is not a namespace file"),
             Error::WrongKind { object, expected, found } => {
                 write!(f, "{object} is a {found} namespace, not a {expected} namespace")

@@ -2,18 +2,27 @@
 #![warn(missing_docs)]
 
 mod caps;
+mod enter;
 mod errno;
 mod error;
 mod handle;
 mod idmap;
 mod kind;
+mod launch;
+mod pin;
+mod plan;
 mod process;
+mod spawn;
 mod sys;
 
 pub use caps::Capabilities;
+pub use enter::{enter, unshare};
 pub use errno::Errno;
 pub use error::{Error, Result};
 pub use handle::{Namespace, NamespaceId};
 pub use idmap::{Extent, IdKind, IdMap, IdRange, MapError, MapWriter, subordinate_gids, subordinate_uids};
 pub use kind::{Kind, Kinds};
+pub use pin::{pin, unpin};
+pub use plan::{Actor, JoinTarget, Place, Plan, PlanStep, Source, Step};
 pub use process::{Credentials, Process};
+pub use spawn::{Child, Output, Propagation, Spawn, Stdio};

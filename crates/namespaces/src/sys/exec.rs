@@ -1,5 +1,6 @@
 //! `execve(2)` from arrays made beforehand.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char};
 
 use super::arch::syscall;
@@ -12,7 +13,7 @@ pub(crate) struct Image<'a> {
     argv: Vec<*const c_char>,
     /// `sh`, a slot for the path of the script, then `argv[1..]`: what a file
     /// without a format the kernel knows is run with, see `execvp(3)`.
-    script_argv: Vec<*const c_char>,
+    script_argv: Vec<Cell<*const c_char>>,
     envp: Vec<*const c_char>,
 }
 
@@ -21,23 +22,25 @@ const SHELL: &CStr = c"/bin/sh";
 impl<'a> Image<'a> {
     /// `candidates` are tried in turn, as `execvp(3)` does with `PATH`.
     pub(crate) fn new(candidates: &'a [CString], argv: &'a [CString], envp: &'a [CString]) -> Image<'a> {
-        let mut script_argv = vec![SHELL.as_ptr(), std::ptr::null()];
-        script_argv.extend(pointers(argv.get(1..).unwrap_or_default()));
+        let rest = pointers(argv.get(1..).unwrap_or_default());
+        let script_argv = [SHELL.as_ptr(), std::ptr::null()].into_iter().chain(rest).map(Cell::new).collect();
         Image { candidates, argv: pointers(argv), script_argv, envp: pointers(envp) }
     }
 
     /// Replaces this process by the program. Comes back only with the reason
     /// why it could not, chosen as `execvp(3)` chooses: a candidate that was
     /// found and refused says more than one that was not found.
-    pub(crate) fn execute(&mut self) -> Errno {
+    pub(crate) fn execute(&self) -> Errno {
         let mut answer = Errno::ENOENT;
         for path in self.candidates {
-            match execve(path, &self.argv, &self.envp) {
+            match execve(path, self.argv.as_ptr(), &self.envp) {
                 Errno::ENOENT | Errno::ENOTDIR => {}
                 Errno::EACCES => answer = Errno::EACCES,
                 Errno::ENOEXEC => {
-                    self.script_argv[1] = path.as_ptr();
-                    return execve(SHELL, &self.script_argv, &self.envp);
+                    if let Some(script) = self.script_argv.get(1) {
+                        script.set(path.as_ptr());
+                    }
+                    return execve(SHELL, self.script_argv.as_ptr().cast(), &self.envp);
                 }
                 errno => return errno,
             }
@@ -51,14 +54,11 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-fn execve(path: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
+fn execve(path: &CStr, argv: *const *const c_char, envp: &[*const c_char]) -> Errno {
     // SAFETY: a C string and two arrays of C strings ended by a null pointer;
-    // `Image` borrows what they point to.
+    // `Image` borrows what they point to. A `Cell` is laid out as its content.
     let answer = unsafe {
-        syscall(
-            libc::SYS_execve,
-            [path.as_ptr() as usize, argv.as_ptr() as usize, envp.as_ptr() as usize, 0, 0],
-        )
+        syscall(libc::SYS_execve, [path.as_ptr() as usize, argv as usize, envp.as_ptr() as usize, 0, 0])
     };
     answer.err().unwrap_or(Errno::EIO)
 }

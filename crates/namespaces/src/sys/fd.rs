@@ -39,10 +39,24 @@ pub(crate) fn close_on_exec(first: RawFd, last: RawFd) -> Result<(), Errno> {
     }
 }
 
-/// Closes every descriptor from `first` on.
-pub(crate) fn close_from(first: RawFd) {
-    // SAFETY: called only in a process that will use none of them any more.
-    let _ = unsafe { syscall(libc::SYS_close_range, [first as usize, u32::MAX as usize, 0, 0, 0]) };
+/// Closes every descriptor but 0, 1, 2 and `keep`.
+pub(crate) fn close_all_but_stdio_and(keep: BorrowedFd<'_>) {
+    let keep = keep.as_raw_fd();
+    for (first, last) in [(3, keep - 1), (keep.max(2) + 1, RawFd::MAX)] {
+        if first <= last {
+            // SAFETY: called only in init, which will use none of them any more.
+            let _ = unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, 0, 0, 0]) };
+        }
+    }
+}
+
+/// A copy of `fd` with the number `least` or above.
+pub(crate) fn duplicate(fd: RawFd, least: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: makes a new descriptor and touches no memory; EBADF if there is no `fd`.
+    let copy = unsafe {
+        syscall(libc::SYS_fcntl, [fd as usize, libc::F_DUPFD_CLOEXEC as usize, least as usize, 0, 0])?
+    };
+    Ok(own(copy))
 }
 
 /// Closes one descriptor of a process that is not the one which owns it.

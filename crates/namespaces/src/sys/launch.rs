@@ -11,8 +11,7 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::clone::{
-    CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs,
-    Region,
+    CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs, Region,
 };
 use super::fd::own;
 use crate::errno::Errno;

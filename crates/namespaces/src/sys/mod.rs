@@ -8,8 +8,10 @@
 
 mod arch;
 pub(crate) mod clone;
+pub(crate) mod cred;
 pub(crate) mod exec;
 pub(crate) mod fd;
+pub(crate) mod launch;
 pub(crate) mod listns;
 pub(crate) mod net;
 pub(crate) mod nsfs;

@@ -76,9 +76,9 @@ pub(crate) fn kill(pid: i32, number: i32) {
     let _ = unsafe { syscall(libc::SYS_kill, [pid as usize, number as usize, 0, 0, 0]) };
 }
 
-/// Reaps a child, without waiting if `now`. `None` if none has ended yet.
-pub(crate) fn reap(now: bool) -> Result<Option<(i32, i32)>, Errno> {
-    let options = if now { libc::WNOHANG | libc::__WALL } else { libc::__WALL };
+/// Reaps a child that has ended: its pid and raw status. `None` if none has.
+pub(crate) fn reap_now() -> Result<Option<(i32, i32)>, Errno> {
+    let options = libc::WNOHANG | libc::__WALL;
     let mut status: i32 = 0;
     // SAFETY: a live word for the status.
     let pid = unsafe {

@@ -1,0 +1,121 @@
+//! Keeping a namespace without a process: a file that it is bound to.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::UnmountFlags;
+
+use crate::errno::Errno;
+use crate::error::{Error, Result};
+use crate::handle::Namespace;
+use crate::kind::Kind;
+
+/// Binds `namespace` to the file `path`, which is made if it is not there. The
+/// namespace lives until [`unpin`], also without a process in it; anyone who
+/// may can [`open`](Namespace::open) it there.
+///
+/// A pid namespace whose pid 1 has ended is no use any more, pinned or not:
+/// no process can be made in it.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for what the kernel would only call invalid: a mount
+/// namespace on a mount with shared propagation, or in itself or an older
+/// one. `EPERM` without `CAP_SYS_ADMIN` over the caller's mount namespace.
+pub fn pin(namespace: &Namespace, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let made = create(path)?;
+    let source = format!("/proc/self/fd/{}", namespace.as_fd().as_raw_fd());
+    let bound =
+        rustix::mount::mount_bind(source, path).map_err(|errno| explain(namespace, path, errno.into()));
+    if bound.is_err() && made {
+        let _ = std::fs::remove_file(path);
+    }
+    bound
+}
+
+/// Makes an empty file; says whether it was missing.
+fn create(path: &Path) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(_) => Ok(true),
+        Err(rustix::io::Errno::EXIST) => Ok(false),
+        Err(errno) => Err(Error::path("making the file", path, errno)),
+    }
+}
+
+/// The two traps of mount namespaces, which both read EINVAL.
+fn explain(namespace: &Namespace, path: &Path, errno: Errno) -> Error {
+    let failed = Error::path("binding a namespace to", path, errno);
+    if errno != Errno::EINVAL || namespace.kind() != Kind::Mnt {
+        return failed;
+    }
+    let shown = path.display().to_string();
+    if on_shared_mount(path) {
+        return Error::invalid(
+            "place to pin",
+            shown,
+            "a mount namespace can't be bound below a mount with shared propagation; bind the directory to itself and make it private first",
+        );
+    }
+    if Namespace::current(Kind::Mnt).is_ok_and(|mine| mine == *namespace) {
+        return Error::invalid("place to pin", shown, "a mount namespace can't be bound inside itself");
+    }
+    Error::invalid("place to pin", shown, "a mount namespace can be bound only in one that is older than it")
+}
+
+/// Whether the mount that `path` is on passes its mounts on to peers.
+fn on_shared_mount(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let Ok(text) = std::fs::read("/proc/thread-self/mountinfo") else { return false };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    // The last of the longest mount points that `path` lies below covers it.
+    text.lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let shared = fields.iter().skip(6).take_while(|f| **f != "-").any(|f| f.starts_with("shared:"));
+            let point = unescape(fields.get(4)?);
+            path.starts_with(&point).then_some((point.len(), shared))
+        })
+        .max_by_key(|(length, _)| *length)
+        .is_some_and(|(_, shared)| shared)
+}
+
+/// A mount point as `proc_pid_mountinfo(5)` writes it: `\040` for a blank.
+fn unescape(field: &str) -> String {
+    let mut text = field.to_owned();
+    for (escaped, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
+        text = text.replace(escaped, plain);
+    }
+    text
+}
+
+/// Takes a namespace away from the file `path`, and the file too if it is
+/// empty then. The namespace ends if nothing else holds it.
+///
+/// # Errors
+///
+/// [`Error::NotNamespace`] if none is bound there.
+pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    // Only what is bound here: `/proc/PID/ns/net` opens as a namespace as well.
+    let bound = rustix::fs::lstat(path).map_err(|errno| Error::path("examining", path, errno))?;
+    let namespace = Namespace::open(path)?;
+    if (bound.st_dev, bound.st_ino) != (namespace.id().dev, namespace.id().ino) {
+        return Err(Error::invalid(
+            "pinned file",
+            path.display().to_string(),
+            "it leads to a namespace, but none is bound to it",
+        ));
+    }
+    rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+        .map_err(|errno| Error::path("unbinding the namespace from", path, errno))?;
+    // Left: another namespace bound below, or the empty file.
+    let left = rustix::fs::lstat(path)
+        .is_ok_and(|stat| stat.st_size == 0 && rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file());
+    if left && Namespace::open(path).is_err() {
+        std::fs::remove_file(path).map_err(|error| Error::path("removing", path, error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! A program that was started.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use rustix::net::RecvFlags;
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
+
+use crate::errno::Errno;
+use crate::error::{Error, Result};
+use crate::process::Process;
+
+/// The process that [`Spawn::spawn`](crate::Spawn::spawn) made.
+///
+/// Dropping it neither ends the process nor waits for it.
+#[derive(Debug)]
+pub struct Child {
+    process: Process,
+    /// How init says what became of the program.
+    init: Option<OwnedFd>,
+    status: Option<ExitStatus>,
+    /// The end to write to, if standard input is [`Stdio::Piped`](crate::Stdio::Piped).
+    pub stdin: Option<File>,
+    /// The end to read from, if standard output is piped.
+    pub stdout: Option<File>,
+    /// The end to read from, if standard error is piped.
+    pub stderr: Option<File>,
+}
+
+/// The end of a program and what it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to standard output, if that was piped.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error, if that was piped.
+    pub stderr: Vec<u8>,
+}
+
+impl Child {
+    pub(crate) fn new(process: Process, init: Option<OwnedFd>, pipes: [Option<OwnedFd>; 3]) -> Child {
+        let [stdin, stdout, stderr] = pipes.map(|end| end.map(File::from));
+        Child { process, init, status: None, stdin, stdout, stderr }
+    }
+
+    /// Its process id, in the pid namespace of the caller. With an init it is
+    /// that of init.
+    pub fn id(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Sends the signal `number`. An init passes it on to the program.
+    pub fn signal(&self, number: i32) -> Result<()> {
+        self.process.signal(number)
+    }
+
+    /// Ends it at once with `SIGKILL`; with an init or as pid 1, and all
+    /// processes of its pid namespace with it.
+    pub fn kill(&self) -> Result<()> {
+        self.signal(libc::SIGKILL)
+    }
+
+    /// Closes standard input if it is piped, and waits until the program ends.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        drop(self.stdin.take());
+        loop {
+            match self.reap(WaitIdOptions::EXITED) {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::call("waiting for", self.process.to_string(), errno)),
+            }
+        }
+    }
+
+    /// How the program ended, if it has.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+            .map_err(|errno| Error::call("waiting for", self.process.to_string(), errno))
+    }
+
+    /// Reads standard output and error to their ends, both at once, and waits.
+    pub fn wait_with_output(mut self) -> Result<Output> {
+        drop(self.stdin.take());
+        let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
+        let read = |pipe: Option<File>| {
+            let mut bytes = Vec::new();
+            pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes))
+                .map_err(|error| Error::call("reading", "what the program wrote", error))?;
+            Ok(bytes)
+        };
+        let (stdout, stderr) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| read(stderr));
+            (read(stdout), other.join().unwrap_or(Err(Error::Panicked)))
+        });
+        Ok(Output { status: self.wait()?, stdout: stdout?, stderr: stderr? })
+    }
+
+    fn reap(&mut self, options: WaitIdOptions) -> Result<Option<ExitStatus>, Errno> {
+        if self.status.is_none() {
+            let ended = rustix::process::waitid(WaitId::PidFd(self.process.as_fd()), options)?;
+            self.status = ended.map(|own| self.said_by_init().unwrap_or_else(|| exit_status(&own)));
+        }
+        Ok(self.status)
+    }
+
+    /// How the program ended, in init's words: pid 1 can't be killed by the
+    /// signal that killed the program, so its own status would say less.
+    fn said_by_init(&self) -> Option<ExitStatus> {
+        let mut word = [0_u8; 8];
+        let (_, length) = rustix::net::recv(self.init.as_ref()?, &mut word, RecvFlags::DONTWAIT).ok()?;
+        let status = u64::from_ne_bytes(word);
+        (length == word.len()).then(|| ExitStatus::from_raw(status as i32))
+    }
+}
+
+impl AsFd for Child {
+    /// The pidfd, which is readable when the process has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+}
+
+fn exit_status(status: &WaitIdStatus) -> ExitStatus {
+    let core = if status.dumped() { 0x80 } else { 0 };
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => (code & 0xff) << 8,
+        (_, Some(signal)) => signal | core,
+        _ => 0,
+    };
+    ExitStatus::from_raw(raw)
+}
