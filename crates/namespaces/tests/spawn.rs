@@ -301,6 +301,8 @@ fn init_is_unreadable_unless_asked() {
 #[test]
 fn a_program_that_is_not_there_names_the_step() {
     for mut spawn in [Spawn::new("no-such-program"), Spawn::new("/no/such/program"), Spawn::new("")] {
+        // A directory of PATH that may not be searched would make it EACCES, as with execvp(3).
+        spawn.env("PATH", "/bin:/nowhere");
         assert_eq!(spawn.spawn().unwrap_err().errno(), Some(Errno::ENOENT));
         if testkit::is_root() || testkit::user_namespaces() {
             let error = spawn.unshare([Kind::User, Kind::Pid]).map_root().init().spawn().unwrap_err();

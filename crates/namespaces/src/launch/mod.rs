@@ -31,8 +31,8 @@ use crate::sys::exec::Image;
 use crate::sys::launch::How;
 use crate::sys::{self, signal};
 
-/// Starts what `plan` says. The plan names descriptors that `_spawn` keeps open.
-pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
+/// Starts what `plan` says. The plan names descriptors that `spawn` keeps open.
+pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
     let clone = Clone::of(plan)?;
     let mut descriptors = Descriptors::open(plan)?;
     let channel = if clone.how.sleep { None } else { Some(channel(&descriptors)?) };
@@ -51,7 +51,7 @@ pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
         channel: channel.as_ref().map(|(ours, theirs)| (ours.as_fd(), theirs.as_fd())),
         caller: caller.as_ref().map(AsFd::as_fd),
         first_turn: clone.first_turn,
-        mask,
+        mask: spawn.mask.unwrap_or(mask),
     };
     let made = if clone.by_joiner { by_joiner(&context) } else { sys::launch::child(clone.how, &context) };
     signal::set_mask(mask);
@@ -82,7 +82,7 @@ pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
             plan.has(Actor::Program).then_some(ours)
         }
     };
-    Ok(Child::new(process, init, std::mem::take(&mut descriptors.ours)))
+    Ok(Child::new(process, init, spawn.new_session, std::mem::take(&mut descriptors.ours)))
 }
 
 /// What the plan's clone step comes down to.

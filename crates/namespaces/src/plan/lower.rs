@@ -10,7 +10,7 @@ use super::{Actor, Plan, PlanStep};
 use crate::caps::Capabilities;
 use crate::error::{Error, Result};
 use crate::idmap::{IdKind, IdMap, MapWriter};
-use crate::kind::{Kind, Kinds};
+use crate::kind::Kind;
 use crate::spawn::{CapabilityPolicy, Propagation, Root, Spawn, Stdio, effective_ids};
 
 /// The steps for `spawn`, in the order in which the kernel allows them.

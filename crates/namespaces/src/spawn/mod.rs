@@ -1,6 +1,7 @@
 //! Starting a program in namespaces.
 
 mod child;
+mod forward;
 mod stdio;
 
 use std::ffi::{OsStr, OsString};
@@ -17,8 +18,10 @@ use crate::kind::{Kind, Kinds};
 use crate::launch;
 use crate::plan::{JoinTarget, Plan, lower};
 use crate::process::Process;
+use crate::sys::signal::Mask;
 
 pub use child::{Child, Output};
+pub use forward::ForwardSignals;
 pub use stdio::Stdio;
 
 /// What happens to the propagation of mounts in a new mount namespace:
@@ -146,6 +149,8 @@ pub struct Spawn {
     pub(crate) new_session: bool,
     pub(crate) init: Option<Init>,
     pub(crate) pins: Vec<(Kind, PathBuf)>,
+    /// The signals that the program starts with blocked, if not the caller's.
+    pub(crate) mask: Option<Mask>,
 }
 
 /// The process that stays as pid 1 beside the program.
@@ -190,6 +195,7 @@ impl Spawn {
             new_session: false,
             init: None,
             pins: Vec::new(),
+            mask: None,
         }
     }
 
@@ -450,6 +456,13 @@ impl Spawn {
     /// program starts. See [`pin`](crate::pin).
     pub fn pin(&mut self, kind: Kind, path: impl AsRef<Path>) -> &mut Spawn {
         self.pins.push((kind, path.as_ref().to_owned()));
+        self
+    }
+
+    /// Lets the program start with the signals unblocked that `signals` holds
+    /// back from the caller.
+    pub fn forward_signals(&mut self, signals: &ForwardSignals) -> &mut Spawn {
+        self.mask = Some(signals.mask_before());
         self
     }
 
