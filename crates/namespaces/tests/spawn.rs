@@ -444,6 +444,27 @@ fn joining_a_process_needs_no_move_of_the_caller() {
 }
 
 #[test]
+fn a_caller_that_joins_in_place_moves() {
+    require_namespaces!();
+    let mut target = shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    let uts = link(&target.id().to_string(), Kind::Uts);
+    let process = Process::open(target.id()).unwrap();
+    // Root may join without the user namespace, and without leaving the others.
+    if testkit::is_root() {
+        std::thread::spawn(move || {
+            let status = Spawn::new("true").join(process, Kind::Uts).join_in_place().status().unwrap();
+            assert!(status.success());
+            assert_eq!(link("thread-self", Kind::Uts), uts);
+        })
+        .join()
+        .unwrap();
+        // The whole process is untraceable now, which other tests must not be.
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable).unwrap();
+    }
+    target.wait().unwrap();
+}
+
+#[test]
 fn joining_single_namespaces_works_in_any_order() {
     require_namespaces!();
     let mut target = shell("read x").stdin(Stdio::Piped).hostname("target").spawn().unwrap();

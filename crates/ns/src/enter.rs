@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use namespaces::{Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn};
+use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn, Step};
 
+use crate::cli::operands;
 use crate::kinds;
 use crate::report::Failure;
-use crate::run::{launch, program};
+use crate::run::{launch, program, start};
 use crate::target::Target;
 
 const AFTER_HELP: &str = "\
@@ -17,7 +18,7 @@ the caller may join; what is left out is said. The program is root inside if the
 user namespace is joined and has a root. The exit status is as for `ns run`.";
 
 /// Run a program in namespaces that exist
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Join these, and fail if one can't be joined
@@ -70,17 +71,28 @@ pub(crate) struct Args {
     program: Vec<OsString>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let mut spawn = prepare(args).map_err(Failure::before_launch)?;
-    launch(&mut spawn, args.dry_run.then_some(args.json))
+impl Args {
+    /// The arguments of a command line without options.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
+        let (target, rest) = operands(words)?.split_first()?;
+        let program = operands(rest)?.to_vec();
+        Some(Args { target: target.to_str()?.to_owned(), program, ..Args::default() })
+    }
 }
 
-fn prepare(args: &Args) -> Result<Spawn, Failure> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut spawn = program(&args.program);
-    match Target::find(&args.target)? {
-        Target::Process(process) => join_process(&mut spawn, process, args)?,
-        Target::Namespace(namespace) => join_namespace(&mut spawn, namespace, args)?,
+    match Target::find(&args.target).map_err(Failure::before_launch)? {
+        Target::Process(process) => enter_process(&mut spawn, process, args),
+        Target::Namespace(namespace) => {
+            join_namespace(&mut spawn, namespace, args).map_err(Failure::before_launch)?;
+            set_options(&mut spawn, args);
+            launch(&mut spawn, args.dry_run.then_some(args.json))
+        }
     }
+}
+
+fn set_options(spawn: &mut Spawn, args: &Args) {
     if let Some(dir) = &args.chdir {
         spawn.current_dir(dir);
     }
@@ -93,7 +105,6 @@ fn prepare(args: &Args) -> Result<Spawn, Failure> {
     if args.keep_caps {
         spawn.keep_capabilities();
     }
-    Ok(spawn)
 }
 
 fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Result<(), Failure> {
@@ -103,78 +114,100 @@ fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Resul
     {
         return Err(Failure::new(format!("{namespace} is all there is to join in {}", args.target)));
     }
-    spawn.join_namespaces([namespace]);
+    spawn.join_namespaces([namespace]).join_in_place();
     Ok(())
 }
 
-fn join_process(spawn: &mut Spawn, process: Process, args: &Args) -> Result<(), Failure> {
-    let wanted = args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default()));
+fn enter_process(spawn: &mut Spawn, process: Process, args: &Args) -> Result<ExitCode, Failure> {
+    let apart = process.kinds_apart().map_err(|error| Failure::from(error).before_launch())?;
+    let wanted =
+        args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default())).intersection(apart);
+    let dry_run = args.dry_run.then_some(args.json);
+    let mut attempt = spawn.clone();
+    join(&mut attempt, &process, wanted, args).map_err(Failure::before_launch)?;
+    // Most often all can be joined, and the kernel is the quickest to ask.
+    if dry_run.is_none() && !wanted.is_empty() {
+        match start(&mut attempt) {
+            Err(Error::Step { step, errno: Errno::EPERM, .. }) if matches!(step.step, Step::Join(_)) => {}
+            done => return done.map_err(|error| Failure::of_launch(&error)),
+        }
+    }
+    let kinds = choose(&process, wanted, args).map_err(Failure::before_launch)?;
+    join(spawn, &process, kinds, args).map_err(Failure::before_launch)?;
+    launch(spawn, dry_run)
+}
+
+fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Result<(), Failure> {
+    if kinds.contains(Kind::User) && !args.keep_ids && args.uid.is_none() && args.gid.is_none() {
+        become_root(spawn, process)?;
+    }
+    set_options(spawn, args);
+    spawn.join(process.try_clone()?, kinds).join_in_place();
+    Ok(())
+}
+
+/// The kinds to join: those wanted, less those that can't be joined.
+fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failure> {
     let mut kinds = Kinds::EMPTY;
+    let mut owners = Owners::default();
     for kind in wanted.iter() {
-        match fitness(&process, kind)? {
-            Fitness::Fit => drop(kinds.insert(kind)),
-            Fitness::Same => {}
-            Fitness::Unfit(why) if args.only.is_some() => {
+        match owners.obstacle(process, kind)? {
+            None => drop(kinds.insert(kind)),
+            Some(why) if args.only.is_some() => {
                 return Err(Failure::new(format!(
                     "the {kind} namespace of {process} can't be joined: {why}"
                 )));
             }
-            Fitness::Unfit(why) => left_out(kind, &why, args.quiet),
+            Some(why) if !args.quiet => eprintln!("ns: leaving out the {kind} namespace: {why}"),
+            Some(_) => {}
         }
     }
     if kinds.is_empty() {
-        let why = if wanted.is_empty() {
-            "no kind is left to join"
-        } else {
-            "none of its namespaces that differ from the caller's can be joined"
+        return Err(Failure::new(format!(
+            "{process} is in no namespace that is not the caller's and can be joined"
+        )));
+    }
+    Ok(kinds)
+}
+
+/// What is known of the owners of the target's namespaces: commonly one user
+/// namespace owns all.
+#[derive(Default)]
+struct Owners {
+    known: Vec<(Namespace, bool)>,
+}
+
+impl Owners {
+    /// Why the caller can't join the namespace of `kind`, if it can't. The
+    /// kernel wants `CAP_SYS_ADMIN` in the owner. It shows the owner only to
+    /// those in that user namespace or in one above, and nobody else can have
+    /// a capability there.
+    fn obstacle(&mut self, process: &Process, kind: Kind) -> Result<Option<String>, Failure> {
+        let owner = match process.namespace(kind) {
+            Ok(namespace) if kind == Kind::User => Ok(namespace),
+            Ok(namespace) => namespace.owner(),
+            Err(error @ Error::NoProcess { .. }) => return Err(error.into()),
+            Err(error) => return Ok(Some(error.to_string())),
         };
-        return Err(Failure::new(format!("{process}: {why}")));
+        Ok(match owner.and_then(|owner| self.is_admin(owner)) {
+            Ok(true) => None,
+            Ok(false) => {
+                Some("the caller has no CAP_SYS_ADMIN in the user namespace that owns it".to_owned())
+            }
+            Err(error) if error.errno() == Some(Errno::EPERM) => {
+                Some("it is owned by a user namespace above the caller's".to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        })
     }
-    if kinds.contains(Kind::User) && !args.keep_ids && args.uid.is_none() && args.gid.is_none() {
-        become_root(spawn, &process)?;
-    }
-    spawn.join(process, kinds);
-    Ok(())
-}
 
-/// Whether a namespace of the target is worth and open to joining.
-enum Fitness {
-    Fit,
-    /// The caller is in it already.
-    Same,
-    /// Why it can't be joined.
-    Unfit(String),
-}
-
-/// The kernel wants `CAP_SYS_ADMIN` in the owner. It shows the owner only to
-/// those in that user namespace or in one above, and nobody else can have a
-/// capability there.
-fn fitness(process: &Process, kind: Kind) -> Result<Fitness, Failure> {
-    let namespace = match process.namespace(kind) {
-        Ok(namespace) => namespace,
-        Err(error @ Error::NoProcess { .. }) => return Err(error.into()),
-        Err(error) => return Ok(Fitness::Unfit(error.to_string())),
-    };
-    if Namespace::current(kind).is_ok_and(|mine| mine == namespace) {
-        return Ok(Fitness::Same);
-    }
-    let owner = if kind == Kind::User { Ok(namespace) } else { namespace.owner() };
-    let admin = namespaces::Capabilities::SYS_ADMIN;
-    Ok(match owner.and_then(|owner| namespaces::capabilities_in(&owner)) {
-        Ok(caps) if caps.contains(admin) => Fitness::Fit,
-        Ok(_) => {
-            Fitness::Unfit("the caller has no CAP_SYS_ADMIN in the user namespace that owns it".to_owned())
+    fn is_admin(&mut self, owner: Namespace) -> namespaces::Result<bool> {
+        if let Some((_, admin)) = self.known.iter().find(|(known, _)| *known == owner) {
+            return Ok(*admin);
         }
-        Err(error) if error.errno() == Some(Errno::EPERM) => {
-            Fitness::Unfit("it is owned by a user namespace above the caller's".to_owned())
-        }
-        Err(error) => Fitness::Unfit(error.to_string()),
-    })
-}
-
-fn left_out(kind: Kind, why: &str, quiet: bool) {
-    if !quiet {
-        eprintln!("ns: leaving out the {kind} namespace: {why}");
+        let admin = namespaces::capabilities_in(&owner)?.contains(Capabilities::SYS_ADMIN);
+        self.known.push((owner, admin));
+        Ok(admin)
     }
 }
 

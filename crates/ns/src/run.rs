@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use namespaces::{ForwardSignals, IdMap, IdMaps, Kind, Kinds, Plan, Propagation, Spawn};
 use serde_json::{Value, json};
 
+use crate::cli::operands;
 use crate::kinds;
 use crate::report::{Failure, exit_code, print};
 
@@ -18,7 +19,7 @@ The exit status is the program's (128 and the number for a signal), 127 if it is
 not found, 126 if it can't be executed, 125 if anything else fails.";
 
 /// Run a program in new namespaces
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Leave these namespaces as they are
@@ -30,9 +31,9 @@ pub(crate) struct Args {
     only: Option<Kinds>,
 
     /// Ids inside: root (caller is 0), current (caller stays), auto (root and
-    /// the subordinate ids), none, or INSIDE:OUTSIDE:COUNT,...
-    #[arg(long, value_name = "MAP", default_value = "root")]
-    map: String,
+    /// subordinate ids), none, or INSIDE:OUTSIDE:COUNT,... [default: root]
+    #[arg(long, value_name = "MAP")]
+    map: Option<String>,
 
     /// Group ids inside, if not as --map says: INSIDE:OUTSIDE:COUNT,...
     #[arg(long, value_name = "MAP")]
@@ -108,27 +109,43 @@ fn pin(text: &str) -> Result<(Kind, PathBuf), String> {
     Ok((kinds::parse_one(kind)?, PathBuf::from(path)))
 }
 
+impl Args {
+    /// The arguments of a command line without options.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
+        let program = operands(words)?.to_vec();
+        Some(Args { program, ..Args::default() })
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut spawn = prepare(args).map_err(Failure::before_launch)?;
     launch(&mut spawn, args.dry_run.then_some(args.json))
 }
 
-/// Starts what is prepared, stands between it and the signals, and answers
-/// with its exit status. If this process is killed, so is the program. For a
-/// dry run, prints the steps instead, as JSON if `dry_run` holds true.
+/// Starts what is prepared and answers with its exit status. For a dry run,
+/// prints the steps instead, as JSON if `dry_run` holds true.
 pub(crate) fn launch(spawn: &mut Spawn, dry_run: Option<bool>) -> Result<ExitCode, Failure> {
-    spawn.parent_death_signal(libc::SIGKILL);
-    let status = match dry_run {
-        Some(as_json) => {
-            let plan = spawn.plan().map_err(|error| Failure::of_launch(&error))?;
-            return show(&plan, as_json);
-        }
-        None => ForwardSignals::hold().and_then(|mut signals| {
-            let mut child = spawn.forward_signals(&signals).spawn()?;
-            signals.wait(&mut child)
-        }),
+    let done = match dry_run {
+        None => start(spawn),
+        Some(as_json) => match end_with_us(spawn).plan() {
+            Ok(plan) => return show(&plan, as_json),
+            Err(error) => Err(error),
+        },
     };
-    status.map(exit_code).map_err(|error| Failure::of_launch(&error))
+    done.map_err(|error| Failure::of_launch(&error))
+}
+
+/// Starts what is prepared, stands between it and the signals, and answers
+/// with its exit status.
+pub(crate) fn start(spawn: &mut Spawn) -> namespaces::Result<ExitCode> {
+    let mut signals = ForwardSignals::hold()?;
+    let mut child = end_with_us(spawn).forward_signals(&signals).spawn()?;
+    Ok(exit_code(signals.wait(&mut child)?))
+}
+
+/// If this process is killed, so is the program.
+fn end_with_us(spawn: &mut Spawn) -> &mut Spawn {
+    spawn.parent_death_signal(libc::SIGKILL)
 }
 
 /// Prints the steps of a plan.
@@ -220,15 +237,15 @@ fn set_options(spawn: &mut Spawn, args: &Args) {
 }
 
 fn map(spawn: &mut Spawn, args: &Args) -> Result<(), Failure> {
-    match args.map.as_str() {
-        "none" => {}
-        "root" => drop(spawn.map_root()),
-        "current" => drop(spawn.map_current()),
-        "auto" => {
+    match args.map.as_deref() {
+        Some("none") => {}
+        None | Some("root") => drop(spawn.map_root()),
+        Some("current") => drop(spawn.map_current()),
+        Some("auto") => {
             let IdMaps { uid_map, gid_map } = IdMaps::auto()?;
             spawn.uid_map(uid_map).gid_map(gid_map);
         }
-        text => {
+        Some(text) => {
             let map: IdMap = text.parse()?;
             spawn.uid_map(map.clone()).gid_map(map);
         }

@@ -53,6 +53,10 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
         first_turn: clone.first_turn,
         mask: spawn.mask.unwrap_or(mask),
     };
+    if let Err(report) = go_first(&context, clone.step) {
+        signal::set_mask(mask);
+        return Err(step_error(plan, report));
+    }
     let made = if clone.by_joiner { by_joiner(&context) } else { sys::launch::child(clone.how, &context) };
     signal::set_mask(mask);
 
@@ -110,6 +114,15 @@ impl Clone {
         let by_joiner = steps[step].actor == Actor::Joiner;
         Ok(Clone { how: How { kinds, share_memory, sleep }, step, by_joiner, first_turn })
     }
+}
+
+/// The caller's own steps before the clone.
+fn go_first(context: &Context<'_>, clone: usize) -> Result<(), Report> {
+    let steps = context.plan.of(Actor::Caller).take_while(|(step, _)| *step < clone);
+    for (step, what) in steps {
+        perform::perform(what, context).map_err(|errno| Report { step, errno })?;
+    }
+    Ok(())
 }
 
 /// Has the joiner make the child, and reaps the joiner.

@@ -84,11 +84,20 @@ impl<'a> Lowering<'a> {
         self.push(Actor::Child, step);
     }
 
+    /// Who joins and makes the child: a joiner if there is something to join
+    /// and the caller is not to move.
+    fn maker(&self) -> Actor {
+        match self.spawn.join {
+            Some(_) if !self.spawn.join_in_place => Actor::Joiner,
+            _ => Actor::Caller,
+        }
+    }
+
     fn joins(&mut self) {
         if let Some(target) = &self.spawn.join {
             // Processes in there may be hostile; see `may_share_memory`.
-            self.push(Actor::Joiner, Step::Undumpable);
-            self.push(Actor::Joiner, Step::Join(target.clone()));
+            self.push(self.maker(), Step::Undumpable);
+            self.push(self.maker(), Step::Join(target.clone()));
         }
     }
 
@@ -101,12 +110,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn clone(&mut self) {
-        let actor = if self.spawn.join.is_some() { Actor::Joiner } else { Actor::Caller };
         let mut kinds = self.spawn.kinds;
         if self.time_by_unshare() {
             kinds.remove(Kind::Time);
         }
-        self.push(actor, Step::Clone { kinds, share_memory: self.share_memory });
+        self.push(self.maker(), Step::Clone { kinds, share_memory: self.share_memory });
         if let Some(signal) = self.spawn.parent_death_signal {
             self.child(Step::ParentDeathSignal(signal));
         }
@@ -308,8 +316,8 @@ impl<'a> Lowering<'a> {
 /// Not if it changes credentials: a process that may trace the new one, but
 /// not the caller, would get at the caller's memory through it. In a namespace
 /// that is new there is no such process. One that joins namespaces may meet
-/// hostile ones: it runs in the memory of the joiner, a copy that is
-/// untraceable. And init, which stays, needs memory of its own.
+/// hostile ones: it runs in the memory of the joiner, or of a caller who
+/// joined in place, and both are untraceable. And init, which stays, needs memory of its own.
 fn may_share_memory(spawn: &Spawn) -> bool {
     let credentials = spawn.uid.is_some()
         || spawn.gid.is_some()

@@ -129,6 +129,8 @@ pub struct Spawn {
     pub(crate) fds: Vec<(RawFd, Arc<OwnedFd>)>,
     pub(crate) kinds: Kinds,
     pub(crate) join: Option<JoinTarget>,
+    /// Whether the calling thread itself joins.
+    pub(crate) join_in_place: bool,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
     pub(crate) map_writer: MapWriter,
@@ -175,6 +177,7 @@ impl Spawn {
             fds: Vec::new(),
             kinds: Kinds::EMPTY,
             join: None,
+            join_in_place: false,
             uid_map: None,
             gid_map: None,
             map_writer: MapWriter::Auto,
@@ -284,6 +287,15 @@ impl Spawn {
     /// privileges of the user namespace among them after that one.
     pub fn join_namespaces(&mut self, namespaces: impl IntoIterator<Item = Namespace>) -> &mut Spawn {
         self.join = Some(JoinTarget::Namespaces(namespaces.into_iter().map(Arc::new).collect()));
+        self
+    }
+
+    /// Lets the calling thread itself do the joining, and stay there: for a
+    /// program with one thread that has nothing else to do than to start
+    /// another, which saves it a process. It becomes untraceable first, because
+    /// there may be hostile processes where it goes.
+    pub fn join_in_place(&mut self) -> &mut Spawn {
+        self.join_in_place = true;
         self
     }
 
