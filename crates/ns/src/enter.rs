@@ -83,7 +83,7 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut spawn = program(&args.program);
     match Target::find(&args.target).map_err(Failure::before_launch)? {
-        Target::Process(process) => enter_process(&mut spawn, process, args),
+        Target::Process(process) => enter_process(&mut spawn, &process, args),
         Target::Namespace(namespace) => {
             join_namespace(&mut spawn, namespace, args).map_err(Failure::before_launch)?;
             set_options(&mut spawn, args);
@@ -118,13 +118,13 @@ fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Resul
     Ok(())
 }
 
-fn enter_process(spawn: &mut Spawn, process: Process, args: &Args) -> Result<ExitCode, Failure> {
+fn enter_process(spawn: &mut Spawn, process: &Process, args: &Args) -> Result<ExitCode, Failure> {
     let apart = process.kinds_apart().map_err(|error| Failure::from(error).before_launch())?;
     let wanted =
         args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default())).intersection(apart);
     let dry_run = args.dry_run.then_some(args.json);
     let mut attempt = spawn.clone();
-    join(&mut attempt, &process, wanted, args).map_err(Failure::before_launch)?;
+    join(&mut attempt, process, wanted, args).map_err(Failure::before_launch)?;
     // Most often all can be joined, and the kernel is the quickest to ask.
     if dry_run.is_none() && !wanted.is_empty() {
         match start(&mut attempt) {
@@ -132,8 +132,8 @@ fn enter_process(spawn: &mut Spawn, process: Process, args: &Args) -> Result<Exi
             done => return done.map_err(|error| Failure::of_launch(&error)),
         }
     }
-    let kinds = choose(&process, wanted, args).map_err(Failure::before_launch)?;
-    join(spawn, &process, kinds, args).map_err(Failure::before_launch)?;
+    let kinds = choose(process, wanted, args).map_err(Failure::before_launch)?;
+    join(spawn, process, kinds, args).map_err(Failure::before_launch)?;
     launch(spawn, dry_run)
 }
 

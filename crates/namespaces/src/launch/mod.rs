@@ -235,7 +235,7 @@ fn image_of(plan: &Plan) -> Result<Image<'_>> {
     let Some(Step::Execute { candidates, argv, envp }) = last else {
         return Err(Error::invalid("plan", "", "it does not end with execve"));
     };
-    Ok(Image::new(candidates, argv, envp))
+    Ok(Image::new(candidates, argv, envp.as_deref()))
 }
 
 /// A socket pair, the caller's end first. The child's end must not be where
@@ -264,14 +264,11 @@ struct Descriptors {
 impl Descriptors {
     fn open(plan: &Plan) -> Result<Descriptors> {
         let mut descriptors = Descriptors::default();
-        let steps = plan.steps().iter();
-        let Some(places) = steps
-            .filter_map(|s| match &s.step {
-                Step::Descriptors(places) => Some(places),
-                _ => None,
-            })
-            .next()
-        else {
+        let places = plan.steps().iter().find_map(|s| match &s.step {
+            Step::Descriptors(places) => Some(places),
+            _ => None,
+        });
+        let Some(places) = places else {
             return Ok(descriptors);
         };
         descriptors.highest = places.iter().map(|place| place.fd).max().unwrap_or_default();

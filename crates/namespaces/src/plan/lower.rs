@@ -1,6 +1,7 @@
 //! From what was asked for to the steps that do it.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt::Write;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -157,7 +158,7 @@ impl<'a> Lowering<'a> {
             if seconds.unsigned_abs() > MOST {
                 return Err(Error::invalid("time offset", seconds.to_string(), "at most 9223372036 seconds"));
             }
-            text.push_str(&format!("{clock} {seconds} 0\n"));
+            let _ = writeln!(text, "{clock} {seconds} 0");
         }
         if !text.is_empty() {
             self.child(Step::TimeOffsets(c_string("time offset", text.as_ref())?));
@@ -291,19 +292,17 @@ impl<'a> Lowering<'a> {
 
     fn execute(&mut self) -> Result<()> {
         let spawn = self.spawn;
-        let env = environment(spawn);
         let name = spawn.arg0.as_ref().unwrap_or(&spawn.program);
         let argv = std::iter::once(name).chain(&spawn.args);
         let argv = argv.map(|arg| c_string("argument", arg)).collect::<Result<_>>()?;
-        let mut envp = Vec::with_capacity(env.len());
-        for (name, value) in &env {
-            let mut pair = name.clone();
-            pair.push("=");
-            pair.push(value);
-            envp.push(c_string("environment variable", &pair)?);
-        }
-        let path = env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
-        let candidates = candidates(&spawn.program, path)?;
+        let untouched = !spawn.env_cleared && spawn.env.is_empty();
+        let env = if untouched { None } else { Some(environment(spawn)) };
+        let path = match &env {
+            None => std::env::var_os("PATH"),
+            Some(env) => env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()),
+        };
+        let envp = env.map(|env| env.iter().map(|(name, value)| pair(name, value)).collect()).transpose()?;
+        let candidates = candidates(&spawn.program, path.as_deref())?;
         self.push(self.last, Step::Signals);
         self.push(self.last, Step::Execute { candidates, argv, envp });
         Ok(())
@@ -355,6 +354,13 @@ fn environment(spawn: &Spawn) -> Vec<(OsString, OsString)> {
         }
     }
     env
+}
+
+fn pair(name: &OsStr, value: &OsStr) -> Result<CString> {
+    let mut pair = name.to_owned();
+    pair.push("=");
+    pair.push(value);
+    c_string("environment variable", &pair)
 }
 
 /// The paths that `execvp(3)` would try.

@@ -129,7 +129,8 @@ impl Child {
         let mut word = [0_u8; 8];
         let (_, length) = rustix::net::recv(self.init.as_ref()?, &mut word, RecvFlags::DONTWAIT).ok()?;
         let status = u64::from_ne_bytes(word);
-        (length == word.len()).then(|| ExitStatus::from_raw(status as i32))
+        let status = i32::try_from(status).ok()?;
+        (length == word.len()).then(|| ExitStatus::from_raw(status))
     }
 }
 
