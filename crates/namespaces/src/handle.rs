@@ -131,7 +131,7 @@ impl Namespace {
 
     fn checked(fd: OwnedFd, name: impl Fn() -> String) -> Result<Namespace> {
         let magic = rustix::fs::fstatfs(&fd).map_err(|errno| Error::call("examining", name(), errno))?.f_type;
-        if magic as u64 != NSFS_MAGIC {
+        if magic.cast_unsigned() != NSFS_MAGIC {
             return Err(Error::NotNamespace { object: name() });
         }
         let flag = sys::nsfs::kind_flag(fd.as_fd())

@@ -96,8 +96,7 @@ impl Kind {
     pub const fn since(self) -> (u16, u16) {
         match self {
             Kind::Mnt => (2, 4),
-            Kind::Uts | Kind::Ipc => (2, 6),
-            Kind::Pid | Kind::Net => (2, 6),
+            Kind::Uts | Kind::Ipc | Kind::Pid | Kind::Net => (2, 6),
             Kind::User => (3, 8),
             Kind::Cgroup => (4, 6),
             Kind::Time => (5, 6),

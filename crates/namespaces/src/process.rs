@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::caps::Capabilities;
@@ -11,7 +12,7 @@ use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::handle::Namespace;
 use crate::idmap::{IdKind, IdMap};
-use crate::kind::Kind;
+use crate::kind::{Kind, Kinds};
 use crate::sys;
 
 /// A process that can't be mistaken for a later one with the same id.
@@ -115,6 +116,13 @@ impl Process {
         Process { pidfd, pid }
     }
 
+    /// A second handle on the same process.
+    pub fn try_clone(&self) -> Result<Process> {
+        let pidfd =
+            self.pidfd.try_clone().map_err(|error| Error::call("duplicating", self.to_string(), error))?;
+        Ok(Process { pidfd, pid: self.pid })
+    }
+
     /// Its id in the caller's pid namespace.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -148,6 +156,24 @@ impl Process {
     /// from [`namespace`](Process::namespace) only for pid and time.
     pub fn namespace_for_children(&self, kind: Kind) -> Result<Namespace> {
         self.namespace_link(kind, true)
+    }
+
+    /// The kinds whose namespace is not the calling thread's. One that can't
+    /// be read counts as another.
+    pub fn kinds_apart(&self) -> Result<Kinds> {
+        // A link names its namespace without opening it, many times cheaper.
+        let links = |path: &Path| {
+            rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|errno| Error::path("opening", path, errno))
+        };
+        let (theirs, mine) = (links(&self.proc("ns"))?, links(Path::new("/proc/thread-self/ns"))?);
+        let read = |dir: &OwnedFd, kind: Kind| rustix::fs::readlinkat(dir, kind.name(), Vec::new()).ok();
+        let apart = |kind: &Kind| {
+            let theirs = read(&theirs, *kind);
+            theirs.is_none() || theirs != read(&mine, *kind)
+        };
+        let kinds = Kind::ALL.into_iter().filter(apart).collect();
+        if self.exists() { Ok(kinds) } else { Err(Error::NoProcess { pid: self.pid }) }
     }
 
     fn namespace_link(&self, kind: Kind, for_children: bool) -> Result<Namespace> {

@@ -301,6 +301,8 @@ fn init_is_unreadable_unless_asked() {
 #[test]
 fn a_program_that_is_not_there_names_the_step() {
     for mut spawn in [Spawn::new("no-such-program"), Spawn::new("/no/such/program"), Spawn::new("")] {
+        // A directory of PATH that may not be searched would make it EACCES, as with execvp(3).
+        spawn.env("PATH", "/bin:/nowhere");
         assert_eq!(spawn.spawn().unwrap_err().errno(), Some(Errno::ENOENT));
         if testkit::is_root() || testkit::user_namespaces() {
             let error = spawn.unshare([Kind::User, Kind::Pid]).map_root().init().spawn().unwrap_err();
@@ -439,6 +441,27 @@ fn joining_a_process_needs_no_move_of_the_caller() {
     assert_eq!(Kind::ALL.map(|kind| link("thread-self", kind)), before);
     target.wait().unwrap();
     assert!(!has_children());
+}
+
+#[test]
+fn a_caller_that_joins_in_place_moves() {
+    require_namespaces!();
+    let mut target = shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    let uts = link(&target.id().to_string(), Kind::Uts);
+    let process = Process::open(target.id()).unwrap();
+    // Root may join without the user namespace, and without leaving the others.
+    if testkit::is_root() {
+        std::thread::spawn(move || {
+            let status = Spawn::new("true").join(process, Kind::Uts).join_in_place().status().unwrap();
+            assert!(status.success());
+            assert_eq!(link("thread-self", Kind::Uts), uts);
+        })
+        .join()
+        .unwrap();
+        // The whole process is untraceable now, which other tests must not be.
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable).unwrap();
+    }
+    target.wait().unwrap();
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Id maps: `user_namespaces(7)`, "User and group ID mappings".
 
+mod auto;
 mod subordinate;
 mod write;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use auto::IdMaps;
 pub use subordinate::{IdRange, subordinate_gids, subordinate_uids};
 pub(crate) use write::run_helper;
 pub use write::{IdKind, MapWriter};

@@ -31,8 +31,8 @@ use crate::sys::exec::Image;
 use crate::sys::launch::How;
 use crate::sys::{self, signal};
 
-/// Starts what `plan` says. The plan names descriptors that `_spawn` keeps open.
-pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
+/// Starts what `plan` says. The plan names descriptors that `spawn` keeps open.
+pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
     let clone = Clone::of(plan)?;
     let mut descriptors = Descriptors::open(plan)?;
     let channel = if clone.how.sleep { None } else { Some(channel(&descriptors)?) };
@@ -51,8 +51,12 @@ pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
         channel: channel.as_ref().map(|(ours, theirs)| (ours.as_fd(), theirs.as_fd())),
         caller: caller.as_ref().map(AsFd::as_fd),
         first_turn: clone.first_turn,
-        mask,
+        mask: spawn.mask.unwrap_or(mask),
     };
+    if let Err(report) = go_first(&context, clone.step) {
+        signal::set_mask(mask);
+        return Err(step_error(plan, report));
+    }
     let made = if clone.by_joiner { by_joiner(&context) } else { sys::launch::child(clone.how, &context) };
     signal::set_mask(mask);
 
@@ -82,7 +86,7 @@ pub(crate) fn launch(_spawn: &Spawn, plan: &Plan) -> Result<Child> {
             plan.has(Actor::Program).then_some(ours)
         }
     };
-    Ok(Child::new(process, init, std::mem::take(&mut descriptors.ours)))
+    Ok(Child::new(process, init, spawn.new_session, std::mem::take(&mut descriptors.ours)))
 }
 
 /// What the plan's clone step comes down to.
@@ -110,6 +114,15 @@ impl Clone {
         let by_joiner = steps[step].actor == Actor::Joiner;
         Ok(Clone { how: How { kinds, share_memory, sleep }, step, by_joiner, first_turn })
     }
+}
+
+/// The caller's own steps before the clone.
+fn go_first(context: &Context<'_>, clone: usize) -> Result<(), Report> {
+    let steps = context.plan.of(Actor::Caller).take_while(|(step, _)| *step < clone);
+    for (step, what) in steps {
+        perform::perform(what, context).map_err(|errno| Report { step, errno })?;
+    }
+    Ok(())
 }
 
 /// Has the joiner make the child, and reaps the joiner.
@@ -222,7 +235,7 @@ fn image_of(plan: &Plan) -> Result<Image<'_>> {
     let Some(Step::Execute { candidates, argv, envp }) = last else {
         return Err(Error::invalid("plan", "", "it does not end with execve"));
     };
-    Ok(Image::new(candidates, argv, envp))
+    Ok(Image::new(candidates, argv, envp.as_deref()))
 }
 
 /// A socket pair, the caller's end first. The child's end must not be where
@@ -251,14 +264,11 @@ struct Descriptors {
 impl Descriptors {
     fn open(plan: &Plan) -> Result<Descriptors> {
         let mut descriptors = Descriptors::default();
-        let steps = plan.steps().iter();
-        let Some(places) = steps
-            .filter_map(|s| match &s.step {
-                Step::Descriptors(places) => Some(places),
-                _ => None,
-            })
-            .next()
-        else {
+        let places = plan.steps().iter().find_map(|s| match &s.step {
+            Step::Descriptors(places) => Some(places),
+            _ => None,
+        });
+        let Some(places) = places else {
             return Ok(descriptors);
         };
         descriptors.highest = places.iter().map(|place| place.fd).max().unwrap_or_default();

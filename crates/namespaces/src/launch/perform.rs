@@ -111,8 +111,10 @@ fn write_file(path: &CStr, text: &[u8]) -> Result<(), Errno> {
 }
 
 fn write_map(kind: IdKind, map: &IdMap) -> Result<(), Errno> {
-    let mut text = Text::<4096>::new();
-    write!(text, "{map}").map_err(|_| Errno::EINVAL)?;
+    // A process may map one id for itself, and that is short: refuse more as
+    // the kernel does (`new_idmap_permitted`).
+    let mut text = Text::<64>::new();
+    write!(text, "{map}").map_err(|_| Errno::EPERM)?;
     let path = match kind {
         IdKind::Uid => c"/proc/self/uid_map",
         IdKind::Gid => c"/proc/self/gid_map",

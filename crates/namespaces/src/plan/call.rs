@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::step::{JoinTarget, Source, Step};
 use crate::idmap::MapWriter;
-use crate::kind::Kinds;
+use crate::kind::{Kind, Kinds};
 
 impl Step {
     /// The system call, in the manner of `strace(1)`. Steps of several calls
@@ -22,7 +22,7 @@ impl Step {
             }
             Step::Clone { kinds, share_memory } => clone_call(*kinds, *share_memory),
             Step::Pin { kind, path } => {
-                format!("mount(\"/proc/CHILD/ns/{kind}\", {path:?}, MS_BIND)")
+                format!("mount(\"/proc/CHILD/ns/{kind}\", \"{}\", MS_BIND)", path.display())
             }
             Step::ParentDeathSignal(number) => format!("prctl(PR_SET_PDEATHSIG, {number})"),
             Step::DenySetgroups => "write(\"/proc/self/setgroups\", \"deny\")".to_owned(),
@@ -154,7 +154,7 @@ fn clone_call(kinds: Kinds, share_memory: bool) -> String {
 }
 
 fn flags(kinds: Kinds) -> String {
-    kinds.iter().map(|kind| kind.flag_name()).collect::<Vec<_>>().join("|")
+    kinds.iter().map(Kind::flag_name).collect::<Vec<_>>().join("|")
 }
 
 fn plural(kinds: Kinds) -> &'static str {

@@ -1,6 +1,7 @@
 //! From what was asked for to the steps that do it.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt::Write;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -10,7 +11,7 @@ use super::{Actor, Plan, PlanStep};
 use crate::caps::Capabilities;
 use crate::error::{Error, Result};
 use crate::idmap::{IdKind, IdMap, MapWriter};
-use crate::kind::{Kind, Kinds};
+use crate::kind::Kind;
 use crate::spawn::{CapabilityPolicy, Propagation, Root, Spawn, Stdio, effective_ids};
 
 /// The steps for `spawn`, in the order in which the kernel allows them.
@@ -84,11 +85,20 @@ impl<'a> Lowering<'a> {
         self.push(Actor::Child, step);
     }
 
+    /// Who joins and makes the child: a joiner if there is something to join
+    /// and the caller is not to move.
+    fn maker(&self) -> Actor {
+        match self.spawn.join {
+            Some(_) if !self.spawn.join_in_place => Actor::Joiner,
+            _ => Actor::Caller,
+        }
+    }
+
     fn joins(&mut self) {
         if let Some(target) = &self.spawn.join {
             // Processes in there may be hostile; see `may_share_memory`.
-            self.push(Actor::Joiner, Step::Undumpable);
-            self.push(Actor::Joiner, Step::Join(target.clone()));
+            self.push(self.maker(), Step::Undumpable);
+            self.push(self.maker(), Step::Join(target.clone()));
         }
     }
 
@@ -101,12 +111,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn clone(&mut self) {
-        let actor = if self.spawn.join.is_some() { Actor::Joiner } else { Actor::Caller };
         let mut kinds = self.spawn.kinds;
         if self.time_by_unshare() {
             kinds.remove(Kind::Time);
         }
-        self.push(actor, Step::Clone { kinds, share_memory: self.share_memory });
+        self.push(self.maker(), Step::Clone { kinds, share_memory: self.share_memory });
         if let Some(signal) = self.spawn.parent_death_signal {
             self.child(Step::ParentDeathSignal(signal));
         }
@@ -149,7 +158,7 @@ impl<'a> Lowering<'a> {
             if seconds.unsigned_abs() > MOST {
                 return Err(Error::invalid("time offset", seconds.to_string(), "at most 9223372036 seconds"));
             }
-            text.push_str(&format!("{clock} {seconds} 0\n"));
+            let _ = writeln!(text, "{clock} {seconds} 0");
         }
         if !text.is_empty() {
             self.child(Step::TimeOffsets(c_string("time offset", text.as_ref())?));
@@ -283,19 +292,17 @@ impl<'a> Lowering<'a> {
 
     fn execute(&mut self) -> Result<()> {
         let spawn = self.spawn;
-        let env = environment(spawn);
         let name = spawn.arg0.as_ref().unwrap_or(&spawn.program);
         let argv = std::iter::once(name).chain(&spawn.args);
         let argv = argv.map(|arg| c_string("argument", arg)).collect::<Result<_>>()?;
-        let mut envp = Vec::with_capacity(env.len());
-        for (name, value) in &env {
-            let mut pair = name.clone();
-            pair.push("=");
-            pair.push(value);
-            envp.push(c_string("environment variable", &pair)?);
-        }
-        let path = env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
-        let candidates = candidates(&spawn.program, path)?;
+        let untouched = !spawn.env_cleared && spawn.env.is_empty();
+        let env = if untouched { None } else { Some(environment(spawn)) };
+        let path = match &env {
+            None => std::env::var_os("PATH"),
+            Some(env) => env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()),
+        };
+        let envp = env.map(|env| env.iter().map(|(name, value)| pair(name, value)).collect()).transpose()?;
+        let candidates = candidates(&spawn.program, path.as_deref())?;
         self.push(self.last, Step::Signals);
         self.push(self.last, Step::Execute { candidates, argv, envp });
         Ok(())
@@ -308,8 +315,8 @@ impl<'a> Lowering<'a> {
 /// Not if it changes credentials: a process that may trace the new one, but
 /// not the caller, would get at the caller's memory through it. In a namespace
 /// that is new there is no such process. One that joins namespaces may meet
-/// hostile ones: it runs in the memory of the joiner, a copy that is
-/// untraceable. And init, which stays, needs memory of its own.
+/// hostile ones: it runs in the memory of the joiner, or of a caller who
+/// joined in place, and both are untraceable. And init, which stays, needs memory of its own.
 fn may_share_memory(spawn: &Spawn) -> bool {
     let credentials = spawn.uid.is_some()
         || spawn.gid.is_some()
@@ -347,6 +354,13 @@ fn environment(spawn: &Spawn) -> Vec<(OsString, OsString)> {
         }
     }
     env
+}
+
+fn pair(name: &OsStr, value: &OsStr) -> Result<CString> {
+    let mut pair = name.to_owned();
+    pair.push("=");
+    pair.push(value);
+    c_string("environment variable", &pair)
 }
 
 /// The paths that `execvp(3)` would try.

@@ -114,8 +114,8 @@ pub enum Step {
         candidates: Vec<CString>,
         /// The arguments, the name first.
         argv: Vec<CString>,
-        /// The environment.
-        envp: Vec<CString>,
+        /// The environment, as `NAME=value`; `None` for the caller's as it is.
+        envp: Option<Vec<CString>>,
     },
 }
 

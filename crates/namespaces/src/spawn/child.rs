@@ -22,6 +22,8 @@ pub struct Child {
     /// How init says what became of the program.
     init: Option<OwnedFd>,
     status: Option<ExitStatus>,
+    /// Whether it left the caller's session, and with it the terminal.
+    own_session: bool,
     /// The end to write to, if standard input is [`Stdio::Piped`](crate::Stdio::Piped).
     pub stdin: Option<File>,
     /// The end to read from, if standard output is piped.
@@ -42,9 +44,18 @@ pub struct Output {
 }
 
 impl Child {
-    pub(crate) fn new(process: Process, init: Option<OwnedFd>, pipes: [Option<OwnedFd>; 3]) -> Child {
+    pub(crate) fn new(
+        process: Process,
+        init: Option<OwnedFd>,
+        own_session: bool,
+        pipes: [Option<OwnedFd>; 3],
+    ) -> Child {
         let [stdin, stdout, stderr] = pipes.map(|end| end.map(File::from));
-        Child { process, init, status: None, stdin, stdout, stderr }
+        Child { process, init, status: None, own_session, stdin, stdout, stderr }
+    }
+
+    pub(crate) fn in_own_session(&self) -> bool {
+        self.own_session
     }
 
     /// Its process id, in the pid namespace of the caller. With an init it is
@@ -118,7 +129,8 @@ impl Child {
         let mut word = [0_u8; 8];
         let (_, length) = rustix::net::recv(self.init.as_ref()?, &mut word, RecvFlags::DONTWAIT).ok()?;
         let status = u64::from_ne_bytes(word);
-        (length == word.len()).then(|| ExitStatus::from_raw(status as i32))
+        let status = i32::try_from(status).ok()?;
+        (length == word.len()).then(|| ExitStatus::from_raw(status))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting a program in namespaces.
 
 mod child;
+mod forward;
 mod stdio;
 
 use std::ffi::{OsStr, OsString};
@@ -17,8 +18,10 @@ use crate::kind::{Kind, Kinds};
 use crate::launch;
 use crate::plan::{JoinTarget, Plan, lower};
 use crate::process::Process;
+use crate::sys::signal::Mask;
 
 pub use child::{Child, Output};
+pub use forward::ForwardSignals;
 pub use stdio::Stdio;
 
 /// What happens to the propagation of mounts in a new mount namespace:
@@ -126,6 +129,8 @@ pub struct Spawn {
     pub(crate) fds: Vec<(RawFd, Arc<OwnedFd>)>,
     pub(crate) kinds: Kinds,
     pub(crate) join: Option<JoinTarget>,
+    /// Whether the calling thread itself joins.
+    pub(crate) join_in_place: bool,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
     pub(crate) map_writer: MapWriter,
@@ -146,6 +151,8 @@ pub struct Spawn {
     pub(crate) new_session: bool,
     pub(crate) init: Option<Init>,
     pub(crate) pins: Vec<(Kind, PathBuf)>,
+    /// The signals that the program starts with blocked, if not the caller's.
+    pub(crate) mask: Option<Mask>,
 }
 
 /// The process that stays as pid 1 beside the program.
@@ -170,6 +177,7 @@ impl Spawn {
             fds: Vec::new(),
             kinds: Kinds::EMPTY,
             join: None,
+            join_in_place: false,
             uid_map: None,
             gid_map: None,
             map_writer: MapWriter::Auto,
@@ -190,6 +198,7 @@ impl Spawn {
             new_session: false,
             init: None,
             pins: Vec::new(),
+            mask: None,
         }
     }
 
@@ -278,6 +287,15 @@ impl Spawn {
     /// privileges of the user namespace among them after that one.
     pub fn join_namespaces(&mut self, namespaces: impl IntoIterator<Item = Namespace>) -> &mut Spawn {
         self.join = Some(JoinTarget::Namespaces(namespaces.into_iter().map(Arc::new).collect()));
+        self
+    }
+
+    /// Lets the calling thread itself do the joining, and stay there: for a
+    /// program with one thread that has nothing else to do than to start
+    /// another, which saves it a process. It becomes untraceable first, because
+    /// there may be hostile processes where it goes.
+    pub fn join_in_place(&mut self) -> &mut Spawn {
+        self.join_in_place = true;
         self
     }
 
@@ -450,6 +468,13 @@ impl Spawn {
     /// program starts. See [`pin`](crate::pin).
     pub fn pin(&mut self, kind: Kind, path: impl AsRef<Path>) -> &mut Spawn {
         self.pins.push((kind, path.as_ref().to_owned()));
+        self
+    }
+
+    /// Lets the program start with the signals unblocked that `signals` holds
+    /// back from the caller.
+    pub fn forward_signals(&mut self, signals: &ForwardSignals) -> &mut Spawn {
+        self.mask = Some(signals.mask_before());
         self
     }
 

@@ -73,13 +73,17 @@ impl Control {
     }
 }
 
-/// How big the stack of a child is. It runs only this crate's own shallow
-/// code between `clone3` and `execve`.
-const STACK: usize = 64 * 1024;
-const CONTROL: usize = 4096;
+/// How big the mapping is. A child runs only this crate's own shallow code
+/// between `clone3` and `execve`.
+const SIZE: usize = 64 * 1024;
+const GUARD: usize = 4096;
+/// Room for the [`Control`], and the alignment of a stack.
+const CONTROL: usize = 64;
+const _: () = assert!(size_of::<Control>() <= CONTROL);
 
-/// A mapping with a [`Control`] at its low end and a stack above it. A page
-/// that nobody may touch lies between, to stop a stack that grew too far.
+/// A mapping with a stack, and a [`Control`] above it: in the page that the
+/// stack touches first. A page that nobody may touch lies below, to stop a
+/// stack that grows too far.
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<c_void>,
@@ -94,7 +98,7 @@ impl Region {
         let base = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                CONTROL * 2 + STACK,
+                SIZE,
                 libc::PROT_READ | libc::PROT_WRITE,
                 sharing | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
                 -1,
@@ -105,8 +109,8 @@ impl Region {
             return Err(Errno::last());
         }
         let region = Region { base: NonNull::new(base).ok_or(Errno::ENOMEM)? };
-        // SAFETY: the second page of the mapping just made.
-        let guarded = unsafe { libc::mprotect(base.byte_add(CONTROL), CONTROL, libc::PROT_NONE) };
+        // SAFETY: the lowest page of the mapping just made.
+        let guarded = unsafe { libc::mprotect(base, GUARD, libc::PROT_NONE) };
         if guarded != 0 {
             return Err(Errno::last());
         }
@@ -114,14 +118,14 @@ impl Region {
     }
 
     pub(crate) fn control(&self) -> &Control {
-        // SAFETY: the mapping is page aligned, zero filled (a valid `Control`),
-        // lives as long as `self`, and holds only atomics.
-        unsafe { self.base.cast::<Control>().as_ref() }
+        // SAFETY: the top of the mapping, aligned and above every stack; zero
+        // filled (a valid `Control`), alive as long as `self`, only atomics.
+        unsafe { self.base.byte_add(SIZE - CONTROL).cast::<Control>().as_ref() }
     }
 
     /// Lowest address and size of the stack.
     pub(super) fn stack(&self) -> (u64, u64) {
-        (self.base.as_ptr() as u64 + 2 * CONTROL as u64, STACK as u64)
+        (self.base.as_ptr() as u64 + GUARD as u64, (SIZE - GUARD - CONTROL) as u64)
     }
 }
 
@@ -130,7 +134,7 @@ impl Drop for Region {
         // SAFETY: the mapping made in `new`; a child that used its stack has
         // executed its program or ended, see `launch`.
         unsafe {
-            libc::munmap(self.base.as_ptr(), CONTROL * 2 + STACK);
+            libc::munmap(self.base.as_ptr(), SIZE);
         }
     }
 }

@@ -5,6 +5,8 @@
 //! `statmount`, `listmount`, `mount_setattr`, `open_tree_attr`, seccomp, Landlock.
 
 #![allow(unsafe_code)]
+// Registers and ABI structures carry numbers of every width and sign.
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod arch;
 pub(crate) mod clone;

@@ -1,5 +1,7 @@
 //! Signals without a C library: masks, dispositions, synchronous waiting.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
+
 use super::arch::syscall;
 use crate::errno::Errno;
 
@@ -85,4 +87,31 @@ pub(crate) fn reap_now() -> Result<Option<(i32, i32)>, Errno> {
         syscall(libc::SYS_wait4, [-1_isize as usize, &raw mut status as usize, options as usize, 0, 0])?
     };
     Ok((pid != 0).then_some((pid as i32, status)))
+}
+
+/// A descriptor that reads as the pending signals of `mask`, which are to be blocked.
+pub(crate) fn signalfd(mask: Mask) -> Result<OwnedFd, Errno> {
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: a live word of the size passed; -1 asks for a new descriptor.
+    let fd = unsafe {
+        syscall(
+            libc::SYS_signalfd4,
+            [-1_isize as usize, &raw const mask as usize, size_of::<Mask>(), flags as usize, 0],
+        )?
+    };
+    Ok(super::fd::own(fd))
+}
+
+/// The next pending signal of a [`signalfd`].
+pub(crate) fn read_signalfd(fd: BorrowedFd<'_>) -> Option<Received> {
+    // `struct signalfd_siginfo` is 128 bytes: ssi_signo, ssi_errno, ssi_code ...
+    let mut info = [0_u8; 128];
+    let length = rustix::io::read(fd, &mut info).ok()?;
+    let word = |i: usize| Some(i32::from_ne_bytes(info.get(i * 4..i * 4 + 4)?.try_into().ok()?));
+    (length == info.len()).then_some(Received { number: word(0)?, from_kernel: word(2)? == libc::SI_KERNEL })
+}
+
+/// Stops the calling process, as the terminal's stop key would.
+pub(crate) fn stop_self() {
+    kill(rustix::process::getpid().as_raw_pid(), libc::SIGSTOP);
 }

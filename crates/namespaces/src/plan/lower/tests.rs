@@ -1,4 +1,5 @@
 use super::*;
+use crate::kind::Kinds;
 
 fn calls(spawn: &Spawn) -> Vec<String> {
     lower(spawn).unwrap().steps().iter().map(ToString::to_string).collect()

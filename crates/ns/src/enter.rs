@@ -1,0 +1,228 @@
+//! `ns enter`: a program in the namespaces of a process, or in one namespace.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn, Step};
+
+use crate::cli::operands;
+use crate::kinds;
+use crate::report::Failure;
+use crate::run::{launch, program, start};
+use crate::target::Target;
+
+const AFTER_HELP: &str = "\
+Of a process, all namespaces are joined that differ from the caller's and that
+the caller may join; what is left out is said. The program is root inside if the
+user namespace is joined and has a root. The exit status is as for `ns run`.";
+
+/// Run a program in namespaces that exist
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Join these, and fail if one can't be joined
+    #[arg(long, value_name = "KIND,...", value_parser = kinds::parse, conflicts_with = "except")]
+    only: Option<Kinds>,
+
+    /// Don't join these
+    #[arg(long, value_name = "KIND,...", value_parser = kinds::parse)]
+    except: Option<Kinds>,
+
+    /// Start in this directory
+    #[arg(long, value_name = "DIR")]
+    chdir: Option<PathBuf>,
+
+    /// User id of the program, as seen inside
+    #[arg(long, value_name = "UID")]
+    uid: Option<u32>,
+
+    /// Group id of the program, as seen inside
+    #[arg(long, value_name = "GID")]
+    gid: Option<u32>,
+
+    /// Keep the caller's ids
+    #[arg(long, conflicts_with_all = ["uid", "gid"])]
+    keep_ids: bool,
+
+    /// Keep capabilities also if the program is not root inside
+    #[arg(long)]
+    keep_caps: bool,
+
+    /// Say nothing of what is left out
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Print the steps, one a line, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// With --dry-run: as JSON
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+
+    /// A process id, or a namespace: its file, its id, `net:[4026531833]`, or
+    /// the command that `ns ls` shows
+    #[arg(value_name = "TARGET")]
+    target: String,
+
+    /// The program and its arguments [default: a shell]
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
+    program: Vec<OsString>,
+}
+
+impl Args {
+    /// The arguments of a command line without options.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
+        let (target, rest) = operands(words)?.split_first()?;
+        let program = operands(rest)?.to_vec();
+        Some(Args { target: target.to_str()?.to_owned(), program, ..Args::default() })
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let mut spawn = program(&args.program);
+    match Target::find(&args.target).map_err(Failure::before_launch)? {
+        Target::Process(process) => enter_process(&mut spawn, &process, args),
+        Target::Namespace(namespace) => {
+            join_namespace(&mut spawn, namespace, args).map_err(Failure::before_launch)?;
+            set_options(&mut spawn, args);
+            launch(&mut spawn, args.dry_run.then_some(args.json))
+        }
+    }
+}
+
+fn set_options(spawn: &mut Spawn, args: &Args) {
+    if let Some(dir) = &args.chdir {
+        spawn.current_dir(dir);
+    }
+    if let Some(uid) = args.uid {
+        spawn.uid(uid);
+    }
+    if let Some(gid) = args.gid {
+        spawn.gid(gid);
+    }
+    if args.keep_caps {
+        spawn.keep_capabilities();
+    }
+}
+
+fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Result<(), Failure> {
+    let kind = namespace.kind();
+    if args.only.is_some_and(|only| only != kind.into())
+        || args.except.is_some_and(|except| except.contains(kind))
+    {
+        return Err(Failure::new(format!("{namespace} is all there is to join in {}", args.target)));
+    }
+    spawn.join_namespaces([namespace]).join_in_place();
+    Ok(())
+}
+
+fn enter_process(spawn: &mut Spawn, process: &Process, args: &Args) -> Result<ExitCode, Failure> {
+    let apart = process.kinds_apart().map_err(|error| Failure::from(error).before_launch())?;
+    let wanted =
+        args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default())).intersection(apart);
+    let dry_run = args.dry_run.then_some(args.json);
+    let mut attempt = spawn.clone();
+    join(&mut attempt, process, wanted, args).map_err(Failure::before_launch)?;
+    // Most often all can be joined, and the kernel is the quickest to ask.
+    if dry_run.is_none() && !wanted.is_empty() {
+        match start(&mut attempt) {
+            Err(Error::Step { step, errno: Errno::EPERM, .. }) if matches!(step.step, Step::Join(_)) => {}
+            done => return done.map_err(|error| Failure::of_launch(&error)),
+        }
+    }
+    let kinds = choose(process, wanted, args).map_err(Failure::before_launch)?;
+    join(spawn, process, kinds, args).map_err(Failure::before_launch)?;
+    launch(spawn, dry_run)
+}
+
+fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Result<(), Failure> {
+    if kinds.contains(Kind::User) && !args.keep_ids && args.uid.is_none() && args.gid.is_none() {
+        become_root(spawn, process)?;
+    }
+    set_options(spawn, args);
+    spawn.join(process.try_clone()?, kinds).join_in_place();
+    Ok(())
+}
+
+/// The kinds to join: those wanted, less those that can't be joined.
+fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failure> {
+    let mut kinds = Kinds::EMPTY;
+    let mut owners = Owners::default();
+    for kind in wanted.iter() {
+        match owners.obstacle(process, kind)? {
+            None => drop(kinds.insert(kind)),
+            Some(why) if args.only.is_some() => {
+                return Err(Failure::new(format!(
+                    "the {kind} namespace of {process} can't be joined: {why}"
+                )));
+            }
+            Some(why) if !args.quiet => eprintln!("ns: leaving out the {kind} namespace: {why}"),
+            Some(_) => {}
+        }
+    }
+    if kinds.is_empty() {
+        return Err(Failure::new(format!(
+            "{process} is in no namespace that is not the caller's and can be joined"
+        )));
+    }
+    Ok(kinds)
+}
+
+/// What is known of the owners of the target's namespaces: commonly one user
+/// namespace owns all.
+#[derive(Default)]
+struct Owners {
+    known: Vec<(Namespace, bool)>,
+}
+
+impl Owners {
+    /// Why the caller can't join the namespace of `kind`, if it can't. The
+    /// kernel wants `CAP_SYS_ADMIN` in the owner. It shows the owner only to
+    /// those in that user namespace or in one above, and nobody else can have
+    /// a capability there.
+    fn obstacle(&mut self, process: &Process, kind: Kind) -> Result<Option<String>, Failure> {
+        let owner = match process.namespace(kind) {
+            Ok(namespace) if kind == Kind::User => Ok(namespace),
+            Ok(namespace) => namespace.owner(),
+            Err(error @ Error::NoProcess { .. }) => return Err(error.into()),
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        Ok(match owner.and_then(|owner| self.is_admin(owner)) {
+            Ok(true) => None,
+            Ok(false) => {
+                Some("the caller has no CAP_SYS_ADMIN in the user namespace that owns it".to_owned())
+            }
+            Err(error) if error.errno() == Some(Errno::EPERM) => {
+                Some("it is owned by a user namespace above the caller's".to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        })
+    }
+
+    fn is_admin(&mut self, owner: Namespace) -> namespaces::Result<bool> {
+        if let Some((_, admin)) = self.known.iter().find(|(known, _)| *known == owner) {
+            return Ok(*admin);
+        }
+        let admin = namespaces::capabilities_in(&owner)?.contains(Capabilities::SYS_ADMIN);
+        self.known.push((owner, admin));
+        Ok(admin)
+    }
+}
+
+/// Root inside, if there is one: any other id would lose its capabilities at
+/// `execve`, and the caller's own may not be known there at all.
+fn become_root(spawn: &mut Spawn, process: &Process) -> Result<(), Failure> {
+    let root_in = |kind| -> Result<bool, Failure> {
+        let map = process.id_map(kind)?;
+        Ok(map.extents().iter().any(|extent| extent.inside == 0))
+    };
+    if root_in(IdKind::Gid)? {
+        spawn.gid(0);
+    }
+    if root_in(IdKind::Uid)? {
+        spawn.uid(0);
+    }
+    Ok(())
+}
