@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod caps;
+pub mod discover;
 mod enter;
 mod errno;
 mod error;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::report::{Failure, OWN_FAILURE};
-use crate::{enter, generate, pin, run};
+use crate::{enter, generate, ls, pin, run, show};
 
 /// Create, enter, list, inspect and keep Linux namespaces.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Run(run::Args),
     Enter(enter::Args),
+    Ls(ls::Args),
+    Show(show::Args),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Completions(generate::CompletionsArgs),
@@ -32,6 +34,8 @@ impl Command {
         match self {
             Command::Run(args) => run::run(&args),
             Command::Enter(args) => enter::run(&args),
+            Command::Ls(args) => ls::run(&args),
+            Command::Show(args) => show::run(&args),
             Command::Pin(args) => pin::pin(&args),
             Command::Unpin(args) => pin::unpin(&args),
             Command::Completions(args) => generate::completions(&args),

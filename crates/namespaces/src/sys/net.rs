@@ -1,6 +1,6 @@
-//! The loopback device.
+//! The loopback device, and what a socket says of its network namespace.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -41,4 +41,25 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
         )?;
     }
     Ok(())
+}
+
+/// `SO_NETNS_COOKIE` of `socket(7)`: a number for the network namespace the
+/// socket is in, never used again. Linux 5.14.
+pub(crate) fn netns_cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let mut cookie: u64 = 0;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: a live value and its length, both of which the kernel may write.
+    unsafe {
+        syscall(
+            libc::SYS_getsockopt,
+            [
+                socket.as_raw_fd() as usize,
+                libc::SOL_SOCKET as usize,
+                libc::SO_NETNS_COOKIE as usize,
+                &raw mut cookie as usize,
+                &raw mut length as usize,
+            ],
+        )?;
+    }
+    Ok(cookie)
 }

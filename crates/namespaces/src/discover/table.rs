@@ -1,0 +1,103 @@
+//! The namespaces found so far, while looking.
+
+use std::collections::HashMap;
+
+use super::holder::Holder;
+use super::name::Name;
+use super::system::{Relation, Unreadable};
+
+/// The most holders of one sort that are kept for one namespace: what is
+/// wanted is why it lives, and a list without an end would not say it better.
+const MOST: u32 = 64;
+
+/// What the namespace itself answers.
+#[derive(Clone, Debug)]
+pub(super) struct Details {
+    pub(super) ns_id: Option<u64>,
+    pub(super) owner: Relation,
+    pub(super) parent: Relation,
+    pub(super) owner_uid: Option<u32>,
+}
+
+/// One namespace.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) processes: u32,
+    /// The lowest pid.
+    pub(super) pid: Option<i32>,
+    pub(super) holders: Vec<Holder>,
+    counts: [u32; Holder::SORTS],
+    pub(super) details: Option<Details>,
+}
+
+impl Entry {
+    pub(super) fn process(&mut self, pid: i32) {
+        self.processes += 1;
+        self.pid = Some(self.pid.map_or(pid, |known| known.min(pid)));
+    }
+
+    pub(super) fn hold(&mut self, holder: Holder) {
+        // Sockets of one process come one after the other.
+        if let (Some(Holder::Socket { pid: before, .. }), Holder::Socket { pid, .. }) =
+            (self.holders.last(), &holder)
+        {
+            if before == pid {
+                return;
+            }
+        }
+        let count = &mut self.counts[holder.sort()];
+        *count += 1;
+        if *count <= MOST {
+            self.holders.push(holder);
+        }
+    }
+
+    /// How many holders were not kept.
+    pub(super) fn omitted(&self) -> u32 {
+        self.counts.iter().map(|count| count.saturating_sub(MOST)).sum()
+    }
+
+    fn merge(&mut self, other: Entry) {
+        self.processes += other.processes;
+        self.pid = [self.pid, other.pid].into_iter().flatten().min();
+        for (sort, count) in other.counts.into_iter().enumerate() {
+            // What the other one did not keep still counts.
+            self.counts[sort] += count.saturating_sub(MOST);
+        }
+        for holder in other.holders {
+            self.hold(holder);
+        }
+        self.details = self.details.take().or(other.details);
+    }
+}
+
+/// All of them, and what could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) entries: HashMap<Name, Entry>,
+    pub(super) unreadable: Unreadable,
+    pub(super) commands: HashMap<i32, Vec<u8>>,
+}
+
+impl Table {
+    pub(super) fn entry(&mut self, name: Name) -> &mut Entry {
+        self.entries.entry(name).or_default()
+    }
+
+    pub(super) fn has_details(&self, name: Name) -> bool {
+        self.entries.get(&name).is_some_and(|entry| entry.details.is_some())
+    }
+
+    /// Adds what another thread has found.
+    pub(super) fn merge(&mut self, other: Table) {
+        if self.entries.is_empty() {
+            self.entries = other.entries;
+        } else {
+            for (name, entry) in other.entries {
+                self.entry(name).merge(entry);
+            }
+        }
+        self.unreadable.add(other.unreadable);
+        self.commands.extend(other.commands);
+    }
+}

@@ -1,0 +1,217 @@
+//! Reading one process after the other, by one thread.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use super::context::Context;
+use super::holder::Holder;
+use super::name::{Name, decimal};
+use super::socket::Sockets;
+use super::sources::Source;
+use super::table::Table;
+use crate::kind::Kind;
+
+/// The links of a `ns` directory, and whether each tells of future children.
+/// User and pid come first: all threads of a process share them.
+pub(super) const LINKS: [(&CStr, Kind, bool); 10] = [
+    (c"user", Kind::User, false),
+    (c"pid", Kind::Pid, false),
+    (c"cgroup", Kind::Cgroup, false),
+    (c"ipc", Kind::Ipc, false),
+    (c"mnt", Kind::Mnt, false),
+    (c"net", Kind::Net, false),
+    (c"uts", Kind::Uts, false),
+    (c"time", Kind::Time, false),
+    (c"pid_for_children", Kind::Pid, true),
+    (c"time_for_children", Kind::Time, true),
+];
+
+/// The position in [`LINKS`] of the link for a kind.
+pub(super) fn position(kind: Kind, for_children: bool) -> usize {
+    LINKS.iter().position(|link| (link.1, link.2) == (kind, for_children)).unwrap_or(0)
+}
+
+/// What the links of one `ns` directory read.
+type Names = [Option<Name>; LINKS.len()];
+
+/// Longer than any link to a namespace or socket.
+const LINK_BYTES: usize = 48;
+
+/// One thread of the search, and what it has found.
+pub(super) struct Worker<'a> {
+    pub(super) context: &'a Context,
+    pub(super) table: Table,
+    pub(super) sockets: Sockets,
+    /// How many links were read: the measure of work done.
+    pub(super) work: usize,
+}
+
+/// Why the links of a process could not be read.
+enum Failure {
+    /// It has ended: nothing to say about it.
+    Gone,
+    /// The caller may not.
+    Denied,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(context: &'a Context) -> Worker<'a> {
+        Worker { context, table: Table::default(), sockets: Sockets::default(), work: 0 }
+    }
+
+    /// Records all that process `pid` holds.
+    pub(super) fn process(&mut self, pid: i32) {
+        match self.read_process(pid) {
+            Ok(()) | Err(Failure::Gone) => {}
+            Err(Failure::Denied) => self.table.unreadable.processes += 1,
+        }
+    }
+
+    fn read_process(&mut self, pid: i32) -> Result<(), Failure> {
+        let dir = self.context.process(pid).map_err(failure)?;
+        let names = self.links(&dir, c"ns", false)?;
+        if self.context.wants(Source::Processes) {
+            for name in names.iter().zip(LINKS).filter(|(_, link)| !link.2).filter_map(|(name, _)| *name) {
+                self.table.entry(name).process(pid);
+            }
+            self.for_children(&names, pid, pid);
+        }
+        if self.context.wants(Source::Threads) {
+            self.threads(&dir, pid, &names);
+        }
+        if self.context.wants(Source::Fds) || self.context.wants(Source::Sockets) {
+            self.descriptors(&dir, pid, names[position(Kind::Net, false)])?;
+        }
+        Ok(())
+    }
+
+    /// Reads the links of a `ns` directory. A process that has ended but was
+    /// not reaped yet has only some.
+    fn links(&mut self, dir: &OwnedFd, path: &CStr, thread: bool) -> Result<Names, Failure> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let ns = rustix::fs::openat(dir, path, flags, Mode::empty()).map_err(failure)?;
+        let mut names = Names::default();
+        let first = if thread { 2 } else { 0 };
+        for (i, (link, kind, _)) in LINKS.iter().enumerate().skip(first) {
+            if !self.context.kinds.contains(*kind) {
+                continue;
+            }
+            let mut buffer = [0_u8; LINK_BYTES];
+            self.work += 1;
+            match rustix::fs::readlinkat_raw(&ns, *link, &mut buffer) {
+                Ok(length) => names[i] = Name::from_link(&buffer[..length]),
+                // Of a process that is gone the kernel says the same.
+                Err(Errno::ACCESS | Errno::PERM) if exists(dir, path) => return Err(Failure::Denied),
+                Err(_) => {}
+            }
+        }
+        Ok(names)
+    }
+
+    fn for_children(&mut self, names: &Names, pid: i32, tid: i32) {
+        for kind in [Kind::Pid, Kind::Time] {
+            let children = names[position(kind, true)];
+            if let Some(name) = children.filter(|name| names[position(kind, false)] != Some(*name)) {
+                self.table.entry(name).hold(Holder::ForChildren { pid, tid });
+            }
+        }
+    }
+
+    /// Records where the other threads are elsewhere than the first.
+    fn threads(&mut self, dir: &OwnedFd, pid: i32, first: &Names) {
+        // A directory has two links and one from each directory in it, so this
+        // tells how many threads there are without listing them.
+        let Ok(stat) = rustix::fs::statat(dir, c"task", AtFlags::empty()) else { return };
+        if stat.st_nlink <= 3 {
+            return;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(tasks) = rustix::fs::openat(dir, c"task", flags, Mode::empty()) else { return };
+        each_number(&tasks, |tid, _| {
+            if tid == pid {
+                return;
+            }
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let Ok(task) = rustix::fs::openat(&tasks, rustix::path::DecInt::new(tid), flags, Mode::empty()) else {
+                return;
+            };
+            let Ok(mut names) = self.links(&task, c"ns", true) else { return };
+            for (i, (_, _, for_children)) in LINKS.iter().enumerate() {
+                if let Some(name) = names[i].filter(|name| !for_children && first[i] != Some(*name)) {
+                    self.table.entry(name).hold(Holder::Thread { pid, tid });
+                }
+            }
+            // Pid was not read: it is that of the process. What the process
+            // says of its children need not be said again.
+            names[position(Kind::Pid, false)] = first[position(Kind::Pid, false)];
+            for kind in [Kind::Pid, Kind::Time] {
+                let i = position(kind, true);
+                names[i] = names[i].filter(|name| first[i] != Some(*name));
+            }
+            self.for_children(&names, pid, tid);
+        });
+    }
+
+    /// Records the open descriptors that are namespaces or sockets.
+    fn descriptors(&mut self, dir: &OwnedFd, pid: i32, net: Option<Name>) -> Result<(), Failure> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fds = rustix::fs::openat(dir, c"fd", flags, Mode::empty()).map_err(failure)?;
+        let (want_fds, want_sockets) = (
+            self.context.wants(Source::Fds),
+            self.context.wants(Source::Sockets) && self.context.kinds.contains(Kind::Net),
+        );
+        self.sockets.turn_to(pid);
+        each_number(&fds, |fd, text| {
+            let mut buffer = [0_u8; LINK_BYTES];
+            self.work += 1;
+            let Ok(length) = rustix::fs::readlinkat_raw(&fds, text, &mut buffer) else { return };
+            let link = &buffer[..length];
+            // Most are files.
+            if link.first().is_none_or(|byte| *byte == b'/') {
+                return;
+            }
+            if let Some(socket) = want_sockets.then(|| link.strip_prefix(b"socket:[")).flatten() {
+                let inode = socket.strip_suffix(b"]").and_then(decimal);
+                if let Some(inode) = inode {
+                    self.work += 3;
+                    self.socket(dir, pid, fd, inode, net);
+                }
+            } else if let Some(name) = Name::from_link(link).filter(|_| want_fds) {
+                if self.context.kinds.contains(name.kind) {
+                    self.table.entry(name).hold(Holder::Fd { pid, fd });
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Whether a directory of a process still leads anywhere.
+fn exists(dir: &OwnedFd, path: &CStr) -> bool {
+    rustix::fs::statat(dir, path, AtFlags::empty()).is_ok()
+}
+
+fn failure(errno: Errno) -> Failure {
+    match errno {
+        Errno::ACCESS | Errno::PERM => Failure::Denied,
+        _ => Failure::Gone,
+    }
+}
+
+/// Calls `each` with every entry of a directory of `/proc` that is a number.
+/// A process that ends meanwhile ends the list.
+pub(super) fn each_number(dir: impl std::os::fd::AsFd, mut each: impl FnMut(i32, &CStr)) {
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let fd: BorrowedFd<'_> = dir.as_fd();
+    let mut entries = RawDir::new(fd, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let number = decimal(entry.file_name().to_bytes()).and_then(|number| i32::try_from(number).ok());
+        if let Some(number) = number {
+            each(number, entry.file_name());
+        }
+    }
+}
