@@ -104,9 +104,7 @@ impl Worker<'_> {
                 ns_id: sys::nsfs::id(fd.as_fd()).ok(),
                 owner: owner.relation,
                 parent: parent.relation,
-                owner_uid: (name.kind == Kind::User)
-                    .then(|| sys::nsfs::owner_uid(fd.as_fd()).ok())
-                    .flatten(),
+                owner_uid: (name.kind == Kind::User).then(|| sys::nsfs::owner_uid(fd.as_fd()).ok()).flatten(),
             };
             self.table.entry(name).details = Some(details);
             for above in [owner, parent] {

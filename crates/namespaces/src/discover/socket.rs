@@ -45,12 +45,8 @@ impl Sockets {
     fn start(&mut self, context: &Context) {
         self.started = true;
         let own = || {
-            let socket = rustix::net::socket_with(
-                AddressFamily::UNIX,
-                SocketType::DGRAM,
-                SocketFlags::CLOEXEC,
-                None,
-            )?;
+            let socket =
+                rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
             let cookie = sys::net::netns_cookie(socket.as_fd())?;
             let stat = rustix::fs::statat(&context.proc, c"thread-self/ns/net", AtFlags::empty())?;
             Ok::<_, Errno>((cookie, Name::new(Kind::Net, stat.st_ino)))

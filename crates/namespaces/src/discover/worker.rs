@@ -136,7 +136,8 @@ impl<'a> Worker<'a> {
                 return;
             }
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(task) = rustix::fs::openat(&tasks, rustix::path::DecInt::new(tid), flags, Mode::empty()) else {
+            let Ok(task) = rustix::fs::openat(&tasks, rustix::path::DecInt::new(tid), flags, Mode::empty())
+            else {
                 return;
             };
             let Ok(mut names) = self.links(&task, c"ns", true) else { return };
