@@ -74,7 +74,7 @@ fn goal(label: &str, verdict: &Verdict) {
     let goal = &verdict.goal;
     let name = if goal.stretch { "stretch" } else { "goal" };
     let (limit, show): (String, fn(f64) -> String) = match goal.limit {
-        Limit::Times(limit) => (format!("{limit:.2} x"), |value| format!("{value:.2} x")),
+        Limit::Times(limit) => (format!("{} x", short(limit)), |value| format!("{} x", short(value))),
         Limit::MicrosOver(limit) => (format!("{limit:.0} µs over"), |value| format!("{value:.1} µs over")),
     };
     let outcome = match (verdict.met, verdict.measured.map(show)) {
@@ -87,6 +87,12 @@ fn goal(label: &str, verdict: &Verdict) {
         None => String::new(),
     };
     println!("  {name}: {label}: at most {limit} {}: {outcome}{noise}", goal.against);
+}
+
+/// With two digits that say something.
+fn short(ratio: f64) -> String {
+    let digits = if ratio < 0.1 { 3 } else { 2 };
+    format!("{ratio:.digits$}")
 }
 
 pub(crate) fn ending(report: &Report) {

@@ -162,13 +162,17 @@ impl Table {
         let other = self.row(&goal.against);
         let measured = other.map(|other| paired(row, other, compare));
         let of_minima = other.map(|other| compare(row.minimum(), other.minimum()));
-        let spread = measured.zip(of_minima).map_or(0.0, |(a, b)| (a - b).abs());
+        // By a third of the result, or of the limit if that is a difference.
+        let noisy = measured.zip(of_minima).is_some_and(|(a, b)| {
+            let whole = if matches!(goal.limit, Limit::Times(_)) { a } else { limit };
+            (a - b).abs() > whole / 3.0
+        });
         Verdict {
             goal: goal.clone(),
             measured,
             of_minima,
             met: measured.map(|measured| measured <= limit),
-            noisy: spread > limit / 3.0,
+            noisy,
             far: !goal.stretch && measured.is_some_and(|measured| measured > limit * 1.3),
         }
     }

@@ -97,7 +97,8 @@ fn lsns_reads_descriptors(bench: &Bench) -> bool {
     bench.peer("lsns").is_some_and(|lsns| lsns.is_at_least(2, 41))
 }
 
-/// Says what a process costs in each crowd: the same, if listing is linear.
+/// Says what a process costs in each crowd: the same, if listing is linear. By
+/// the fastest run, which others' work disturbed least.
 fn print_growth(tables: &[Summary]) {
     for label in [FLOOR, OURS, LSNS] {
         let each: Vec<(usize, f64)> = CROWDS
@@ -107,7 +108,7 @@ fn print_growth(tables: &[Summary]) {
                 let table = tables.iter().find(|table| table.title == title(*crowd))?;
                 let line = table.lines.iter().find(|line| line.label == label)?;
                 #[allow(clippy::cast_precision_loss)] // thousands
-                Some((crowd.processes, line.median_us / crowd.processes as f64))
+                Some((crowd.processes, line.min_us / crowd.processes as f64))
             })
             .collect();
         let (Some((_, few)), Some((_, many))) = (each.first(), each.last()) else { continue };
