@@ -263,8 +263,8 @@ fn init_is_pid_1_and_reaps() {
 #[test]
 fn init_passes_on_signals_also_early_ones() {
     require_namespaces!();
-    for number in [libc::SIGTERM, libc::SIGUSR1, libc::SIGHUP] {
-        let mut child = shell("trap 'exit 3' TERM USR1 HUP; echo ready; while :; do sleep 0.01; done")
+    for number in [libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2] {
+        let mut child = shell("trap 'exit 3' TERM USR1 USR2; echo ready; while :; do sleep 0.01; done")
             .init()
             .stdout(Stdio::Piped)
             .spawn()
@@ -488,6 +488,20 @@ fn new_namespaces_inside_joined_ones() {
     let (user, uts) = text.trim().split_once('\n').unwrap();
     assert_eq!(user, link(&target.id().to_string(), Kind::User));
     assert_ne!(uts, link("self", Kind::Uts));
+    target.wait().unwrap();
+}
+
+#[test]
+fn an_init_inside_a_joined_namespace() {
+    require_namespaces!();
+    let mut target = shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    let mut spawn = Spawn::new("sh");
+    spawn.args(["-c", "echo $$; readlink /proc/self/ns/user"]);
+    spawn.join(Process::open(target.id()).unwrap(), [Kind::User, Kind::Pid]).unshare(Kind::Pid).init();
+    // /proc is that of the caller still, which knows the shell by another number.
+    let text = stdout(&spawn);
+    assert!(text.starts_with("2\n"), "{text}");
+    assert!(text.contains(&link(&target.id().to_string(), Kind::User)));
     target.wait().unwrap();
 }
 
