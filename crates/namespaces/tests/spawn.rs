@@ -24,6 +24,14 @@ fn stdout(spawn: &Spawn) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Waits until `execve` is over: the kernel lets the caller go on when the new
+/// memory is in place, and sets the name and the time namespace just after.
+fn ran(child: &namespaces::Child, name: &str) {
+    while std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap().trim() != name {
+        std::thread::yield_now();
+    }
+}
+
 fn link(pid: &str, kind: Kind) -> String {
     std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap().to_str().unwrap().to_owned()
 }
@@ -32,6 +40,7 @@ fn link(pid: &str, kind: Kind) -> String {
 fn all_eight_kinds_are_new() {
     require_namespaces!();
     let child = &mut shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    ran(child, "sh");
     let mut seen = HashSet::new();
     for kind in Kind::ALL {
         let theirs = link(&child.id().to_string(), kind);
@@ -48,6 +57,7 @@ fn one_kind_leaves_the_others_alone() {
         let mut spawn = Spawn::new("cat");
         spawn.unshare(Kinds::from(only).with(Kind::User)).map_root().stdin(Stdio::Piped).stdout(Stdio::Null);
         let mut child = spawn.spawn().unwrap();
+        ran(&child, "cat");
         for kind in Kind::ALL {
             let same = link(&child.id().to_string(), kind) == link("self", kind);
             assert_eq!(same, kind != only && kind != Kind::User, "{kind} of a program with a new {only}");
@@ -427,6 +437,7 @@ fn kept_capabilities_survive_execve_of_a_user() {
 fn joining_a_process_needs_no_move_of_the_caller() {
     require_namespaces!();
     let mut target = shell("read x").stdin(Stdio::Piped).hostname("target").monotonic(5000).spawn().unwrap();
+    ran(&target, "sh");
     let process = Process::open(target.id()).unwrap();
     let before = Kind::ALL.map(|kind| link("thread-self", kind));
     let mut spawn = Spawn::new("sh");
