@@ -508,8 +508,7 @@ fn an_init_inside_a_joined_namespace() {
     let mut target = shell("read x").stdin(Stdio::Piped).spawn().unwrap();
     let mut spawn = Spawn::new("sh");
     spawn.args(["-c", "echo $$; readlink /proc/self/ns/user"]);
-    spawn.join(Process::open(target.id()).unwrap(), [Kind::User, Kind::Pid]).unshare(Kind::Pid).init();
-    // /proc is that of the caller still, which knows the shell by another number.
+    spawn.join(Process::open(target.id()).unwrap(), Kind::User).unshare(Kind::Pid).init();
     let text = stdout(&spawn);
     assert!(text.starts_with("2\n"), "{text}");
     assert!(text.contains(&link(&target.id().to_string(), Kind::User)));
