@@ -14,6 +14,7 @@ mod pin;
 mod plan;
 mod process;
 mod spawn;
+mod standing;
 mod sys;
 mod userns;
 
