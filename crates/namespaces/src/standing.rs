@@ -44,7 +44,7 @@ impl Process {
             Kind::User => namespace.try_clone()?,
             _ => match above(namespace)? {
                 Above::One(owner) => owner,
-                other => return outside(&other, &home),
+                Above::Beyond => return outside(&home),
             },
         };
         loop {
@@ -53,7 +53,7 @@ impl Process {
             }
             let parent = match above(&at)? {
                 Above::One(parent) => parent,
-                other => return outside(&other, &home),
+                Above::Beyond => return outside(&home),
             };
             if parent == home {
                 let euid = credentials.uids[1];
@@ -88,7 +88,7 @@ fn above(namespace: &Namespace) -> Result<Above> {
 /// What holds where the way up from a namespace leaves what the caller may
 /// see. A process whose user namespace the caller sees is not there, and has
 /// no capabilities above.
-fn outside(_beyond: &Above, home: &Namespace) -> Result<Option<Capabilities>> {
+fn outside(home: &Namespace) -> Result<Option<Capabilities>> {
     let visible = *home == Namespace::current(Kind::User)? || matches!(above(home)?, Above::One(_));
     Ok(visible.then_some(Capabilities::EMPTY))
 }

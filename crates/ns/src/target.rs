@@ -96,19 +96,13 @@ fn named(name: Name) -> Result<Target, Failure> {
 fn numbered(text: &str, ino: u64) -> Result<Target, Failure> {
     let system = Discovery::new().scan()?;
     let name = system.by_inode(ino).next().map(|found| found.name);
-    name.map_or_else(
-        || Err(not_found("namespace with inode number", text)),
-        |name| open(&system, name),
-    )
+    name.map_or_else(|| Err(not_found("namespace with inode number", text)), |name| open(&system, name))
 }
 
 fn identified(text: &str, ns_id: Option<u64>) -> Result<Target, Failure> {
     let system = Discovery::new().scan()?;
     let name = ns_id.and_then(|id| system.by_id(id)).map(|found| found.name);
-    name.map_or_else(
-        || Err(not_found("namespace with 64-bit id", text)),
-        |name| open(&system, name),
-    )
+    name.map_or_else(|| Err(not_found("namespace with 64-bit id", text)), |name| open(&system, name))
 }
 
 /// Only commands that `ns ls` shows: the first process of each namespace.
@@ -155,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_an_error() {
-        for text in ["2147483647", "99999999999", "4294967295", "net:[1]", "no such command", "", "1:hostnam", "/"] {
+        for text in
+            ["2147483647", "99999999999", "4294967295", "net:[1]", "no such command", "", "1:hostnam", "/"]
+        {
             assert!(Target::find(text).is_err(), "{text}");
         }
     }

@@ -39,13 +39,13 @@ impl Helper {
         spawn.stdin(Stdio::Piped).stdout(Stdio::Piped).parent_death_signal(9);
         let mut child = spawn.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
-        let said = BufReader::new(std::fs::File::from(stdout))
+        let said = BufReader::new(stdout)
             .lines()
             .map_while(Result::ok)
             .filter_map(|line| line.strip_prefix("helper: ").map(str::to_owned))
             .take_while(|line| line != "ready")
             .collect();
-        let stdin = child.stdin.take().map(std::fs::File::from);
+        let stdin = child.stdin.take();
         Helper { child, said, _stdin: stdin }
     }
 
@@ -140,7 +140,8 @@ fn helper() {
             let (names, namespace) = apart(Kind::Mnt, |mnt| {
                 let none: Option<&std::ffi::CStr> = None;
                 let dir = std::env::temp_dir();
-                rustix::mount::mount("none", &dir, "tmpfs", rustix::mount::MountFlags::empty(), none).unwrap();
+                rustix::mount::mount("none", &dir, "tmpfs", rustix::mount::MountFlags::empty(), none)
+                    .unwrap();
                 let path = dir.join("uts");
                 namespaces::unshare(Kind::Uts).unwrap();
                 namespaces::pin(&Namespace::current(Kind::Uts).unwrap(), &path).unwrap();
@@ -260,8 +261,9 @@ fn held_by_a_child() {
     require_namespaces!();
     let mut spawn = Spawn::new("sh");
     let inner = "echo helper: $(readlink /proc/self/ns/user); echo helper: ready; read x";
-    let outer =
-        format!("echo helper: $(readlink /proc/self/ns/user); exec unshare --user --map-root-user sh -c '{inner}'");
+    let outer = format!(
+        "echo helper: $(readlink /proc/self/ns/user); exec unshare --user --map-root-user sh -c '{inner}'"
+    );
     spawn.args(["-c", &outer]).unshare(Kind::User).map_root();
     let helper = Helper::start(&mut spawn);
     let json = ls(&[]);
@@ -286,8 +288,7 @@ fn future_children_are_told_apart() {
     // util-linux may have put the program itself into it already.
     if link(&format!("/proc/{}/ns/time", helper.pid())) != helper.said[0] {
         let found = entry(&json, &helper.said[0]);
-        let holder =
-            serde_json::json!({"type": "for_children", "pid": helper.pid(), "tid": helper.pid()});
+        let holder = serde_json::json!({"type": "for_children", "pid": helper.pid(), "tid": helper.pid()});
         assert_eq!(found["holders"], serde_json::json!([holder]));
     }
 }
@@ -383,7 +384,9 @@ fn processes_that_come_and_go_are_no_error() {
 
 #[test]
 fn bad_arguments_are_refused() {
-    for args in [&["ls", "--kind", "netz"][..], &["ls", "--sources", "x"], &["ls", "--sort", "x"], &["ls", "x"]] {
+    for args in
+        [&["ls", "--kind", "netz"][..], &["ls", "--sources", "x"], &["ls", "--sort", "x"], &["ls", "x"]]
+    {
         let output = Command::new(env!("CARGO_BIN_EXE_ns")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(output.stdout.is_empty());

@@ -87,7 +87,11 @@ impl Context {
 
     fn expect(&self, fd: BorrowedFd<'_>, name: Name) -> rustix::io::Result<()> {
         let stat = rustix::fs::fstat(fd)?;
-        if (stat.st_dev, stat.st_ino) == (self.dev, name.ino) { Ok(()) } else { Err(rustix::io::Errno::STALE) }
+        if (stat.st_dev, stat.st_ino) == (self.dev, name.ino) {
+            Ok(())
+        } else {
+            Err(rustix::io::Errno::STALE)
+        }
     }
 
     /// The name of an open namespace of this kind.

@@ -213,7 +213,9 @@ fn hold_relatives(table: &mut Table) {
     let mut names: Vec<Name> = table.entries.keys().copied().collect();
     names.sort_unstable();
     for name in names {
-        let Some(details) = table.entries.get(&name).and_then(|entry| entry.details.clone()) else { continue };
+        let Some(details) = table.entries.get(&name).and_then(|entry| entry.details.clone()) else {
+            continue;
+        };
         if let Relation::To(parent) = details.parent {
             table.entry(parent).hold(Holder::Child(name));
         }

@@ -78,8 +78,9 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Name, Error> {
-        Name::from_link(text.as_bytes())
-            .ok_or_else(|| Error::invalid("namespace name", text, "want a kind and an inode number: net:[4026531833]"))
+        Name::from_link(text.as_bytes()).ok_or_else(|| {
+            Error::invalid("namespace name", text, "want a kind and an inode number: net:[4026531833]")
+        })
     }
 }
 
@@ -96,7 +97,17 @@ mod tests {
     #[test]
     fn only_the_form_of_the_kernel_is_a_name() {
         assert_eq!(Name::from_link(b"mnt:[12]"), Some(Name::new(Kind::Mnt, 12)));
-        for text in ["mnt:[]", "mnt:[-1]", "mnt:[1", "mount:[1]", "socket:[1]", "/mnt:[1]", "", "mnt", "mnt:[99999999999999999999]"] {
+        for text in [
+            "mnt:[]",
+            "mnt:[-1]",
+            "mnt:[1",
+            "mount:[1]",
+            "socket:[1]",
+            "/mnt:[1]",
+            "",
+            "mnt",
+            "mnt:[99999999999999999999]",
+        ] {
             assert_eq!(Name::from_link(text.as_bytes()), None, "{text}");
         }
     }

@@ -45,12 +45,8 @@ impl Sockets {
     fn start(&mut self, context: &Context) {
         self.started = true;
         let own = || {
-            let socket = rustix::net::socket_with(
-                AddressFamily::UNIX,
-                SocketType::DGRAM,
-                SocketFlags::CLOEXEC,
-                None,
-            )?;
+            let socket =
+                rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
             let cookie = sys::net::netns_cookie(socket.as_fd())?;
             let stat = rustix::fs::statat(&context.proc, c"thread-self/ns/net", AtFlags::empty())?;
             Ok::<_, Errno>((cookie, Name::new(Kind::Net, stat.st_ino)))
@@ -65,25 +61,28 @@ impl Worker<'_> {
     /// Records descriptor `fd` of process `pid`, socket number `inode`, if it
     /// is in another network namespace than the process, which is in `net`.
     pub(super) fn socket(&mut self, ns: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
-        let name = match self.sockets.known.get(&inode) {
-            Some(known) => *known,
-            None => {
-                let name = match self.ask(ns, fd) {
-                    Ok(name) => name,
-                    // Closed or replaced meanwhile: it may come again.
-                    Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return,
-                    Err(_) => {
-                        self.table.unreadable.sockets += 1;
-                        None
-                    }
-                };
-                self.sockets.known.insert(inode, name);
-                name
-            }
-        };
-        if let Some(name) = name.filter(|name| net != Some(*name)) {
+        let Some(name) = self.namespace_of(ns, fd, inode) else { return };
+        if net != Some(name) {
             self.table.entry(name).hold(Holder::Socket { pid, fd });
         }
+    }
+
+    /// The network namespace of a socket; `None` if it will not say, or is gone.
+    fn namespace_of(&mut self, ns: &OwnedFd, fd: i32, inode: u64) -> Option<Name> {
+        if let Some(known) = self.sockets.known.get(&inode) {
+            return *known;
+        }
+        let name = match self.ask(ns, fd) {
+            Ok(name) => name,
+            // Closed or replaced meanwhile: it may come again.
+            Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return None,
+            Err(_) => {
+                self.table.unreadable.sockets += 1;
+                None
+            }
+        };
+        self.sockets.known.insert(inode, name);
+        name
     }
 
     fn ask(&mut self, ns: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {

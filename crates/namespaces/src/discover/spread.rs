@@ -32,7 +32,9 @@ pub(super) fn spread<T: Sync>(
     let help = || {
         let mut worker = Worker::new(context);
         while let Some(block) = block() {
-            block.iter().for_each(|item| work(&mut worker, item));
+            for item in block {
+                work(&mut worker, item);
+            }
         }
         worker.table
     };

@@ -135,7 +135,9 @@ impl<'a> Worker<'a> {
                 return;
             }
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(ns) = rustix::fs::openat(&tasks, format!("{tid}/ns"), flags, Mode::empty()) else { return };
+            let Ok(ns) = rustix::fs::openat(&tasks, format!("{tid}/ns"), flags, Mode::empty()) else {
+                return;
+            };
             let Ok(mut names) = self.links(&ns, true) else { return };
             for (i, (_, _, for_children)) in LINKS.iter().enumerate() {
                 if let Some(name) = names[i].filter(|name| !for_children && first[i] != Some(*name)) {

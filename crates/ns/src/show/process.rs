@@ -157,7 +157,8 @@ pub(super) fn map_line(map: &[[u32; 3]]) -> String {
     if map.is_empty() {
         return "none".to_owned();
     }
-    let lines: Vec<String> = map.iter().map(|[inside, outside, count]| format!("{inside}:{outside}:{count}")).collect();
+    let lines: Vec<String> =
+        map.iter().map(|[inside, outside, count]| format!("{inside}:{outside}:{count}")).collect();
     lines.join(",")
 }
 
