@@ -75,6 +75,7 @@ mod pin;
 mod plan;
 mod process;
 mod spawn;
+mod standing;
 mod sys;
 mod userns;
 
