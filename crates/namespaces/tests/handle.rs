@@ -15,7 +15,18 @@ fn link(pid: &str, name: &str) -> String {
 fn target() -> namespaces::Child {
     let mut spawn = Spawn::new("cat");
     spawn.unshare(Kinds::ALL).map_root().stdin(Stdio::Piped).stdout(Stdio::Null).hostname("target");
-    spawn.spawn().unwrap()
+    let child = spawn.spawn().unwrap();
+    ran(&child);
+    child
+}
+
+/// Waits until `execve` is over: the kernel lets the caller go on when the new
+/// memory is in place, and sets the name and the time namespace just after.
+fn ran(child: &namespaces::Child) {
+    let name = || std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap();
+    while name() != "cat\n" {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -213,6 +224,7 @@ fn another_process_under_the_same_id_is_told_apart() {
 #[test]
 fn credentials_are_those_of_status() {
     let mut child = Spawn::new("cat").stdin(Stdio::Piped).stdout(Stdio::Null).no_new_privs().spawn().unwrap();
+    ran(&child);
     let credentials = child.process().credentials().unwrap();
     let uid = std::fs::metadata("/proc/self").unwrap().uid();
     assert_eq!(credentials.uids, [uid; 4]);

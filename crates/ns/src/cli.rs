@@ -52,12 +52,13 @@ pub(crate) fn definition() -> clap::Command {
 /// Parses the command line. Usage errors, help and version end the process here.
 pub(crate) fn parse() -> Command {
     let args: Vec<OsString> = std::env::args_os().collect();
-    // Only these two are started often enough for the time of parsing to matter.
+    // Only these are started often enough for the time of parsing to matter.
     match args.get(1).and_then(|arg| arg.to_str()) {
         Some("run") => Command::Run(run::Args::without_options(&args[2..]).unwrap_or_else(|| alone(&args))),
         Some("enter") => {
             Command::Enter(enter::Args::without_options(&args[2..]).unwrap_or_else(|| alone(&args)))
         }
+        Some("ls") if args.len() == 2 => Command::Ls(ls::Args::default()),
         _ => Cli::parse().command,
     }
 }
@@ -93,7 +94,7 @@ pub(crate) fn operands(args: &[OsString]) -> Option<&[OsString]> {
 mod tests {
     use std::ffi::OsString;
 
-    use super::{alone_or_error, enter, run};
+    use super::{alone_or_error, enter, ls, run};
 
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
@@ -122,6 +123,12 @@ mod tests {
             let clap: enter::Args = alone_or_error(&words).unwrap();
             assert_eq!(format!("{fast:?}"), format!("{clap:?}"), "{line}");
         }
+    }
+
+    #[test]
+    fn ls_without_options_means_the_same_to_both_parsers() {
+        let clap: ls::Args = alone_or_error(&words("ns ls")).unwrap();
+        assert_eq!(format!("{:?}", ls::Args::default()), format!("{clap:?}"));
     }
 
     #[test]

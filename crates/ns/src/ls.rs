@@ -60,6 +60,13 @@ enum Column {
     Command,
 }
 
+impl Default for Args {
+    /// What `ns ls` without options means.
+    fn default() -> Args {
+        Args { kind: Kinds::ALL, flat: false, sort: None, sources: Sources::ALL, json: false }
+    }
+}
+
 /// Lists them.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let system = Discovery::new().kinds(args.kind).sources(args.sources).scan()?;

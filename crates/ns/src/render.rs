@@ -174,3 +174,8 @@ pub(crate) fn warn_unreadable(unreadable: Unreadable) {
         let _ = writeln!(std::io::stderr(), "unreadable: {}", parts.join(", "));
     }
 }
+
+/// A line of a label and its value.
+pub(crate) fn field(label: &str, value: &str) -> String {
+    format!("{label:<12}{value}\n")
+}

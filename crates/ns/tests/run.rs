@@ -317,3 +317,38 @@ fn pid_1_dies_with_the_command() {
     assert_eq!(background.child.wait().unwrap().signal(), Some(9));
     eventually("the end of init", || !is_alive(init));
 }
+
+/// The terminal sends its signals to the whole foreground group: the program
+/// gets one of its own, and must not get a second by forwarding.
+#[test]
+fn the_interrupt_key_reaches_the_program_once() {
+    require_namespaces!();
+    let terminal =
+        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+    rustix::pty::grantpt(&terminal).unwrap();
+    rustix::pty::unlockpt(&terminal).unwrap();
+    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
+    let open = || std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let script = "n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i+1)); done; echo got $n";
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_ns"), "run", "--", "sh", "-c", script]);
+    command.stdin(open()).stdout(open()).stderr(open());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = std::fs::File::from(terminal);
+    let mut text = String::new();
+    let mut sent = false;
+    let mut buffer = [0; 256];
+    while let Ok(length @ 1..) = std::io::Read::read(&mut terminal, &mut buffer) {
+        text.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        if text.contains("ready") && !sent {
+            terminal.write_all(b"\x03").unwrap();
+            sent = true;
+        }
+        if text.contains("got") && text.ends_with('\n') {
+            break;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert!(text.contains("got 1"), "{text}");
+}

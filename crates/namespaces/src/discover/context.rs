@@ -52,6 +52,16 @@ impl Context {
         rustix::fs::openat(&self.proc, DecInt::new(pid), PATH | OFlags::DIRECTORY, Mode::empty())
     }
 
+    /// The `ns` directory of a process.
+    pub(super) fn ns_of(&self, pid: i32) -> rustix::io::Result<OwnedFd> {
+        rustix::fs::openat(&self.proc, format!("{pid}/ns"), PATH | OFlags::DIRECTORY, Mode::empty())
+    }
+
+    /// Whether a file is a namespace, by the device it is on.
+    pub(super) fn is_nsfs(&self, major: u32, minor: u32) -> bool {
+        rustix::fs::makedev(major, minor) == self.dev
+    }
+
     /// Opens the namespace `name` if it is what `path` leads to.
     ///
     /// What lies there may have been replaced since it was found, by a device

@@ -67,10 +67,7 @@ impl Worker<'_> {
     /// that the command line is that of the same process.
     fn open_and_read_command(&mut self, pid: i32, name: Name, answered: bool) -> Option<OwnedFd> {
         let dir = self.context.process(pid).ok()?;
-        if !self.table.commands.contains_key(&pid) {
-            let command = read_command(&dir);
-            self.table.commands.insert(pid, command);
-        }
+        self.table.commands.entry(pid).or_insert_with(|| read_command(&dir));
         if answered {
             return None;
         }
@@ -79,10 +76,10 @@ impl Worker<'_> {
     }
 
     fn command(&mut self, pid: i32) {
-        if !self.table.commands.contains_key(&pid) {
-            if let Ok(dir) = self.context.process(pid) {
-                self.table.commands.insert(pid, read_command(&dir));
-            }
+        if !self.table.commands.contains_key(&pid)
+            && let Ok(dir) = self.context.process(pid)
+        {
+            self.table.commands.insert(pid, read_command(&dir));
         }
     }
 
@@ -108,10 +105,10 @@ impl Worker<'_> {
             };
             self.table.entry(name).details = Some(details);
             for above in [owner, parent] {
-                if let (Relation::To(name), Some(fd)) = (above.relation, above.fd) {
-                    if !listed.is_some_and(|listed| listed.contains(&name)) {
-                        rest.push((name, fd));
-                    }
+                if let (Relation::To(name), Some(fd)) = (above.relation, above.fd)
+                    && !listed.is_some_and(|listed| listed.contains(&name))
+                {
+                    rest.push((name, fd));
                 }
             }
         }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use super::context::Context;
 use super::holder::Holder;
 use super::name::Name;
-use super::worker::Worker;
+use super::worker::{Worker, exists};
 use crate::errno::Errno;
 use crate::kind::Kind;
 use crate::sys;
@@ -60,35 +60,38 @@ impl Sockets {
 impl Worker<'_> {
     /// Records descriptor `fd` of process `pid`, socket number `inode`, if it
     /// is in another network namespace than the process, which is in `net`.
-    pub(super) fn socket(&mut self, dir: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
-        let name = match self.sockets.known.get(&inode) {
-            Some(known) => *known,
-            None => {
-                let name = match self.ask(dir, fd) {
-                    Ok(name) => name,
-                    // Closed or replaced meanwhile: it may come again.
-                    Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return,
-                    Err(_) => {
-                        self.table.unreadable.sockets += 1;
-                        None
-                    }
-                };
-                self.sockets.known.insert(inode, name);
-                name
-            }
-        };
-        if let Some(name) = name.filter(|name| net != Some(*name)) {
+    pub(super) fn socket(&mut self, ns: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
+        let Some(name) = self.namespace_of(ns, fd, inode) else { return };
+        if net != Some(name) {
             self.table.entry(name).hold(Holder::Socket { pid, fd });
         }
     }
 
-    fn ask(&mut self, dir: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {
+    /// The network namespace of a socket; `None` if it will not say, or is gone.
+    fn namespace_of(&mut self, ns: &OwnedFd, fd: i32, inode: u64) -> Option<Name> {
+        if let Some(known) = self.sockets.known.get(&inode) {
+            return *known;
+        }
+        let name = match self.ask(ns, fd) {
+            Ok(name) => name,
+            // Closed or replaced meanwhile: it may come again.
+            Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return None,
+            Err(_) => {
+                self.table.unreadable.sockets += 1;
+                None
+            }
+        };
+        self.sockets.known.insert(inode, name);
+        name
+    }
+
+    fn ask(&mut self, ns: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {
         if !self.sockets.started {
             self.sockets.start(self.context);
         }
         let process = match self.sockets.process.take() {
             Some(process) => process,
-            None => open(self.context, self.sockets.pid, dir)?,
+            None => open(self.context, self.sockets.pid, ns)?,
         };
         let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty());
         self.sockets.process = Some(process);
@@ -109,19 +112,17 @@ impl Worker<'_> {
     }
 }
 
-/// A pidfd for the process whose directory is `dir`.
-fn open(context: &Context, pid: i32, dir: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// A pidfd for the process whose `ns` directory is `ns`.
+fn open(context: &Context, pid: i32, ns: &OwnedFd) -> Result<OwnedFd, Errno> {
     let number = Pid::from_raw(pid).filter(|_| context.same_pids).ok_or(Errno::EPERM)?;
     let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
     // If the directory still leads somewhere, the number was not used again.
-    rustix::fs::statat(dir, c"ns", AtFlags::empty()).map_err(|_| Errno::ESRCH)?;
-    Ok(pidfd)
+    if exists(ns) { Ok(pidfd) } else { Err(Errno::ESRCH) }
 }
 
 /// Opens `name` through a socket of it.
 pub(super) fn open_namespace(context: &Context, pid: i32, fd: i32, name: Name) -> Option<OwnedFd> {
-    let dir = context.process(pid).ok()?;
-    let process = open(context, pid, &dir).ok()?;
+    let process = open(context, pid, &context.ns_of(pid).ok()?).ok()?;
     let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty()).ok()?;
     let namespace = sys::nsfs::of_socket(socket.as_fd()).ok()?;
     (Context::name(namespace.as_fd(), Kind::Net).ok()? == name).then_some(namespace)

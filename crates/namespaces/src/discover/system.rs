@@ -193,12 +193,11 @@ impl System {
             Holder::Owned(owned) => self.open_in(*owned, depth + 1)?.owner().ok(),
             Holder::Unseen => None,
             Holder::Mount { within, path } => {
-                let fd = match self.get(*within)?.pid {
-                    Some(pid) => mounts::open_through(&self.context, pid, path, name),
-                    None => {
-                        let within = self.open_in(*within, depth + 1)?;
-                        mounts::open_within(&self.context, &within, path, name)
-                    }
+                let fd = if let Some(pid) = self.get(*within)?.pid {
+                    mounts::open_through(&self.context, pid, path, name)
+                } else {
+                    let within = self.open_in(*within, depth + 1)?;
+                    mounts::open_within(&self.context, &within, path, name)
                 };
                 Namespace::from_fd(fd?).ok()
             }

@@ -40,10 +40,9 @@ impl Entry {
         // Sockets of one process come one after the other.
         if let (Some(Holder::Socket { pid: before, .. }), Holder::Socket { pid, .. }) =
             (self.holders.last(), &holder)
+            && before == pid
         {
-            if before == pid {
-                return;
-            }
+            return;
         }
         let count = &mut self.counts[holder.sort()];
         *count += 1;
