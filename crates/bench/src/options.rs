@@ -14,7 +14,9 @@ groups: launch library enter ls bulk all (the default)
   --pin CPU     the CPU for what is measured on one CPU [default: the first]
   --ns PATH     the ns to measure [default: the musl release build, or any other]
   --json FILE   write the results there too
-  --check       exit with 1 if a goal is missed by more than 30 %";
+  --check       exit with 1 if a goal is missed by more than 30 %
+
+The exit status is 0 if something was measured, else 1.";
 
 /// What to measure and how.
 #[derive(Debug)]

@@ -15,11 +15,10 @@ fn a_quick_launch_measures_ns_beside_the_floor() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-
     let report: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     testkit::require!(!report["ns"].is_null(), "no ns binary is built");
     testkit::require!(!report["tables"].as_array().unwrap().is_empty(), "no C compiler builds the floor");
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let lines = report["tables"][0]["lines"].as_array().unwrap();
     let ours = lines.iter().find(|line| line["label"] == "ns run").unwrap_or_else(|| panic!("{text}"));
     assert_eq!(ours["rounds"], 3);
