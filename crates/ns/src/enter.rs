@@ -1,7 +1,6 @@
 //! `ns enter`: a program in the namespaces of a process, or in one namespace.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn, Step};
@@ -107,7 +106,7 @@ fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Resu
 /// The kinds to join: those wanted, less those that can't be joined.
 fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failure> {
     let mut kinds = Kinds::EMPTY;
-    let mut owners = Owners::default();
+    let mut owners = Owners { me: Process::current()?, known: Vec::new() };
     for kind in wanted.iter() {
         match owners.obstacle(process, kind)? {
             None => drop(kinds.insert(kind)),
@@ -130,8 +129,8 @@ fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failur
 
 /// What is known of the owners of the target's namespaces: commonly one user
 /// namespace owns all.
-#[derive(Default)]
 struct Owners {
+    me: Process,
     known: Vec<(Namespace, bool)>,
 }
 
@@ -163,7 +162,8 @@ impl Owners {
         if let Some((_, admin)) = self.known.iter().find(|(known, _)| *known == owner) {
             return Ok(*admin);
         }
-        let admin = namespaces::capabilities_in(&owner)?.contains(Capabilities::SYS_ADMIN);
+        let capabilities = self.me.capabilities_in(&owner)?.unwrap_or_default();
+        let admin = capabilities.contains(Capabilities::SYS_ADMIN);
         self.known.push((owner, admin));
         Ok(admin)
     }

@@ -49,17 +49,11 @@ impl ProgramArgs {
 
     /// The program named on the command line, or the user's shell.
     pub(crate) fn spawn(&self) -> Spawn {
-        let mut spawn = match self.program.split_first() {
-            Some((program, arguments)) => {
-                let mut spawn = Spawn::new(program);
-                spawn.args(arguments);
-                spawn
-            }
-            None => {
-                let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-                Spawn::new(shell.unwrap_or_else(|| "/bin/sh".into()))
-            }
-        };
+        let mut words = self.program.iter().cloned();
+        let shell = || std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+        let program = words.next().or_else(shell).unwrap_or_else(|| "/bin/sh".into());
+        let mut spawn = Spawn::new(program);
+        spawn.args(words);
         if let Some(dir) = &self.chdir {
             spawn.current_dir(dir);
         }
