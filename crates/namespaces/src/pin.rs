@@ -10,6 +10,7 @@ use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::handle::Namespace;
 use crate::kind::Kind;
+use crate::mountinfo::mounts;
 
 /// Binds `namespace` to the file `path`, which is made if it is not there. The
 /// namespace lives until [`unpin`], also without a process in it; anyone who
@@ -69,26 +70,12 @@ fn explain(namespace: &Namespace, path: &Path, errno: Errno) -> Error {
 fn on_shared_mount(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else { return false };
     let Ok(text) = std::fs::read("/proc/thread-self/mountinfo") else { return false };
-    let text = String::from_utf8_lossy(&text).into_owned();
     // The last of the longest mount points that `path` lies below covers it.
-    text.lines()
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split(' ').collect();
-            let shared = fields.iter().skip(6).take_while(|f| **f != "-").any(|f| f.starts_with("shared:"));
-            let point = unescape(fields.get(4)?);
-            path.starts_with(&point).then_some((point.len(), shared))
-        })
-        .max_by_key(|(length, _)| *length)
+    mounts(&text)
+        .map(|mount| (mount.point(), mount.is_shared()))
+        .filter(|(point, _)| path.starts_with(point))
+        .max_by_key(|(point, _)| point.as_os_str().len())
         .is_some_and(|(_, shared)| shared)
-}
-
-/// A mount point as `proc_pid_mountinfo(5)` writes it: `\040` for a blank.
-fn unescape(field: &str) -> String {
-    let mut text = field.to_owned();
-    for (escaped, plain) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        text = text.replace(escaped, plain);
-    }
-    text
 }
 
 /// Takes a namespace away from the file `path`, and the file too if it is

@@ -75,9 +75,10 @@ impl Process {
     ///
     /// [`Error::NoProcess`] if there is none.
     pub fn open(pid: i32) -> Result<Process> {
-        let raw = Pid::from_raw(pid)
-            .filter(|_| pid > 0)
-            .ok_or_else(|| Error::invalid("process id", pid.to_string(), "it must be at least 1"))?;
+        // `Pid::from_raw` takes no negative number.
+        let raw = if pid > 0 { Pid::from_raw(pid) } else { None };
+        let raw =
+            raw.ok_or_else(|| Error::invalid("process id", pid.to_string(), "it must be at least 1"))?;
         let pidfd = rustix::process::pidfd_open(raw, PidfdFlags::empty())
             .map_err(|errno| absent(pid, errno.into()))?;
         Ok(Process { pidfd, pid })

@@ -24,6 +24,14 @@ fn stdout(spawn: &Spawn) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Waits until `execve` is over: the kernel lets the caller go on when the new
+/// memory is in place, and sets the name and the time namespace just after.
+fn ran(child: &namespaces::Child, name: &str) {
+    while std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap().trim() != name {
+        std::thread::yield_now();
+    }
+}
+
 fn link(pid: &str, kind: Kind) -> String {
     std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap().to_str().unwrap().to_owned()
 }
@@ -32,6 +40,7 @@ fn link(pid: &str, kind: Kind) -> String {
 fn all_eight_kinds_are_new() {
     require_namespaces!();
     let child = &mut shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    ran(child, "sh");
     let mut seen = HashSet::new();
     for kind in Kind::ALL {
         let theirs = link(&child.id().to_string(), kind);
@@ -48,6 +57,7 @@ fn one_kind_leaves_the_others_alone() {
         let mut spawn = Spawn::new("cat");
         spawn.unshare(Kinds::from(only).with(Kind::User)).map_root().stdin(Stdio::Piped).stdout(Stdio::Null);
         let mut child = spawn.spawn().unwrap();
+        ran(&child, "cat");
         for kind in Kind::ALL {
             let same = link(&child.id().to_string(), kind) == link("self", kind);
             assert_eq!(same, kind != only && kind != Kind::User, "{kind} of a program with a new {only}");
@@ -263,8 +273,8 @@ fn init_is_pid_1_and_reaps() {
 #[test]
 fn init_passes_on_signals_also_early_ones() {
     require_namespaces!();
-    for number in [libc::SIGTERM, libc::SIGUSR1, libc::SIGHUP] {
-        let mut child = shell("trap 'exit 3' TERM USR1 HUP; echo ready; while :; do sleep 0.01; done")
+    for number in [libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2] {
+        let mut child = shell("trap 'exit 3' TERM USR1 USR2; echo ready; while :; do sleep 0.01; done")
             .init()
             .stdout(Stdio::Piped)
             .spawn()
@@ -427,6 +437,7 @@ fn kept_capabilities_survive_execve_of_a_user() {
 fn joining_a_process_needs_no_move_of_the_caller() {
     require_namespaces!();
     let mut target = shell("read x").stdin(Stdio::Piped).hostname("target").monotonic(5000).spawn().unwrap();
+    ran(&target, "sh");
     let process = Process::open(target.id()).unwrap();
     let before = Kind::ALL.map(|kind| link("thread-self", kind));
     let mut spawn = Spawn::new("sh");
@@ -488,6 +499,19 @@ fn new_namespaces_inside_joined_ones() {
     let (user, uts) = text.trim().split_once('\n').unwrap();
     assert_eq!(user, link(&target.id().to_string(), Kind::User));
     assert_ne!(uts, link("self", Kind::Uts));
+    target.wait().unwrap();
+}
+
+#[test]
+fn an_init_inside_a_joined_namespace() {
+    require_namespaces!();
+    let mut target = shell("read x").stdin(Stdio::Piped).spawn().unwrap();
+    let mut spawn = Spawn::new("sh");
+    spawn.args(["-c", "echo $$; readlink /proc/self/ns/user"]);
+    spawn.join(Process::open(target.id()).unwrap(), Kind::User).unshare(Kind::Pid).init();
+    let text = stdout(&spawn);
+    assert!(text.starts_with("2\n"), "{text}");
+    assert!(text.contains(&link(&target.id().to_string(), Kind::User)));
     target.wait().unwrap();
 }
 

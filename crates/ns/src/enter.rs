@@ -1,15 +1,15 @@
 //! `ns enter`: a program in the namespaces of a process, or in one namespace.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn, Step};
 
 use crate::cli::operands;
 use crate::kinds;
+use crate::program::{ProgramArgs, start};
 use crate::report::Failure;
-use crate::run::{launch, program, start};
+
 use crate::target::Target;
 
 const AFTER_HELP: &str = "\
@@ -29,81 +29,40 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KIND,...", value_parser = kinds::parse)]
     except: Option<Kinds>,
 
-    /// Start in this directory
-    #[arg(long, value_name = "DIR")]
-    chdir: Option<PathBuf>,
-
-    /// User id of the program, as seen inside
-    #[arg(long, value_name = "UID")]
-    uid: Option<u32>,
-
-    /// Group id of the program, as seen inside
-    #[arg(long, value_name = "GID")]
-    gid: Option<u32>,
-
     /// Keep the caller's ids
     #[arg(long, conflicts_with_all = ["uid", "gid"])]
     keep_ids: bool,
 
-    /// Keep capabilities also if the program is not root inside
-    #[arg(long)]
-    keep_caps: bool,
-
     /// Say nothing of what is left out
     #[arg(short, long)]
     quiet: bool,
-
-    /// Print the steps, one a line, and do nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// With --dry-run: as JSON
-    #[arg(long, requires = "dry_run")]
-    json: bool,
 
     /// A process id, or a namespace: its file, its id, `net:[4026531833]`, or
     /// the command that `ns ls` shows
     #[arg(value_name = "TARGET")]
     target: String,
 
-    /// The program and its arguments [default: a shell]
-    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
-    program: Vec<OsString>,
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 impl Args {
     /// The arguments of a command line without options.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
         let (target, rest) = operands(words)?.split_first()?;
-        let program = operands(rest)?.to_vec();
+        let program = ProgramArgs::of(operands(rest)?);
         Some(Args { target: target.to_str()?.to_owned(), program, ..Args::default() })
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let mut spawn = program(&args.program);
+    let mut spawn = args.program.spawn();
     match Target::find(&args.target).map_err(Failure::before_launch)? {
         Target::Process(process) => enter_process(&mut spawn, &process, args),
         Target::Namespace(namespace) => {
             join_namespace(&mut spawn, namespace, args).map_err(Failure::before_launch)?;
-            set_options(&mut spawn, args);
-            launch(&mut spawn, args.dry_run.then_some(args.json))
+            args.program.launch(&mut spawn)
         }
-    }
-}
-
-fn set_options(spawn: &mut Spawn, args: &Args) {
-    if let Some(dir) = &args.chdir {
-        spawn.current_dir(dir);
-    }
-    if let Some(uid) = args.uid {
-        spawn.uid(uid);
-    }
-    if let Some(gid) = args.gid {
-        spawn.gid(gid);
-    }
-    if args.keep_caps {
-        spawn.keep_capabilities();
     }
 }
 
@@ -122,11 +81,10 @@ fn enter_process(spawn: &mut Spawn, process: &Process, args: &Args) -> Result<Ex
     let apart = process.kinds_apart().map_err(|error| Failure::from(error).before_launch())?;
     let wanted =
         args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default())).intersection(apart);
-    let dry_run = args.dry_run.then_some(args.json);
     let mut attempt = spawn.clone();
     join(&mut attempt, process, wanted, args).map_err(Failure::before_launch)?;
     // Most often all can be joined, and the kernel is the quickest to ask.
-    if dry_run.is_none() && !wanted.is_empty() {
+    if !args.program.is_dry_run() && !wanted.is_empty() {
         match start(&mut attempt) {
             Err(Error::Step { step, errno: Errno::EPERM, .. }) if matches!(step.step, Step::Join(_)) => {}
             done => return done.map_err(|error| Failure::of_launch(&error)),
@@ -134,14 +92,13 @@ fn enter_process(spawn: &mut Spawn, process: &Process, args: &Args) -> Result<Ex
     }
     let kinds = choose(process, wanted, args).map_err(Failure::before_launch)?;
     join(spawn, process, kinds, args).map_err(Failure::before_launch)?;
-    launch(spawn, dry_run)
+    args.program.launch(spawn)
 }
 
 fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Result<(), Failure> {
-    if kinds.contains(Kind::User) && !args.keep_ids && args.uid.is_none() && args.gid.is_none() {
+    if kinds.contains(Kind::User) && !args.keep_ids && !args.program.has_ids() {
         become_root(spawn, process)?;
     }
-    set_options(spawn, args);
     spawn.join(process.try_clone()?, kinds).join_in_place();
     Ok(())
 }
@@ -149,7 +106,7 @@ fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Resu
 /// The kinds to join: those wanted, less those that can't be joined.
 fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failure> {
     let mut kinds = Kinds::EMPTY;
-    let mut owners = Owners::default();
+    let mut owners = Owners { me: Process::current()?, known: Vec::new() };
     for kind in wanted.iter() {
         match owners.obstacle(process, kind)? {
             None => drop(kinds.insert(kind)),
@@ -172,8 +129,8 @@ fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failur
 
 /// What is known of the owners of the target's namespaces: commonly one user
 /// namespace owns all.
-#[derive(Default)]
 struct Owners {
+    me: Process,
     known: Vec<(Namespace, bool)>,
 }
 
@@ -205,7 +162,8 @@ impl Owners {
         if let Some((_, admin)) = self.known.iter().find(|(known, _)| *known == owner) {
             return Ok(*admin);
         }
-        let admin = namespaces::capabilities_in(&owner)?.contains(Capabilities::SYS_ADMIN);
+        let capabilities = self.me.capabilities_in(&owner)?.unwrap_or_default();
+        let admin = capabilities.contains(Capabilities::SYS_ADMIN);
         self.known.push((owner, admin));
         Ok(admin)
     }

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use namespaces::{ForwardSignals, IdMap, IdMaps, Kind, Kinds, Plan, Propagation, Spawn};
-use serde_json::{Value, json};
+use namespaces::{IdMap, IdMaps, Kind, Kinds, Propagation, Spawn};
 
 use crate::cli::operands;
 use crate::kinds;
-use crate::report::{Failure, exit_code, print};
+use crate::program::ProgramArgs;
+use crate::report::Failure;
 
 const AFTER_HELP: &str = "\
 By default all eight kinds are new, the caller is root inside, /proc is new, the
@@ -59,10 +59,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
-    /// Start in this directory
-    #[arg(long, value_name = "DIR")]
-    chdir: Option<PathBuf>,
-
     /// Mounts: private, slave, shared or unchanged [default: private]
     #[arg(long, value_name = "MODE")]
     propagation: Option<Propagation>,
@@ -75,33 +71,12 @@ pub(crate) struct Args {
     #[arg(long)]
     no_init: bool,
 
-    /// User id of the program, as seen inside
-    #[arg(long, value_name = "UID")]
-    uid: Option<u32>,
-
-    /// Group id of the program, as seen inside
-    #[arg(long, value_name = "GID")]
-    gid: Option<u32>,
-
-    /// Keep capabilities also if the program is not root inside
-    #[arg(long)]
-    keep_caps: bool,
-
     /// Bind a new namespace to a file, to be entered again later
     #[arg(long, value_name = "KIND=PATH", value_parser = pin)]
     pin: Vec<(Kind, PathBuf)>,
 
-    /// Print the steps, one a line, and do nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// With --dry-run: as JSON
-    #[arg(long, requires = "dry_run")]
-    json: bool,
-
-    /// The program and its arguments [default: a shell]
-    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
-    program: Vec<OsString>,
+    #[command(flatten)]
+    program: ProgramArgs,
 }
 
 fn pin(text: &str) -> Result<(Kind, PathBuf), String> {
@@ -112,71 +87,18 @@ fn pin(text: &str) -> Result<(Kind, PathBuf), String> {
 impl Args {
     /// The arguments of a command line without options.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
-        let program = operands(words)?.to_vec();
-        Some(Args { program, ..Args::default() })
+        Some(Args { program: ProgramArgs::of(operands(words)?), ..Args::default() })
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut spawn = prepare(args).map_err(Failure::before_launch)?;
-    launch(&mut spawn, args.dry_run.then_some(args.json))
-}
-
-/// Starts what is prepared and answers with its exit status. For a dry run,
-/// prints the steps instead, as JSON if `dry_run` holds true.
-pub(crate) fn launch(spawn: &mut Spawn, dry_run: Option<bool>) -> Result<ExitCode, Failure> {
-    let done = match dry_run {
-        None => start(spawn),
-        Some(as_json) => match end_with_us(spawn).plan() {
-            Ok(plan) => return show(&plan, as_json),
-            Err(error) => Err(error),
-        },
-    };
-    done.map_err(|error| Failure::of_launch(&error))
-}
-
-/// Starts what is prepared, stands between it and the signals, and answers
-/// with its exit status.
-pub(crate) fn start(spawn: &mut Spawn) -> namespaces::Result<ExitCode> {
-    let mut signals = ForwardSignals::hold()?;
-    let mut child = end_with_us(spawn).forward_signals(&signals).spawn()?;
-    Ok(exit_code(signals.wait(&mut child)?))
-}
-
-/// If this process is killed, so is the program.
-fn end_with_us(spawn: &mut Spawn) -> &mut Spawn {
-    spawn.parent_death_signal(libc::SIGKILL)
-}
-
-/// Prints the steps of a plan.
-fn show(plan: &Plan, as_json: bool) -> Result<ExitCode, Failure> {
-    if as_json {
-        let step = |s: &namespaces::PlanStep| json!({"actor": s.actor.to_string(), "call": s.step.call(), "does": s.step.doing()});
-        let steps: Vec<Value> = plan.steps().iter().map(step).collect();
-        print(&format!("{:#}\n", json!({ "steps": steps })))?;
-    } else {
-        print(&plan.to_string())?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The program named on the command line, or the user's shell.
-pub(crate) fn program(words: &[OsString]) -> Spawn {
-    match words.split_first() {
-        Some((program, arguments)) => {
-            let mut spawn = Spawn::new(program);
-            spawn.args(arguments);
-            spawn
-        }
-        None => Spawn::new(
-            std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into()),
-        ),
-    }
+    args.program.launch(&mut spawn)
 }
 
 fn prepare(args: &Args) -> Result<Spawn, Failure> {
     let kinds = args.only.unwrap_or(Kinds::ALL.difference(args.share.unwrap_or_default()));
-    let mut spawn = program(&args.program);
+    let mut spawn = args.program.spawn();
     spawn.unshare(kinds);
     if kinds.contains(Kind::User) {
         map(&mut spawn, args)?;
@@ -216,20 +138,8 @@ fn set_options(spawn: &mut Spawn, args: &Args) {
     if let Some(seconds) = args.monotonic {
         spawn.monotonic(seconds);
     }
-    if let Some(dir) = &args.chdir {
-        spawn.current_dir(dir);
-    }
     if let Some(propagation) = args.propagation {
         spawn.propagation(propagation);
-    }
-    if let Some(uid) = args.uid {
-        spawn.uid(uid);
-    }
-    if let Some(gid) = args.gid {
-        spawn.gid(gid);
-    }
-    if args.keep_caps {
-        spawn.keep_capabilities();
     }
     for (kind, path) in &args.pin {
         spawn.pin(*kind, path);

@@ -4,9 +4,7 @@
 //! has none from a thread that joins it.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -19,6 +17,7 @@ use super::table::{Entry, Table};
 use super::worker::Worker;
 use crate::handle::Namespace;
 use crate::kind::Kind;
+use crate::mountinfo;
 
 /// A mount namespace whose mounts are to be read, and a way to do it.
 #[derive(Debug)]
@@ -158,30 +157,13 @@ fn bound_in(
     mut open: impl FnMut(&Path, Name) -> Option<OwnedFd>,
 ) -> Vec<Bound> {
     let mut bound = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        let mut fields = line.split(|byte| *byte == b' ').skip(3);
-        let Some(name) = fields.next().and_then(Name::from_link) else { continue };
-        let Some(path) = fields.next().map(unescape) else { continue };
+    for mount in mountinfo::mounts(text) {
+        let Some(name) = Name::from_link(mount.root) else { continue };
+        let path = mount.point();
         let fd = if known.contains(&name) { None } else { open(&path, name) };
         bound.push(Bound { path, name, fd });
     }
     bound
-}
-
-/// A path in which blanks and the like are written in octal.
-fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, tail)) = rest.split_first() {
-        if let [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] = rest {
-            bytes.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-            rest = tail;
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    PathBuf::from(OsString::from_vec(bytes))
 }
 
 /// Opens what is bound to `path` below `root`, if that is `name`. Mount points
@@ -243,11 +225,5 @@ mod tests {
         assert_eq!(bound.len(), 1);
         assert_eq!(bound[0].name, Name::new(Kind::Net, 4_026_532_001));
         assert_eq!(bound[0].path, Path::new("/run/netns/a b"));
-    }
-
-    #[test]
-    fn only_octal_is_unescaped() {
-        assert_eq!(unescape(b"/a\\011b\\134"), Path::new("/a\tb\\"));
-        assert_eq!(unescape(b"/a\\9\\04"), Path::new("/a\\9\\04"));
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::step::{Place, Source, Step};
+use super::step::{JoinTarget, Place, Source, Step};
 use super::{Actor, Plan, PlanStep};
 use crate::caps::Capabilities;
 use crate::error::{Error, Result};
@@ -52,6 +52,13 @@ fn check_kinds(spawn: &Spawn) -> Result<()> {
     needs(spawn.loopback, Kind::Net, "loopback device", "it needs a new net namespace")?;
     needs(matches!(spawn.root, Some(Root::Pivot(_))), Kind::Mnt, "new root", "it needs a new mnt namespace")?;
     needs(spawn.init.is_some(), Kind::Pid, "init", "it needs a new pid namespace")?;
+    // `create_pid_namespace`: the caller's own must be the one that its
+    // children are in, and joining makes the two differ.
+    let joined = spawn.join.as_ref().map(JoinTarget::kinds).unwrap_or_default();
+    if joined.contains(Kind::Pid) && spawn.kinds.contains(Kind::Pid) {
+        let why = "who joined a pid namespace can't make another; start a program there that does";
+        return Err(Error::invalid("new namespace", Kind::Pid.name(), why));
+    }
     for (kind, _) in &spawn.pins {
         needs(true, *kind, "kind to pin", "only a namespace that is made new can be pinned here")?;
     }

@@ -135,6 +135,18 @@ pub enum JoinTarget {
     Namespaces(Vec<Arc<Namespace>>),
 }
 
+impl JoinTarget {
+    /// The kinds that are joined.
+    pub fn kinds(&self) -> Kinds {
+        match self {
+            JoinTarget::Process { kinds, .. } => *kinds,
+            JoinTarget::Namespaces(namespaces) => {
+                namespaces.iter().map(|namespace| namespace.kind()).collect()
+            }
+        }
+    }
+}
+
 /// A descriptor number of the program, and what it is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

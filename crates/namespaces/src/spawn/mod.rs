@@ -488,8 +488,10 @@ impl Spawn {
         lower(self)
     }
 
-    /// Starts the program and comes back when it runs: when `execve` has
-    /// replaced the new process, not before.
+    /// Starts the program and comes back when it runs: when `execve` has put
+    /// the program in the place of the new process, not before. (What the
+    /// kernel does last in `execve` may come a moment later: it gives the
+    /// process its name, and moves it into a new time namespace.)
     ///
     /// # Errors
     ///

@@ -52,6 +52,14 @@ fn what_would_change_the_caller_is_refused() {
 }
 
 #[test]
+fn a_pid_namespace_below_a_joined_one_is_refused() {
+    let me = crate::Process::current().unwrap();
+    let mut spawn = Spawn::new("x");
+    spawn.join(me, Kind::Pid).unshare(Kind::Pid);
+    assert!(matches!(lower(&spawn), Err(Error::Invalid { .. })));
+}
+
+#[test]
 fn values_out_of_range_are_refused() {
     let long = "h".repeat(65);
     for spawn in [
