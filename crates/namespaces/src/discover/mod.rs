@@ -183,6 +183,7 @@ fn ask(context: &Context, table: &mut Table) {
     let listed = names(table);
     let questions = relatives::questions(table);
     table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
+    table.forget_gone();
 }
 
 /// Asks the kernel for the ids of all namespaces, and opens those that no

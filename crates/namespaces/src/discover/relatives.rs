@@ -1,6 +1,7 @@
 //! Asking each namespace for its id, its owner and its parent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
@@ -11,7 +12,7 @@ use super::name::Name;
 use super::sources::Source;
 use super::system::Relation;
 use super::table::{Details, Table};
-use super::worker::{LINKS, Worker, position};
+use super::worker::{LINKS, Worker, exists, position};
 use crate::errno::Errno;
 use crate::kind::Kind;
 use crate::sys;
@@ -19,67 +20,79 @@ use crate::sys;
 /// The most bytes that are kept of a command line.
 const COMMAND_BYTES: usize = 4096;
 
-/// A namespace to be asked, and the ways there.
+/// Namespaces to be asked, and the ways there.
 #[derive(Debug)]
-pub(super) struct Question {
-    name: Name,
-    pid: Option<i32>,
-    holders: Vec<Holder>,
-    answered: bool,
+pub(super) enum Question {
+    /// Those that have this process in common.
+    Process { pid: i32, names: Vec<Name> },
+    /// One without a process.
+    Other { name: Name, holders: Vec<Holder>, answered: bool },
 }
 
 /// What is still to be asked about the namespaces in `table`.
 pub(super) fn questions(table: &Table) -> Vec<Question> {
-    let question = |(name, entry): (&Name, &super::table::Entry)| Question {
-        name: *name,
-        pid: entry.pid,
-        holders: entry.holders.iter().take(4).cloned().collect(),
-        answered: entry.details.is_some(),
-    };
-    table.entries.iter().map(question).collect()
+    let mut questions = Vec::new();
+    let mut by_pid: HashMap<i32, Vec<Name>> = HashMap::new();
+    for (name, entry) in &table.entries {
+        let answered = entry.details.is_some();
+        if let Some(pid) = entry.pid {
+            let names = by_pid.entry(pid).or_default();
+            names.extend((!answered).then_some(*name));
+        } else {
+            let holders = entry.holders.iter().take(4).cloned().collect();
+            questions.push(Question::Other { name: *name, holders, answered });
+        }
+    }
+    questions.extend(by_pid.into_iter().map(|(pid, names)| Question::Process { pid, names }));
+    questions
 }
 
 impl Worker<'_> {
-    /// Answers one question: opens the namespace by any way there is. `listed`
-    /// are those that have a question of their own.
+    /// Answers one question: opens each namespace by any way there is.
+    /// `listed` are those that have a question of their own.
     pub(super) fn answer(&mut self, question: &Question, listed: &HashSet<Name>) {
-        let name = question.name;
-        if let Some(pid) = question.pid {
-            self.work += 4;
-            if let Some(fd) = self.open_and_read_command(pid, name, question.answered) {
-                return self.examine(name, fd, Some(listed));
+        match question {
+            Question::Process { pid, names } => self.ask_process(*pid, names, listed),
+            Question::Other { name, holders, answered } => {
+                for pid in holders.iter().filter_map(Holder::pid) {
+                    self.command(pid);
+                }
+                if !answered {
+                    let fd = holders.iter().find_map(|holder| open_by(self.context, *name, holder));
+                    match fd {
+                        Some(fd) => self.examine(*name, fd, Some(listed)),
+                        None => self.table.unreadable.namespaces += 1,
+                    }
+                }
             }
-        }
-        for pid in question.holders.iter().filter_map(Holder::pid) {
-            self.command(pid);
-        }
-        if question.answered {
-            return;
-        }
-        let fd = question.holders.iter().find_map(|holder| open_by(self.context, name, holder));
-        match fd {
-            Some(fd) => self.examine(name, fd, Some(listed)),
-            None => self.table.unreadable.namespaces += 1,
         }
     }
 
-    /// Opens a namespace through a process in it. The directory makes sure
-    /// that the command line is that of the same process.
-    fn open_and_read_command(&mut self, pid: i32, name: Name, answered: bool) -> Option<OwnedFd> {
-        let dir = self.context.process(pid).ok()?;
-        self.table.commands.entry(pid).or_insert_with(|| read_command(&dir));
-        if answered {
-            return None;
+    /// Opens namespaces through a process in them, and reads its command line
+    /// by the same directory: so it is that of the same process.
+    fn ask_process(&mut self, pid: i32, names: &[Name], listed: &HashSet<Name>) {
+        let Ok(ns) = self.context.ns_of(pid) else {
+            return self.table.gone.extend(names);
+        };
+        self.table.commands.entry(pid).or_insert_with(|| read_command(&ns));
+        for name in names {
+            self.work += 8;
+            match self.context.open_link(&ns, LINKS[position(name.kind, false)].0, *name) {
+                Ok(fd) => self.examine(*name, fd, Some(listed)),
+                Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) if exists(&ns) => {
+                    self.table.unreadable.namespaces += 1;
+                }
+                // It ended since, or is in another one now.
+                Err(_) => self.table.gone.push(*name),
+            }
         }
-        let ns = rustix::fs::openat(&dir, c"ns", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        self.context.open_link(&ns, LINKS[position(name.kind, false)].0, name).ok()
     }
 
     fn command(&mut self, pid: i32) {
         if !self.table.commands.contains_key(&pid)
-            && let Ok(dir) = self.context.process(pid)
+            && let Ok(ns) = self.context.ns_of(pid)
         {
-            self.table.commands.insert(pid, read_command(&dir));
+            self.table.commands.insert(pid, read_command(&ns));
         }
     }
 
@@ -173,15 +186,16 @@ pub(super) fn open_by(context: &Context, name: Name, holder: &Holder) -> Option<
     }
 }
 
-/// The command line, or the name of the program where that is empty.
-fn read_command(dir: &OwnedFd) -> Vec<u8> {
-    let read = |file: &std::ffi::CStr| {
-        let file = rustix::fs::openat(dir, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+/// The command line of the process that a `ns` directory belongs to, or the
+/// name of the program where that is empty.
+fn read_command(ns: &OwnedFd) -> Vec<u8> {
+    let read = |file: &CStr| {
+        let file = rustix::fs::openat(ns, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         let mut buffer = [0_u8; COMMAND_BYTES];
         let length = rustix::io::read(&file, &mut buffer).ok()?;
         let text = buffer[..length].trim_ascii_end();
         let end = text.iter().rposition(|byte| *byte != 0)?;
         Some(text[..=end].to_vec())
     };
-    read(c"cmdline").or_else(|| read(c"comm")).unwrap_or_default()
+    read(c"../cmdline").or_else(|| read(c"../comm")).unwrap_or_default()
 }

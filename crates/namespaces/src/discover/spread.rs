@@ -12,11 +12,11 @@ const BLOCK: usize = 8;
 
 /// From so many items on a second thread pays from the start: some 25 µs of
 /// reading each, against 60 µs for a thread.
-const MANY: usize = 48;
+const MANY: usize = 500;
 
 /// After so many links read it pays even for the rest of few items, such as
 /// processes that have a thousand sockets each.
-const MUCH: usize = 500;
+const MUCH: usize = 4000;
 
 /// Does `work` for each item and gives back what was found.
 pub(super) fn spread<T: Sync>(

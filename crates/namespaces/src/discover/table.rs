@@ -76,6 +76,8 @@ pub(super) struct Table {
     pub(super) entries: HashMap<Name, Entry>,
     pub(super) unreadable: Unreadable,
     pub(super) commands: HashMap<i32, Vec<u8>>,
+    /// Those that the process they were found by is not in any more.
+    pub(super) gone: Vec<Name>,
 }
 
 impl Table {
@@ -85,6 +87,16 @@ impl Table {
 
     pub(super) fn has_details(&self, name: Name) -> bool {
         self.entries.get(&name).is_some_and(|entry| entry.details.is_some())
+    }
+
+    /// Takes out what was held only by a process that has ended since.
+    pub(super) fn forget_gone(&mut self) {
+        for name in std::mem::take(&mut self.gone) {
+            let ended = |entry: &Entry| entry.processes <= 1 && entry.holders.is_empty();
+            if self.entries.get(&name).is_some_and(ended) {
+                self.entries.remove(&name);
+            }
+        }
     }
 
     /// Adds what another thread has found.
@@ -98,5 +110,6 @@ impl Table {
         }
         self.unreadable.add(other.unreadable);
         self.commands.extend(other.commands);
+        self.gone.extend(other.gone);
     }
 }
