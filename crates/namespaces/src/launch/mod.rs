@@ -36,8 +36,9 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
     let clone = Clone::of(plan)?;
     let mut descriptors = Descriptors::open(plan)?;
     let channel = if clone.how.sleep { None } else { Some(channel(&descriptors)?) };
-    let region = Region::new(!clone.how.share_memory || clone.by_joiner)
-        .map_err(|errno| Error::call("allocating", "a stack for the new process", errno))?;
+    let private = clone.how.share_memory && !clone.by_joiner;
+    let region = if private { Region::private() } else { Region::new(true) };
+    let region = region.map_err(|errno| Error::call("allocating", "a stack for the new process", errno))?;
     let caller = caller_pidfd(plan, &descriptors)?;
     let image = image_of(plan)?;
 
@@ -86,6 +87,9 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
             plan.has(Actor::Program).then_some(ours)
         }
     };
+    if private {
+        region.keep();
+    }
     Ok(Child::new(process, init, spawn.new_session, std::mem::take(&mut descriptors.ours)))
 }
 
