@@ -1,7 +1,7 @@
 //! Keeping a namespace without a process: a file that it is bound to.
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::UnmountFlags;
@@ -25,15 +25,48 @@ use crate::mountinfo::mounts;
 /// namespace on a mount with shared propagation, or in itself or an older
 /// one. `EPERM` without `CAP_SYS_ADMIN` over the caller's mount namespace.
 pub fn pin(namespace: &Namespace, path: impl AsRef<Path>) -> Result<()> {
-    let path = path.as_ref();
+    pin_with_undo(namespace, path.as_ref()).map(Pinned::keep)
+}
+
+/// A namespace just bound to a file, and taken away again when dropped.
+pub(crate) struct Pinned {
+    path: PathBuf,
+    /// Whether the file was made for it.
+    made: bool,
+    kept: bool,
+}
+
+impl Pinned {
+    /// Leaves it there.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = rustix::mount::unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+            if self.made {
+                let _ = std::fs::remove_file(&self.path);
+            }
+        }
+    }
+}
+
+/// As [`pin`], to be kept or undone.
+pub(crate) fn pin_with_undo(namespace: &Namespace, path: &Path) -> Result<Pinned> {
     let made = create(path)?;
     let source = format!("/proc/self/fd/{}", namespace.as_fd().as_raw_fd());
-    let bound =
-        rustix::mount::mount_bind(source, path).map_err(|errno| explain(namespace, path, errno.into()));
-    if bound.is_err() && made {
-        let _ = std::fs::remove_file(path);
+    match rustix::mount::mount_bind(source, path) {
+        Ok(()) => Ok(Pinned { path: path.to_owned(), made, kept: false }),
+        Err(errno) => {
+            if made {
+                let _ = std::fs::remove_file(path);
+            }
+            Err(explain(namespace, path, errno.into()))
+        }
     }
-    bound
 }
 
 /// Makes an empty file; says whether it was missing.

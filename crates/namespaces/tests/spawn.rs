@@ -157,11 +157,13 @@ fn maps_are_as_asked() {
 fn the_caller_writes_maps_that_the_child_may_not() {
     require_root!();
     let map = IdMap::new([Extent::new(0, 0, 1), Extent::new(1, 100_000, 65_536)]).unwrap();
-    for init in [false, true] {
+    for way in ["words", "channel", "joined"] {
         let mut spawn = shell("cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups");
         spawn.uid_map(map.clone()).gid_map(map.clone());
-        if init {
-            spawn.init();
+        match way {
+            "channel" => drop(spawn.init()),
+            "joined" => drop(spawn.join(Process::current().unwrap(), Kind::Uts)),
+            _ => {}
         }
         let text = stdout(&spawn);
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -572,6 +574,31 @@ fn a_pinned_namespace_outlives_its_process_and_can_be_joined() {
         namespaces::unpin(&path).unwrap();
         assert!(!path.exists());
     }
+}
+
+#[test]
+fn a_launch_that_fails_leaves_nothing_pinned() {
+    require_root!();
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("there");
+    std::fs::write(&there, "").unwrap();
+    let made = dir.path().join("made");
+    for program in ["true", "no-such-program"] {
+        for init in [false, true] {
+            let mut spawn = Spawn::new(program);
+            spawn.unshare([Kind::Uts, Kind::Ipc, Kind::Pid]).pin(Kind::Uts, &there).pin(Kind::Ipc, &made);
+            if program == "true" {
+                spawn.pin(Kind::Pid, "/no/such/dir/pid");
+            }
+            if init {
+                spawn.init();
+            }
+            spawn.spawn().unwrap_err();
+            assert!(!made.exists());
+            assert!(matches!(Namespace::open(&there), Err(Error::NotNamespace { .. })));
+        }
+    }
+    assert!(!has_children());
 }
 
 #[test]

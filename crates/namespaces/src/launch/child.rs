@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
+use rustix::process::Signal;
 
 use super::init;
 use super::perform::perform;
@@ -96,15 +97,34 @@ pub(crate) fn main(context: &Context<'_>) -> ! {
 
 /// Lets the caller take its steps, or ends with it.
 fn await_turn(context: &Context<'_>) {
-    let (Some((_, channel)), Some(first)) = (context.channel, context.first_turn) else { return };
-    if announces_turn(context.plan, first) {
-        context.send(0);
+    match context.channel {
+        None => await_word(context),
+        Some((_, channel)) => {
+            if context.first_turn.is_some_and(|first| announces_turn(context.plan, first)) {
+                context.send(0);
+            }
+            let mut word = [0_u8; 8];
+            match rustix::io::retry_on_intr(|| rustix::net::recv(channel, &mut word, RecvFlags::empty())) {
+                Ok((_, 1..)) => {}
+                _ => exit(127),
+            }
+        }
     }
-    let mut word = [0_u8; 8];
-    match rustix::io::retry_on_intr(|| rustix::net::recv(channel, &mut word, RecvFlags::empty())) {
-        Ok((_, 1..)) => {}
-        _ => exit(127),
+}
+
+/// A word does not tell that who would write it is dead: the kernel is to end
+/// this process with its caller while it waits, whatever the plan says of later.
+fn await_word(context: &Context<'_>) {
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    if context.caller_is_gone() {
+        exit(127);
     }
+    context.region.control().await_turn();
+    let asked = context.plan.of(Actor::Child).find_map(|(_, step)| match step {
+        Step::ParentDeathSignal(number) => Signal::from_named_raw(*number),
+        _ => None,
+    });
+    let _ = rustix::process::set_parent_process_death_signal(asked);
 }
 
 /// The process that joins namespaces and makes the main child there.

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+use rustix::thread::futex;
 
 use crate::errno::Errno;
 
@@ -28,6 +30,7 @@ pub(crate) const CLONE_VM: u64 = 0x0000_0100;
 pub(crate) const CLONE_FILES: u64 = 0x0000_0400;
 pub(crate) const CLONE_PIDFD: u64 = 0x0000_1000;
 pub(crate) const CLONE_VFORK: u64 = 0x0000_4000;
+pub(crate) const CLONE_CHILD_CLEARTID: u64 = 0x0020_0000;
 pub(crate) const CLONE_PARENT: u64 = 0x0000_8000;
 pub(crate) const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
@@ -41,6 +44,11 @@ pub(crate) struct Control {
     pub(super) pidfd: AtomicI32,
     /// The pid that the joiner got for the main child.
     pub(super) pid: AtomicI32,
+    /// Cleared by the kernel when the child has executed or ended, if it was
+    /// made with `CLONE_CHILD_CLEARTID`.
+    pub(super) alive: AtomicU32,
+    /// Set when the caller has taken its turn.
+    turn: AtomicU32,
 }
 
 /// A step that failed, and the errno.
@@ -69,6 +77,32 @@ impl Control {
         self.report.store(0, Ordering::SeqCst);
         self.pidfd.store(0, Ordering::SeqCst);
         self.pid.store(0, Ordering::SeqCst);
+        self.turn.store(0, Ordering::SeqCst);
+        self.alive.store(1, Ordering::SeqCst);
+    }
+
+    /// Lets the child go on.
+    pub(crate) fn give_turn(&self) {
+        self.turn.store(1, Ordering::SeqCst);
+        // The child sleeps on it, or will see it before it sleeps.
+        let _ = futex::wake(&self.turn, futex::Flags::empty(), 1);
+    }
+
+    /// Waits until the caller has taken its turn.
+    pub(crate) fn await_turn(&self) {
+        while self.turn.load(Ordering::SeqCst) == 0 {
+            let _ = futex::wait(&self.turn, futex::Flags::empty(), 0, None);
+        }
+    }
+
+    /// Waits until the child has executed or ended.
+    pub(crate) fn await_end(&self) {
+        loop {
+            match self.alive.load(Ordering::SeqCst) {
+                0 => return,
+                alive => drop(futex::wait(&self.alive, futex::Flags::empty(), alive, None)),
+            }
+        }
     }
 
     pub(crate) fn fail(&self, report: Report) {
@@ -143,6 +177,7 @@ impl Region {
         if guarded != 0 {
             return Err(Errno::last());
         }
+        region.control().clear();
         Ok(region)
     }
 

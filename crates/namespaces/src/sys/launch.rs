@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::clone::{
-    CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CloneArgs, Region,
+    CLONE_CHILD_CLEARTID, CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM,
+    CloneArgs, Region,
 };
 use super::fd::own;
 use crate::errno::Errno;
@@ -41,8 +42,19 @@ pub(crate) struct How {
     pub(crate) kinds: Kinds,
     /// Share the caller's memory until `execve` (`CLONE_VM`).
     pub(crate) share_memory: bool,
-    /// Sleep until the child has called `execve` or ended (`CLONE_VFORK`).
-    pub(crate) sleep: bool,
+    /// How the caller learns what became of it.
+    pub(crate) wake: Wake,
+}
+
+/// How a caller learns that its child has executed the program or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// It sleeps in `clone3` until then (`CLONE_VFORK`).
+    Sleep,
+    /// A word in the memory that both share is cleared (`CLONE_CHILD_CLEARTID`).
+    Words,
+    /// The child's end of a socket pair is closed.
+    Channel,
 }
 
 impl How {
@@ -51,7 +63,11 @@ impl How {
             | CLONE_CLEAR_SIGHAND
             | CLONE_PIDFD
             | if self.share_memory { CLONE_VM } else { 0 }
-            | if self.sleep { CLONE_VFORK } else { 0 }
+            | match self.wake {
+                Wake::Sleep => CLONE_VFORK,
+                Wake::Words => CLONE_CHILD_CLEARTID,
+                Wake::Channel => 0,
+            }
     }
 }
 
@@ -69,6 +85,7 @@ pub(crate) fn child(how: How, context: &Context<'_>) -> Result<(i32, OwnedFd), E
         flags: how.flags(),
         exit_signal: SIGCHLD,
         pidfd: control.pidfd.as_ptr() as u64,
+        child_tid: control.alive.as_ptr() as u64,
         ..CloneArgs::default()
     };
     let args = with_stack(args, context.region);
