@@ -16,7 +16,7 @@ use crate::target::Target;
 /// and parents, what keeps it alive, and what is inside.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A pid; PID:KIND; an id as `ns ls` shows it (net:[4026531833], 4026531833,
+    /// A pid; PID:KIND; an id as `ns ls` shows it (`net:[4026531833]`, 4026531833,
     /// id:42); a file a namespace is bound to; or a command that `ns ls` shows
     #[arg(value_name = "PID|NAMESPACE")]
     target: String,

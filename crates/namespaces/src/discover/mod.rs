@@ -181,9 +181,15 @@ fn read_mounts(context: &Context, table: &mut Table, own: Option<Name>) {
 /// Asks each namespace for its id, owner and parent.
 fn ask(context: &Context, table: &mut Table) {
     let listed = names(table);
-    let questions = relatives::questions(table);
-    table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
-    table.forget_gone();
+    // Again for those whose first process has ended meanwhile.
+    for _ in 0..2 {
+        let questions = relatives::questions(table);
+        table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
+        if table.gone.is_empty() {
+            break;
+        }
+        table.forget_gone();
+    }
 }
 
 /// Asks the kernel for the ids of all namespaces, and opens those that no

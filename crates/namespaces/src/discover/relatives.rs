@@ -43,6 +43,8 @@ pub(super) fn questions(table: &Table) -> Vec<Question> {
             questions.push(Question::Other { name: *name, holders, answered });
         }
     }
+    // Nothing to ask, and the command line known: that is done.
+    by_pid.retain(|pid, names| !names.is_empty() || !table.commands.contains_key(pid));
     questions.extend(by_pid.into_iter().map(|(pid, names)| Question::Process { pid, names }));
     questions
 }

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) processes: u32,
     /// The lowest pid.
     pub(super) pid: Option<i32>,
+    /// Another one, in case that one ends.
+    spare: Option<i32>,
     pub(super) holders: Vec<Holder>,
     counts: [u32; Holder::SORTS],
     pub(super) details: Option<Details>,
@@ -33,7 +35,8 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn process(&mut self, pid: i32) {
         self.processes += 1;
-        self.pid = Some(self.pid.map_or(pid, |known| known.min(pid)));
+        let known = self.pid.replace(self.pid.map_or(pid, |known| known.min(pid)));
+        self.spare = self.spare.or(known.map(|known| known.max(pid)));
     }
 
     pub(super) fn hold(&mut self, holder: Holder) {
@@ -58,7 +61,9 @@ impl Entry {
 
     fn merge(&mut self, other: Entry) {
         self.processes += other.processes;
+        let highest = [self.pid, other.pid].into_iter().flatten().max();
         self.pid = [self.pid, other.pid].into_iter().flatten().min();
+        self.spare = self.spare.or(other.spare).or(highest).filter(|spare| self.pid != Some(*spare));
         for (sort, count) in other.counts.into_iter().enumerate() {
             // What the other one did not keep still counts.
             self.counts[sort] += count.saturating_sub(MOST);
@@ -89,11 +94,14 @@ impl Table {
         self.entries.get(&name).is_some_and(|entry| entry.details.is_some())
     }
 
-    /// Takes out what was held only by a process that has ended since.
+    /// Takes out what was held only by a process that has ended since, and
+    /// turns to another process where there was one.
     pub(super) fn forget_gone(&mut self) {
         for name in std::mem::take(&mut self.gone) {
-            let ended = |entry: &Entry| entry.processes <= 1 && entry.holders.is_empty();
-            if self.entries.get(&name).is_some_and(ended) {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            entry.processes = entry.processes.saturating_sub(1);
+            entry.pid = entry.spare.take();
+            if entry.pid.is_none() && entry.holders.is_empty() && entry.details.is_none() {
                 self.entries.remove(&name);
             }
         }

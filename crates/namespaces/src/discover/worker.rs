@@ -158,7 +158,12 @@ impl<'a> Worker<'a> {
     /// Records the open descriptors that are namespaces or sockets.
     fn descriptors(&mut self, ns: &OwnedFd, pid: i32, net: Option<Name>) -> Result<(), Failure> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fds = rustix::fs::openat(ns, c"../fd", flags, Mode::empty()).map_err(failure)?;
+        let fds = match rustix::fs::openat(ns, c"../fd", flags, Mode::empty()) {
+            // One that has ended and waits for its parent: it has none, and
+            // the directory belongs to root.
+            Err(Errno::ACCESS) if has_ended(ns) => return Ok(()),
+            fds => fds.map_err(failure)?,
+        };
         let (want_fds, want_sockets) = (
             self.context.wants(Source::Fds),
             self.context.wants(Source::Sockets) && self.context.kinds.contains(Kind::Net),
@@ -191,6 +196,12 @@ impl<'a> Worker<'a> {
 /// Whether the process or thread that a `ns` directory belongs to is there.
 pub(super) fn exists(ns: &OwnedFd) -> bool {
     rustix::fs::statat(ns, c"../ns", AtFlags::empty()).is_ok()
+}
+
+/// Whether a process whose user namespace can be read has given up the others.
+fn has_ended(ns: &OwnedFd) -> bool {
+    let mut buffer = [0_u8; LINK_BYTES];
+    rustix::fs::readlinkat_raw(ns, c"mnt", &mut buffer) == Err(Errno::NOENT)
 }
 
 fn failure(errno: Errno) -> Failure {
