@@ -107,7 +107,7 @@ impl Namespace {
             ));
         }
         std::thread::scope(|scope| {
-            let inside = scope.spawn(|| {
+            let inside = std::thread::Builder::new().spawn_scoped(scope, || {
                 if self.kind() == Kind::Mnt {
                     // Its root and working directory must be its own to change.
                     sys::setns::unshare(libc::CLONE_FS as u32)
@@ -116,6 +116,7 @@ impl Namespace {
                 self.enter()?;
                 Ok(closure())
             });
+            let inside = inside.map_err(|error| Error::call("starting", "a thread", error))?;
             inside.join().unwrap_or(Err(Error::Panicked))
         })
     }

@@ -23,7 +23,7 @@ use crate::mountinfo::mounts;
 ///
 /// [`Error::Invalid`] for what the kernel would only call invalid: a mount
 /// namespace on a mount with shared propagation, or in itself or an older
-/// one. `EPERM` without `CAP_SYS_ADMIN` over the caller's mount namespace.
+/// one; and if a namespace is bound to the file already. `EPERM` without `CAP_SYS_ADMIN` over the caller's mount namespace.
 pub fn pin(namespace: &Namespace, path: impl AsRef<Path>) -> Result<()> {
     pin_with_undo(namespace, path.as_ref()).map(Pinned::keep)
 }
@@ -57,14 +57,19 @@ impl Drop for Pinned {
 /// As [`pin`], to be kept or undone.
 pub(crate) fn pin_with_undo(namespace: &Namespace, path: &Path) -> Result<Pinned> {
     let made = create(path)?;
+    if !made && Namespace::open(path).is_ok() {
+        let why = "a namespace is bound there already";
+        return Err(Error::invalid("place to pin", path.display().to_string(), why));
+    }
     let source = format!("/proc/self/fd/{}", namespace.as_fd().as_raw_fd());
     match rustix::mount::mount_bind(source, path) {
         Ok(()) => Ok(Pinned { path: path.to_owned(), made, kept: false }),
         Err(errno) => {
+            let error = explain(namespace, path, errno.into());
             if made {
                 let _ = std::fs::remove_file(path);
             }
-            Err(explain(namespace, path, errno.into()))
+            Err(error)
         }
     }
 }

@@ -162,10 +162,17 @@ impl Process {
     /// The kinds whose namespace is not the calling thread's. One that can't
     /// be read counts as another.
     pub fn kinds_apart(&self) -> Result<Kinds> {
+        check_proc()?;
         // A link names its namespace without opening it, many times cheaper.
         let links = |path: &Path| {
-            rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|errno| Error::path("opening", path, errno))
+            rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(
+                |errno| match errno {
+                    rustix::io::Errno::NOENT if self.exists() => {
+                        Error::call("finding", format!("{self} in /proc, which hides it"), errno)
+                    }
+                    errno => Error::path("opening", path, errno),
+                },
+            )
         };
         let (theirs, mine) = (links(&self.proc("ns"))?, links(Path::new("/proc/thread-self/ns"))?);
         let read = |dir: &OwnedFd, kind: Kind| rustix::fs::readlinkat(dir, kind.name(), Vec::new()).ok();
@@ -184,6 +191,7 @@ impl Process {
             Ok(fd) => Namespace::from_fd(fd),
             // No such ioctl before Linux 6.11.
             Err(Errno::ENOTTY | Errno::EINVAL) => {
+                check_proc()?;
                 let namespace = Namespace::open(self.proc(&format!("ns/{link}")))?;
                 if self.exists() { Ok(namespace) } else { Err(Error::NoProcess { pid: self.pid }) }
             }
@@ -214,6 +222,7 @@ impl Process {
 
     /// The text of a file of its `/proc` directory.
     fn read(&self, file: &str) -> Result<String> {
+        check_proc()?;
         let path = self.proc(file);
         let text = std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         if !self.exists() {
@@ -225,6 +234,22 @@ impl Process {
     fn proc(&self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{file}", self.pid))
     }
+}
+
+/// Numbers in `/proc` are those of the pid namespace that it was mounted for.
+/// In another they belong to other processes: then nothing is read or written.
+pub(crate) fn check_proc() -> Result<()> {
+    let link = rustix::fs::readlink("/proc/self", Vec::new());
+    let shown = link.map_err(|errno| Error::call("reading", "/proc/self", errno))?;
+    let me = rustix::process::getpid().as_raw_pid();
+    if shown.to_str().ok().and_then(|pid| pid.parse().ok()) == Some(me) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "/proc",
+        shown.to_string_lossy(),
+        "it shows another pid namespace than the caller's; mount a new one",
+    ))
 }
 
 fn absent(pid: i32, errno: Errno) -> Error {

@@ -139,7 +139,7 @@ fn an_offset_that_no_clock_can_have_names_its_step() {
     assert_eq!(error.errno(), Some(Errno::ERANGE));
     assert_eq!(
         error.to_string(),
-        "writing \"boottime -9000000000 0\\n\" to timens_offsets: numerical result out of range (ERANGE)"
+        "writing \"boottime -9000000000 0\\n\" to /proc/self/timens_offsets: numerical result out of range (ERANGE)"
     );
 }
 
@@ -644,4 +644,32 @@ fn has_children() -> bool {
     let me = rustix::thread::gettid().as_raw_pid();
     let children = std::fs::read_to_string(format!("/proc/self/task/{me}/children"));
     children.is_ok_and(|list| !list.trim().is_empty())
+}
+
+#[test]
+fn a_descriptor_number_beyond_the_limit_is_refused() {
+    for number in [i32::MAX, 1 << 21] {
+        let mut spawn = Spawn::new("true");
+        spawn.fd(number, std::fs::File::open("/dev/null").unwrap());
+        assert!(matches!(spawn.spawn(), Err(Error::Invalid { .. })));
+    }
+}
+
+/// A helper process that may make no thread.
+#[test]
+fn where_no_thread_can_be_made_it_is_an_error() {
+    if testkit::is_root() {
+        // Root is not bound by RLIMIT_NPROC.
+        return;
+    }
+    let test = std::env::current_exe().unwrap();
+    if std::env::var_os("NO_THREADS").is_none() {
+        let mut command = std::process::Command::new("prlimit");
+        command.args(["--nproc=1:1", "--"]).arg(test);
+        command.args(["--exact", "where_no_thread_can_be_made_it_is_an_error", "--test-threads=1"]);
+        assert!(command.env("NO_THREADS", "1").status().unwrap().success());
+        return;
+    }
+    let uts = Namespace::current(Kind::Uts).unwrap();
+    assert_eq!(uts.within(|| ()).unwrap_err().errno(), Some(Errno::EAGAIN));
 }

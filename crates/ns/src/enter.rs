@@ -73,6 +73,10 @@ fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Resul
     {
         return Err(Failure::new(format!("{namespace} is all there is to join in {}", args.target)));
     }
+    if kind == Kind::User && !args.keep_ids && !args.program.has_ids() {
+        // Its map can't be read from here; where it has no 0 the kernel says so.
+        spawn.gid(0).uid(0);
+    }
     spawn.join_namespaces([namespace]).join_in_place();
     Ok(())
 }
@@ -107,6 +111,7 @@ fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Resu
 fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failure> {
     let mut kinds = Kinds::EMPTY;
     let mut owners = Owners { me: Process::current()?, known: Vec::new() };
+    let mut left_out: Vec<(String, Kinds)> = Vec::new();
     for kind in wanted.iter() {
         match owners.obstacle(process, kind)? {
             None => drop(kinds.insert(kind)),
@@ -115,14 +120,23 @@ fn choose(process: &Process, wanted: Kinds, args: &Args) -> Result<Kinds, Failur
                     "the {kind} namespace of {process} can't be joined: {why}"
                 )));
             }
-            Some(why) if !args.quiet => eprintln!("ns: leaving out the {kind} namespace: {why}"),
-            Some(_) => {}
+            Some(why) => match left_out.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, kinds)) => drop(kinds.insert(kind)),
+                None => left_out.push((why, kind.into())),
+            },
         }
     }
+    for (why, kinds) in left_out.iter().filter(|_| !args.quiet) {
+        let plural = if kinds.len() == 1 { "" } else { "s" };
+        eprintln!("ns: leaving out the {kinds} namespace{plural}: {why}");
+    }
     if kinds.is_empty() {
-        return Err(Failure::new(format!(
-            "{process} is in no namespace that is not the caller's and can be joined"
-        )));
+        let why = if left_out.is_empty() {
+            "is in the caller's own namespaces"
+        } else {
+            "is in no namespace that can be joined"
+        };
+        return Err(Failure::new(format!("{process} {why}")));
     }
     Ok(kinds)
 }
@@ -169,18 +183,25 @@ impl Owners {
     }
 }
 
-/// Root inside, if there is one: any other id would lose its capabilities at
-/// `execve`, and the caller's own may not be known there at all.
+/// Root inside, if there is one, and else the caller's own ids if they are
+/// known there. Ids that are not would be no one's inside and still the
+/// caller's outside: root's, with nothing to show it.
 fn become_root(spawn: &mut Spawn, process: &Process) -> Result<(), Failure> {
-    let root_in = |kind| -> Result<bool, Failure> {
+    let uid = rustix::process::geteuid().as_raw();
+    let gid = rustix::process::getegid().as_raw();
+    for (kind, own) in [(IdKind::Gid, gid), (IdKind::Uid, uid)] {
         let map = process.id_map(kind)?;
-        Ok(map.extents().iter().any(|extent| extent.inside == 0))
-    };
-    if root_in(IdKind::Gid)? {
-        spawn.gid(0);
-    }
-    if root_in(IdKind::Uid)? {
-        spawn.uid(0);
+        if map.extents().iter().any(|extent| extent.inside == 0) {
+            match kind {
+                IdKind::Gid => drop(spawn.gid(0)),
+                IdKind::Uid => drop(spawn.uid(0)),
+            }
+        } else if map.to_inside(own).is_none() {
+            let file = kind.file();
+            return Err(Failure::new(format!(
+                "{file} of {process} has neither 0 nor the caller's id: say who to be with --uid and --gid, or --keep-ids"
+            )));
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap_complete::Shell;
+use namespaces::Errno;
 
 use crate::cli;
 use crate::report::{Failure, print};
@@ -32,7 +33,8 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(cli::definition(), &args.dir)
-        .map_err(|error| Failure::new(format!("writing man pages to {}: {error}", args.dir.display())))?;
+    clap_mangen::generate_to(cli::definition(), &args.dir).map_err(|error| {
+        Failure::new(format!("writing man pages to {}: {}", args.dir.display(), Errno::from(error)))
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -28,6 +28,10 @@ pub(crate) struct ProgramArgs {
     #[arg(long)]
     keep_caps: bool,
 
+    /// Start a session, away from the terminal
+    #[arg(long)]
+    new_session: bool,
+
     /// Print the steps, one a line, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -65,6 +69,9 @@ impl ProgramArgs {
         }
         if self.keep_caps {
             spawn.keep_capabilities();
+        }
+        if self.new_session {
+            spawn.new_session();
         }
         spawn
     }

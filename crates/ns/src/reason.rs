@@ -9,6 +9,10 @@ use namespaces::{Errno, Error, Kind, Step};
 pub(crate) fn of(error: &Error) -> Option<String> {
     let Error::Step { step, errno, .. } = error else { return None };
     match step.step {
+        Step::Clone { .. } if *errno == Errno::ENOMEM => Some(
+            "if a pid namespace was joined: its pid 1 has ended, and no process can be made in it any more"
+                .to_owned(),
+        ),
         Step::Clone { kinds, .. } if kinds.contains(Kind::User) => of_new_user_namespace(*errno),
         Step::MountProc { .. } if *errno == Errno::EPERM => Some(
             "a new proc needs one that nothing covers in the present mount namespace; --no-proc goes without"
@@ -23,6 +27,9 @@ fn of_new_user_namespace(errno: Errno) -> Option<String> {
         return Some(
             "/proc/sys/user/max_user_namespaces is 0: this system grants no user namespaces".to_owned(),
         );
+    }
+    if errno == Errno::ENOSPC {
+        return Some("a limit in /proc/sys/user is reached, here or in a user namespace above, or there are more than 32 above".to_owned());
     }
     if errno == Errno::EPERM && reads("kernel/unprivileged_userns_clone", "0") {
         return Some(

@@ -102,6 +102,8 @@ fn prepare(args: &Args) -> Result<Spawn, Failure> {
     spawn.unshare(kinds);
     if kinds.contains(Kind::User) {
         map(&mut spawn, args)?;
+    } else if args.map.is_some() || args.map_groups.is_some() {
+        return Err(Failure::new("--map needs a new user namespace"));
     }
     if kinds.contains(Kind::Net) {
         spawn.loopback_up();

@@ -167,3 +167,28 @@ fn a_mount_namespace_is_pinned_on_a_private_mount_only() {
     assert!(done.stderr.contains("shared propagation"), "{done:?}");
     assert_eq!(done.stdout.lines().count(), 1, "a file is left: {done:?}");
 }
+
+/// The owner's ids outside are root's: to be no one inside would hide that.
+#[test]
+fn root_that_is_unknown_inside_is_refused_or_becomes_root_inside() {
+    require_root!();
+    let (_target, pid) = target(&["--map", "5:1234:1"]);
+    let done = run(&["enter", &pid, "true"]);
+    assert_eq!(done.code, Some(125), "{done:?}");
+    assert!(done.stderr.contains("say who to be with --uid and --gid"), "{done:?}");
+    assert_eq!(succeed(&["enter", "--uid", "5", "--gid", "5", &pid, "--", "id", "-u"]), "5\n");
+    let (_target, pid) = target(&["--map", "0:1234:1"]);
+    assert_eq!(succeed(&["enter", &format!("{pid}:user"), "--", "id", "-u"]), "0\n");
+    assert_eq!(succeed(&["enter", &pid, "--", "id", "-u"]), "0\n");
+}
+
+#[test]
+fn nothing_is_pinned_over_a_namespace() {
+    require_root!();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("uts").to_str().unwrap().to_owned();
+    succeed(&["run", "--pin", &format!("uts={path}"), "true"]);
+    let done = run(&["run", "--pin", &format!("uts={path}"), "true"]);
+    assert!(done.stderr.contains("a namespace is bound there already"), "{done:?}");
+    succeed(&["unpin", &path]);
+}

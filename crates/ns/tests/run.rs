@@ -352,3 +352,92 @@ fn the_interrupt_key_reaches_the_program_once() {
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
     assert!(text.contains("got 1"), "{text}");
 }
+
+/// As many daemons start their children.
+#[test]
+fn an_ignored_sigchld_does_not_hang_it() {
+    require_namespaces!();
+    for extra in [&[][..], &["--no-init"]] {
+        let mut command = Command::new("timeout");
+        command.args(["10", "env", "--ignore-signal=CHLD", env!("CARGO_BIN_EXE_ns"), "run"]);
+        command.args(extra).args(["--", "sh", "-c", "exit 6"]);
+        assert_eq!(outcome(&mut command).code, Some(6), "{extra:?}");
+    }
+}
+
+/// Init holds the caller's descriptors for a moment while the program runs.
+#[test]
+fn the_program_can_not_take_a_descriptor_out_of_init() {
+    require_namespaces!();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "secret").unwrap();
+    // Opening is what a program does at once with what it finds in /proc/1/fd.
+    let script = "exec 7<\"$1\"; exec \"$0\" run -- sh -c 'i=0; while [ $i -lt 200 ]; do cat /proc/1/fd/7 2>/dev/null && exit 9; i=$((i+1)); done; ls /proc/1/fd'";
+    for _ in 0..5 {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_ns")]).arg(&path);
+        let done = outcome(&mut command);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(!done.stdout.contains('7') && !done.stdout.contains("secret"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_map_without_a_new_user_namespace_is_refused() {
+    let done = run(&["run", "--share", "user", "--map", "garbage", "true"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(125), "ns: --map needs a new user namespace\n"));
+}
+
+/// A number in /proc may be another process's where /proc is that of another
+/// pid namespace.
+#[test]
+fn a_map_is_not_written_through_the_proc_of_another_pid_namespace() {
+    require_root!();
+    let ns = env!("CARGO_BIN_EXE_ns");
+    let done = run(&["run", "--share", "user", "--no-proc", "--", ns, "run", "--map", "0:0:1000", "true"]);
+    assert_eq!(done.code, Some(125));
+    assert!(done.stderr.contains("it shows another pid namespace than the caller's"), "{done:?}");
+}
+
+/// The kernel does not stop a process group that nobody could continue.
+#[test]
+fn the_stop_key_does_not_stop_it_where_no_shell_could_continue_it() {
+    require_namespaces!();
+    let terminal =
+        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+    rustix::pty::grantpt(&terminal).unwrap();
+    rustix::pty::unlockpt(&terminal).unwrap();
+    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
+    let open = || std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = Command::new("setsid");
+    command.args([
+        "--ctty",
+        "--wait",
+        env!("CARGO_BIN_EXE_ns"),
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "echo ready; read x; echo got $x",
+    ]);
+    command.stdin(open()).stdout(open()).stderr(open());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = std::fs::File::from(terminal);
+    let mut text = String::new();
+    let mut buffer = [0; 256];
+    while let Ok(length @ 1..) = std::io::Read::read(&mut terminal, &mut buffer) {
+        let new = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if new.contains("ready") {
+            terminal.write_all(b"\x1a").unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            terminal.write_all(b"line\n").unwrap();
+        }
+        text.push_str(&new);
+        if text.contains("got line") {
+            break;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+}

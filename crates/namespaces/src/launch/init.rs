@@ -3,7 +3,10 @@
 //! It has every signal blocked and takes them one by one: a blocked signal
 //! reaches even pid 1, for which the kernel drops those that have no handler.
 
+use rustix::process::DumpableBehavior;
+
 use super::child::Context;
+use crate::errno::Errno;
 use crate::sys::exec::exit;
 use crate::sys::{self, signal};
 
@@ -12,6 +15,11 @@ pub(super) fn run(context: &Context<'_>, step: usize) -> ! {
     if context.caller_is_gone() {
         exit(127);
     }
+    // An ignored one would not be seen: `execve` leaves that to the next program.
+    signal::reset(libc::SIGCHLD);
+    // The program will be there before the descriptors of the caller are gone.
+    let dumpable = rustix::process::dumpable_behavior();
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let program = match sys::launch::program(context) {
         Ok(program) => program,
         Err(errno) => context.fail(step, errno),
@@ -20,6 +28,9 @@ pub(super) fn run(context: &Context<'_>, step: usize) -> ! {
         context.fail(report.step, report.errno);
     }
     settle(context);
+    if let Ok(DumpableBehavior::Dumpable) = dumpable {
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
+    }
     context.send(0);
     let status = serve(program);
     context.send(u64::from(status.cast_unsigned()));
@@ -38,9 +49,14 @@ fn settle(context: &Context<'_>) {
 /// Passes on signals and reaps, until `program` ends; answers with its status.
 fn serve(program: i32) -> i32 {
     loop {
-        let Ok(received) = signal::wait(signal::ALL) else { continue };
+        let received = match signal::wait(signal::ALL) {
+            Ok(received) => received,
+            Err(Errno::EINTR | Errno::EAGAIN) => continue,
+            // A filter forbids it: do without signals.
+            Err(_) => return wait_only(program),
+        };
         if received.number == libc::SIGCHLD {
-            while let Ok(Some((pid, status))) = signal::reap_now() {
+            while let Ok(Some((pid, status))) = signal::reap(false) {
                 if pid == program {
                     return status;
                 }
@@ -48,6 +64,17 @@ fn serve(program: i32) -> i32 {
         } else if !received.from_kernel {
             // What the terminal sends, the program has got itself.
             signal::kill(program, received.number);
+        }
+    }
+}
+
+/// Reaps until `program` ends.
+fn wait_only(program: i32) -> i32 {
+    loop {
+        match signal::reap(true) {
+            Ok(Some((pid, status))) if pid == program => return status,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => exit(127),
         }
     }
 }

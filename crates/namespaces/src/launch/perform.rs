@@ -160,7 +160,7 @@ fn mount_proc(root: Option<&CStr>) -> Result<(), Errno> {
 }
 
 /// The directory becomes the root of the mount namespace by way of a mount of
-/// its own, held by a descriptor, so that the path is followed only once.
+/// its own, held by a descriptor, so that this step follows the path only once.
 fn pivot_root(path: &CStr) -> Result<(), Errno> {
     let dir = open_dir(path)?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE

@@ -11,7 +11,7 @@ use crate::idmap::{IdKind, IdMap, MapWriter, run_helper};
 use crate::kind::Kind;
 use crate::pin::{Pinned, pin_with_undo};
 use crate::plan::{Actor, Plan, Step};
-use crate::process::Process;
+use crate::process::{Process, check_proc};
 use crate::sys::clone::Report;
 
 /// What the caller's steps have left on the system, undone unless kept.
@@ -23,6 +23,10 @@ pub(super) struct Turn {
 impl Turn {
     /// Takes the caller's steps from `first` on.
     pub(super) fn take(&mut self, plan: &Plan, first: usize, process: &Process) -> Result<()> {
+        if plan.of(Actor::Caller).any(|(_, what)| matches!(what, Step::WriteMap { .. })) {
+            // The child is written to by number.
+            check_proc()?;
+        }
         for (step, what) in plan.of(Actor::Caller).filter(|(step, _)| *step >= first) {
             match what {
                 Step::WriteMap { kind, map, writer: MapWriter::Helpers } => {

@@ -110,12 +110,13 @@ impl Step {
             Step::Clone { kinds, .. } => format!("making a process with new {kinds} {}", plural(*kinds)),
             Step::Pin { kind, path } => format!("pinning the {kind} namespace on {}", path.display()),
             Step::ParentDeathSignal(_) => "asking to end with the parent".to_owned(),
-            Step::DenySetgroups => "writing deny to setgroups".to_owned(),
-            Step::WriteMap { kind, map, .. } => {
-                format!("writing {:?} to {}", map.to_string(), kind.file())
+            Step::DenySetgroups => "writing deny to /proc/self/setgroups".to_owned(),
+            Step::WriteMap { kind, map, writer } => {
+                let whose = if *writer == MapWriter::Child { "self" } else { "CHILD" };
+                format!("writing {:?} to /proc/{whose}/{}", map.to_string(), kind.file())
             }
             Step::UnshareTime => "making a time namespace".to_owned(),
-            Step::TimeOffsets(text) => format!("writing {text:?} to timens_offsets"),
+            Step::TimeOffsets(text) => format!("writing {text:?} to /proc/self/timens_offsets"),
             Step::EnterTime => "entering the new time namespace".to_owned(),
             Step::Hostname(name) => format!("setting the hostname to {name:?}"),
             Step::Domainname(name) => format!("setting the domain name to {name:?}"),
@@ -138,9 +139,10 @@ impl Step {
             Step::Descriptors(_) => "arranging descriptors".to_owned(),
             Step::CloseOthers(_) => "closing other descriptors".to_owned(),
             Step::Signals => "resetting signals".to_owned(),
-            Step::Execute { argv, .. } => {
-                format!("executing {}", argv.first().map_or(c"", |name| name).to_string_lossy())
-            }
+            Step::Execute { argv, .. } => match argv.first().map(|name| name.to_string_lossy()) {
+                Some(name) if !name.is_empty() => format!("executing {name}"),
+                _ => "executing \"\"".to_owned(),
+            },
         }
     }
 }

@@ -35,23 +35,34 @@ pub(crate) fn lower(spawn: &Spawn) -> Result<Plan> {
 /// What only makes sense in a new namespace would otherwise change the
 /// caller's own: refuse it here.
 fn check_kinds(spawn: &Spawn) -> Result<()> {
-    let needs = |asked: bool, kind: Kind, what: &'static str, why: &'static str| {
-        if asked && !spawn.kinds.contains(kind) {
-            return Err(Error::invalid(what, kind.name(), why));
-        }
-        Ok(())
+    let needs = |asked: Option<String>, kind: Kind, what: &'static str, why: &'static str| match asked {
+        Some(value) if !spawn.kinds.contains(kind) => Err(Error::invalid(what, value, why)),
+        _ => Ok(()),
     };
-    let mapped = spawn.uid_map.is_some() || spawn.gid_map.is_some();
-    needs(mapped, Kind::User, "id map", "it needs a new user namespace")?;
-    needs(spawn.hostname.is_some(), Kind::Uts, "hostname", "it needs a new uts namespace")?;
-    needs(spawn.domainname.is_some(), Kind::Uts, "domain name", "it needs a new uts namespace")?;
-    needs(spawn.monotonic.is_some(), Kind::Time, "monotonic offset", "it needs a new time namespace")?;
-    needs(spawn.boottime.is_some(), Kind::Time, "boottime offset", "it needs a new time namespace")?;
-    needs(spawn.propagation.is_some(), Kind::Mnt, "propagation", "it needs a new mnt namespace")?;
-    needs(spawn.mount_proc, Kind::Mnt, "new proc", "it needs a new mnt namespace")?;
-    needs(spawn.loopback, Kind::Net, "loopback device", "it needs a new net namespace")?;
-    needs(matches!(spawn.root, Some(Root::Pivot(_))), Kind::Mnt, "new root", "it needs a new mnt namespace")?;
-    needs(spawn.init.is_some(), Kind::Pid, "init", "it needs a new pid namespace")?;
+    let text = |name: &OsString| name.to_string_lossy().into_owned();
+    let map = spawn.uid_map.as_ref().or(spawn.gid_map.as_ref());
+    let pivot = match &spawn.root {
+        Some(Root::Pivot(dir)) => Some(dir.display().to_string()),
+        _ => None,
+    };
+    let (user, uts, time) =
+        ("it needs a new user namespace", "it needs a new uts namespace", "it needs a new time namespace");
+    let mnt = "it needs a new mnt namespace";
+    needs(map.map(IdMap::to_string), Kind::User, "id map", user)?;
+    needs(spawn.hostname.as_ref().map(text), Kind::Uts, "hostname", uts)?;
+    needs(spawn.domainname.as_ref().map(text), Kind::Uts, "domain name", uts)?;
+    needs(spawn.monotonic.map(|s| s.to_string()), Kind::Time, "monotonic offset", time)?;
+    needs(spawn.boottime.map(|s| s.to_string()), Kind::Time, "boottime offset", time)?;
+    needs(spawn.propagation.map(|mode| mode.to_string()), Kind::Mnt, "propagation", mnt)?;
+    needs(spawn.mount_proc.then(|| "/proc".to_owned()), Kind::Mnt, "place for a new proc", mnt)?;
+    needs(
+        spawn.loopback.then(|| "lo".to_owned()),
+        Kind::Net,
+        "device to set up",
+        "it needs a new net namespace",
+    )?;
+    needs(pivot, Kind::Mnt, "new root", mnt)?;
+    needs(spawn.init.map(|_| "init".to_owned()), Kind::Pid, "pid 1", "it needs a new pid namespace")?;
     // `create_pid_namespace`: the caller's own must be the one that its
     // children are in, and joining makes the two differ.
     let joined = spawn.join.as_ref().map(JoinTarget::kinds).unwrap_or_default();
@@ -60,7 +71,12 @@ fn check_kinds(spawn: &Spawn) -> Result<()> {
         return Err(Error::invalid("new namespace", Kind::Pid.name(), why));
     }
     for (kind, _) in &spawn.pins {
-        needs(true, *kind, "kind to pin", "only a namespace that is made new can be pinned here")?;
+        needs(
+            Some(kind.to_string()),
+            *kind,
+            "kind to pin",
+            "only a namespace that is made new can be pinned here",
+        )?;
     }
     Ok(())
 }
@@ -266,6 +282,10 @@ impl<'a> Lowering<'a> {
         // A change of credentials clears it: once more, if this process is
         // still the one whose parent is the caller.
         let changed = spawn.uid.is_some() || spawn.gid.is_some() || keep.is_some();
+        if changed && spawn.join.is_some() {
+            // And sets this anew, to what /proc/sys/fs/suid_dumpable says.
+            self.push(last, Step::Undumpable);
+        }
         if let (Actor::Child, true, Some(signal)) = (last, changed, spawn.parent_death_signal) {
             self.child(Step::ParentDeathSignal(signal));
         }
@@ -277,7 +297,15 @@ impl<'a> Lowering<'a> {
         for (fd, stdio) in Stdio::NUMBERS.into_iter().zip(&self.spawn.stdio) {
             places.extend(stdio.source().map(|source| Place { fd, source }));
         }
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
         for (fd, from) in self.spawn.extra_fds() {
+            if u64::from(fd.cast_unsigned()) >= limit {
+                return Err(Error::invalid(
+                    "descriptor number",
+                    fd.to_string(),
+                    "it is above the limit, RLIMIT_NOFILE",
+                ));
+            }
             if fd < 3 || places.iter().any(|place| place.fd == fd) {
                 return Err(Error::invalid(
                     "descriptor number",

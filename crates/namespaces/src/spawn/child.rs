@@ -81,6 +81,12 @@ impl Child {
     }
 
     /// Closes standard input if it is piped, and waits until the program ends.
+    ///
+    /// # Errors
+    ///
+    /// `ECHILD` if the process was reaped elsewhere: by a `wait(2)` for any
+    /// child in another thread, or by the kernel because this process ignores
+    /// `SIGCHLD`.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         drop(self.stdin.take());
         loop {
@@ -109,16 +115,23 @@ impl Child {
             Ok(bytes)
         };
         let (stdout, stderr) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| read(stderr));
-            (read(stdout), other.join().unwrap_or(Err(Error::Panicked)))
+            let other = std::thread::Builder::new().spawn_scoped(scope, || read(stderr));
+            let stdout = read(stdout);
+            (stdout, other.map(|other| other.join().unwrap_or(Err(Error::Panicked))))
         });
-        Ok(Output { status: self.wait()?, stdout: stdout?, stderr: stderr? })
+        let status = self.wait()?;
+        let stderr = stderr.map_err(|error| Error::call("starting", "a thread", error))?;
+        Ok(Output { status, stdout: stdout?, stderr: stderr? })
     }
 
     fn reap(&mut self, options: WaitIdOptions) -> Result<Option<ExitStatus>, Errno> {
         if self.status.is_none() {
-            let ended = rustix::process::waitid(WaitId::PidFd(self.process.as_fd()), options)?;
-            self.status = ended.map(|own| self.said_by_init().unwrap_or_else(|| exit_status(&own)));
+            self.status = match rustix::process::waitid(WaitId::PidFd(self.process.as_fd()), options) {
+                Ok(ended) => ended.map(|own| self.said_by_init().unwrap_or_else(|| exit_status(&own))),
+                // Reaped by others, or by the kernel where SIGCHLD is ignored.
+                Err(rustix::io::Errno::CHILD) => Some(self.said_by_init().ok_or(Errno::ECHILD)?),
+                Err(errno) => return Err(errno.into()),
+            };
         }
         Ok(self.status)
     }

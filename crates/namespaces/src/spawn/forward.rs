@@ -27,6 +27,9 @@ const FORWARDED: [i32; 9] = [
 /// back from this process to be passed on to a [`Child`].
 ///
 /// Made before the child is started, so that none is lost that comes early.
+/// An ignored `SIGCHLD`, with which the end of a child can't be seen, gets its
+/// default disposition.
+///
 /// The mask of blocked signals belongs to a thread: in a program with more
 /// threads, make this before the others.
 ///
@@ -51,7 +54,8 @@ impl ForwardSignals {
         let held = FORWARDED.iter().fold(0, |mask, number| mask | 1 << (number - 1));
         let fd = signal::signalfd(held)
             .map_err(|errno| Error::call("making", "a descriptor for signals", errno))?;
-        let before = signal::set_mask(0);
+        signal::reset_if_ignored(libc::SIGCHLD);
+        let before = signal::set_mask(signal::ALL);
         signal::set_mask(before | held);
         Ok(ForwardSignals { fd, before })
     }

@@ -278,6 +278,10 @@ impl Spawn {
     }
 
     /// Joins these namespaces of `process` first, all at once.
+    ///
+    /// Between joining and `execve` the new process is untraceable, and its
+    /// files in `/proc` belong to root: new id maps and clocks on top of a
+    /// joined user namespace are for privileged callers.
     pub fn join(&mut self, process: Process, kinds: impl Into<Kinds>) -> &mut Spawn {
         self.join = Some(JoinTarget::Process { process: Arc::new(process), kinds: kinds.into() });
         self

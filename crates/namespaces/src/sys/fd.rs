@@ -25,11 +25,8 @@ pub(crate) fn close_on_exec(first: RawFd, last: RawFd) -> Result<(), Errno> {
     let answer =
         unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, CLOSE_RANGE_CLOEXEC, 0, 0]) };
     match answer {
-        // Before Linux 5.11 one by one; a limit bounds how far there can be any.
         Err(Errno::ENOSYS | Errno::EINVAL) => {
-            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-            let most = limit.current.and_then(|n| RawFd::try_from(n).ok()).unwrap_or(1 << 20);
-            for fd in first..=last.min(most) {
+            for fd in first..=last.min(highest()) {
                 // SAFETY: as above; EBADF for a number not in use is of no interest.
                 let _ = unsafe { syscall(libc::SYS_fcntl, [fd as usize, libc::F_SETFD as usize, 1, 0, 0]) };
             }
@@ -43,11 +40,25 @@ pub(crate) fn close_on_exec(first: RawFd, last: RawFd) -> Result<(), Errno> {
 pub(crate) fn close_all_but_stdio_and(keep: BorrowedFd<'_>) {
     let keep = keep.as_raw_fd();
     for (first, last) in [(3, keep - 1), (keep.max(2) + 1, RawFd::MAX)] {
-        if first <= last {
-            // SAFETY: called only in init, which will use none of them any more.
-            let _ = unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, 0, 0, 0]) };
+        if first > last {
+            continue;
+        }
+        // SAFETY: called only in init, which will use none of them any more.
+        let closed = unsafe { syscall(libc::SYS_close_range, [first as usize, last as usize, 0, 0, 0]) };
+        if closed.is_err() {
+            for fd in first..=last.min(highest()) {
+                // SAFETY: as above.
+                let _ = unsafe { syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0]) };
+            }
         }
     }
+}
+
+/// No descriptor is above this: for what is done one by one where there is no
+/// `close_range`, before Linux 5.11 or behind a filter.
+fn highest() -> RawFd {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.and_then(|n| RawFd::try_from(n).ok()).unwrap_or(1 << 20)
 }
 
 /// A copy of `fd` with the number `least` or above.

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 use super::arch;
 use super::clone::{
-    CLONE_CHILD_CLEARTID, CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PIDFD, CLONE_VFORK, CLONE_VM,
-    CloneArgs, Region,
+    CLONE_CHILD_CLEARTID, CLONE_CLEAR_SIGHAND, CLONE_FILES, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD,
+    CLONE_VFORK, CLONE_VM, CloneArgs, Region,
 };
 use super::fd::own;
 use crate::errno::Errno;
@@ -113,15 +113,15 @@ pub(crate) fn joiner(context: &Context<'_>) -> Result<i32, Errno> {
 pub(crate) fn child_of_joiner(how: How, context: &Context<'_>) -> Result<(), Errno> {
     let control = context.region.control();
     let args = CloneArgs {
-        flags: how.flags() | CLONE_PARENT,
+        flags: how.flags() | CLONE_PARENT | CLONE_PARENT_SETTID,
         pidfd: control.pidfd.as_ptr() as u64,
+        // By the kernel, so that a joiner killed right after leaves it as well.
+        parent_tid: control.pid.as_ptr() as u64,
         ..CloneArgs::default()
     };
     let args = with_stack(args, context.region);
     // SAFETY: as above. The memory shared here is the joiner's copy.
-    let pid = unsafe { clone3(&args, main_entry, context)? };
-    control.pid.store(pid, Ordering::SeqCst);
-    Ok(())
+    unsafe { clone3(&args, main_entry, context).map(drop) }
 }
 
 /// What the joiner left about the main child: its pid and pidfd.

@@ -30,7 +30,8 @@ pub(crate) fn set_mask(new: Mask) -> Mask {
     old
 }
 
-/// The kernel's `struct sigaction` for the default disposition: all zero.
+/// Room for the kernel's `struct sigaction`, whose first word is the handler;
+/// all zero for the default disposition.
 #[repr(C)]
 #[derive(Default)]
 struct DefaultAction([u64; 4]);
@@ -46,6 +47,18 @@ pub(crate) fn reset(number: i32) {
             [number as usize, &raw const action as usize, 0, size_of::<Mask>(), 0],
         )
     };
+}
+
+/// [`reset`]s signal `number` if it is ignored.
+pub(crate) fn reset_if_ignored(number: i32) {
+    let mut action = DefaultAction::default();
+    // SAFETY: room for the structure of any architecture this crate knows.
+    let asked = unsafe {
+        syscall(libc::SYS_rt_sigaction, [number as usize, 0, &raw mut action as usize, size_of::<Mask>(), 0])
+    };
+    if asked.is_ok() && action.0[0] == libc::SIG_IGN as u64 {
+        reset(number);
+    }
 }
 
 /// A signal that was waited for.
@@ -78,9 +91,10 @@ pub(crate) fn kill(pid: i32, number: i32) {
     let _ = unsafe { syscall(libc::SYS_kill, [pid as usize, number as usize, 0, 0, 0]) };
 }
 
-/// Reaps a child that has ended: its pid and raw status. `None` if none has.
-pub(crate) fn reap_now() -> Result<Option<(i32, i32)>, Errno> {
-    let options = libc::WNOHANG | libc::__WALL;
+/// Reaps a child that has ended: its pid and raw status. `None` if none has,
+/// unless told to `wait` for one.
+pub(crate) fn reap(wait: bool) -> Result<Option<(i32, i32)>, Errno> {
+    let options = if wait { libc::__WALL } else { libc::WNOHANG | libc::__WALL };
     let mut status: i32 = 0;
     // SAFETY: a live word for the status.
     let pid = unsafe {
@@ -111,7 +125,13 @@ pub(crate) fn read_signalfd(fd: BorrowedFd<'_>) -> Option<Received> {
     (length == info.len()).then_some(Received { number: word(0)?, from_kernel: word(2)? == libc::SI_KERNEL })
 }
 
-/// Stops the calling process, as the terminal's stop key would.
+/// Lets the terminal's stop signal, which is blocked, have its effect on the
+/// calling process: none if it is ignored, or if nobody could continue the
+/// process group.
 pub(crate) fn stop_self() {
-    kill(rustix::process::getpid().as_raw_pid(), libc::SIGSTOP);
+    let tstp: Mask = 1 << (libc::SIGTSTP - 1);
+    kill(rustix::process::getpid().as_raw_pid(), libc::SIGTSTP);
+    let blocked = set_mask(ALL);
+    set_mask(blocked & !tstp);
+    set_mask(blocked);
 }
