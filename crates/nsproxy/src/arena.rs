@@ -27,6 +27,11 @@ impl<T> Idx<T> {
         self.0.get() as usize - 1
     }
 
+    /// The first place: stands in until the real one is known.
+    pub(crate) fn first() -> Self {
+        Self(NonZeroU32::MIN, PhantomData)
+    }
+
     /// A number for hash keys and canonical forms; never zero.
     pub(crate) fn raw(self) -> u32 {
         self.0.get()

@@ -151,6 +151,10 @@ impl Kernel {
         let together = self.task_active_pid_ns(leader) == self.task_active_pid_ns(idx)
             && self.current_user_ns(leader) == self.current_user_ns(idx);
         broken(together, "threads share pid and user namespace", at)?;
+        let parent_lives = task
+            .real_parent
+            .is_none_or(|parent| self.children(parent).any(|child| child == idx));
+        broken(parent_lives, "a parent knows its child", at)?;
         for child in self.children(idx) {
             let known = self
                 .tasks

@@ -64,7 +64,7 @@ impl Kernel {
         self.exec_task_namespaces(task);
         self.exit_sem(task);
         self.commit_creds(task, new);
-        self.run_zap_wakeups();
+        self.run_deferred();
         Ok(())
     }
 

@@ -40,16 +40,28 @@ impl Kernel {
     /// Ends the calling thread.
     pub fn exit(&mut self, caller: TaskId, code: u8) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Exit)?;
+        let last = self.signal_of(task).live == 1;
+        self.refuse_first_init(task, last)?;
         self.do_exit(task, exit_status(code));
-        self.run_zap_wakeups();
+        self.run_deferred();
         Ok(())
     }
 
     /// Ends the calling process with all its threads.
     pub fn exit_group(&mut self, caller: TaskId, code: u8) -> Result<(), Denial> {
         let task = self.enter(caller, Call::ExitGroup)?;
+        self.refuse_first_init(task, true)?;
         self.do_group_exit(task, exit_status(code));
-        self.run_zap_wakeups();
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// The kernel would panic; the model refuses, whatever is switched off.
+    fn refuse_first_init(&self, task: Idx<Task>, ends: bool) -> Result<(), Denial> {
+        let first = self.tasks[task].signal == self.first_signal;
+        if first && ends {
+            return Err(self.params.denial(Rule::FirstInitExit));
+        }
         Ok(())
     }
 
@@ -70,8 +82,11 @@ impl Kernel {
         }
     }
 
+    /// Not exited; a task released meanwhile is not alive either.
     pub(crate) fn is_alive(&self, task: Idx<Task>) -> bool {
-        !matches!(self.tasks[task].state, State::Zombie | State::Zapping)
+        self.tasks
+            .get(task)
+            .is_some_and(|task| !matches!(task.state, State::Zombie | State::Zapping))
     }
 
     pub(crate) fn do_exit(&mut self, task: Idx<Task>, status: u32) {
@@ -145,11 +160,12 @@ impl Kernel {
         let ignores = self.tasks[parent]
             .sighand
             .is_some_and(|sighand| self.sighands[sighand].ignored >> SIGCHLD & 1 != 0);
-        if autoreap {
+        // An init that waits for its namespace to be empty reaps whatever comes.
+        if autoreap || self.tasks[parent].state == State::Zapping {
             return true;
         }
         if signal != 0 && signal <= NSIG && !(signal == SIGCHLD && ignores) {
-            self.send_signal(parent, signal, true);
+            self.due.push((self.task_id(parent), signal));
         }
         // wait(2): a parent that ignores SIGCHLD leaves no zombies.
         signal == SIGCHLD && ignores
@@ -186,16 +202,12 @@ impl Kernel {
             self.unlink_child(child);
             self.link_child(reaper, child);
             for thread in self.threads(child) {
-                let Some(pdeath) = self.tasks.get(thread).map(|task| task.pdeath_signal) else {
-                    continue;
-                };
-                let pdeath = u32::from(pdeath);
-                if pdeath != 0 && self.is_alive(thread) {
-                    self.send_signal(thread, pdeath, true);
+                let pdeath = self.tasks[thread].pdeath_signal;
+                if pdeath != 0 {
+                    self.due.push((self.task_id(thread), u32::from(pdeath)));
                 }
             }
-            // prctl(2) PR_SET_PDEATHSIG may have ended the child.
-            if !same_group && self.tasks.get(child).is_some() {
+            if !same_group {
                 self.reparent_leader(child);
             }
         }
@@ -264,26 +276,37 @@ impl Kernel {
         }
     }
 
-    /// Ends the waiting of inits whose namespace has become empty.
-    pub(crate) fn run_zap_wakeups(&mut self) {
-        while let Some(init) = self.zap_wakeups.pop() {
-            let waiting = self
-                .tasks
-                .get(init)
-                .is_some_and(|task| task.state == State::Zapping);
-            if waiting && self.zap_done(init) {
-                self.exit_notify(init);
+    /// What a call leaves to be done after it: signals of exits to parents and
+    /// children, inits whose namespace has become empty, processes whose last pidfd
+    /// was closed.
+    pub(crate) fn run_deferred(&mut self) {
+        loop {
+            if let Some(init) = self.zap_wakeups.pop() {
+                self.wake_init(init);
+            } else if let Some((task, signal)) = self.due.pop() {
+                if let Some(task) = self.tasks.resolve(task.index, task.generation) {
+                    self.send_signal(task, signal, true);
+                }
+            } else if let Some(task) = self.autokill.pop() {
+                if let Some(task) = self.tasks.resolve(task.index, task.generation)
+                    && self.is_alive(task)
+                {
+                    self.do_group_exit(task, SIGKILL);
+                }
+            } else {
+                return;
             }
         }
-        self.run_autokills();
     }
 
-    /// Kills those whose clone-time pidfd was closed for the last time.
-    pub(crate) fn run_autokills(&mut self) {
-        while let Some(task) = self.autokill.pop() {
-            if self.tasks.get(task).is_some() && self.is_alive(task) {
-                self.do_group_exit(task, SIGKILL);
-            }
+    /// A dying init goes on when nobody is left but itself.
+    fn wake_init(&mut self, init: Idx<Task>) {
+        let waiting = self
+            .tasks
+            .get(init)
+            .is_some_and(|task| task.state == State::Zapping);
+        if waiting && self.zap_done(init) {
+            self.exit_notify(init);
         }
     }
 
@@ -376,7 +399,7 @@ impl Kernel {
         };
         if options & WNOWAIT == 0 {
             self.release_task(child);
-            self.run_zap_wakeups();
+            self.run_deferred();
         }
         Ok(waited)
     }

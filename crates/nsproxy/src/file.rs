@@ -225,7 +225,7 @@ impl Kernel {
             // clone(2) CLONE_PIDFD_AUTOKILL: the last close of the pidfd kills.
             self.pids[pid].autokill = false;
             if let Some(task) = self.pids[pid].task {
-                self.autokill.push(task);
+                self.autokill.push(self.task_id(task));
             }
         }
         self.put_cred(cred);
@@ -280,7 +280,7 @@ impl Kernel {
             let file = self.unlink_entry(files, entry);
             self.fput(file);
         }
-        self.run_zap_wakeups();
+        self.run_deferred();
         Ok(())
     }
 

@@ -143,17 +143,18 @@ const fn any(flags: u64, bits: u64) -> bool {
 impl Kernel {
     /// fork(2).
     pub fn fork(&mut self, caller: TaskId) -> Result<Child, Denial> {
-        self.clone(caller, u64::from(SIGCHLD))
+        self.sys_clone(caller, u64::from(SIGCHLD))
     }
 
     /// vfork(2): the caller is suspended until the child executes or exits.
     pub fn vfork(&mut self, caller: TaskId) -> Result<Child, Denial> {
-        self.clone(caller, CLONE_VFORK | CLONE_VM | u64::from(SIGCHLD))
+        self.sys_clone(caller, CLONE_VFORK | CLONE_VM | u64::from(SIGCHLD))
     }
 
     /// The old clone(2): the low byte of the flags is the exit signal, and bits above
-    /// the 32nd do not exist. So it has no `CLONE_NEWTIME`.
-    pub fn clone(&mut self, caller: TaskId, flags: u64) -> Result<Child, Denial> {
+    /// the 32nd do not exist. So it has no `CLONE_NEWTIME`. (The name `clone` is
+    /// taken: a kernel can be cloned, too.)
+    pub fn sys_clone(&mut self, caller: TaskId, flags: u64) -> Result<Child, Denial> {
         let task = self.enter(caller, Call::Clone)?;
         let low = flags & 0xffff_ffff;
         let args = KernelCloneArgs {

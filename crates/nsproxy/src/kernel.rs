@@ -68,7 +68,9 @@ pub struct Kernel {
     /// Dying inits that may be able to go on.
     pub(crate) zap_wakeups: Vec<Idx<Task>>,
     /// Tasks whose last pidfd is closed.
-    pub(crate) autokill: Vec<Idx<Task>>,
+    pub(crate) autokill: Vec<TaskId>,
+    /// Signals that the end of a task sends, on their way.
+    pub(crate) due: Vec<(TaskId, u32)>,
     pub(crate) free_inums: Vec<u32>,
     pub(crate) next_inum: u32,
     pub(crate) next_ns_id: u64,
@@ -78,7 +80,7 @@ pub struct Kernel {
     pub(crate) init_user_ns: Idx<UserNamespace>,
     pub(crate) init_pid_ns: Idx<PidNamespace>,
     pub(crate) init_net: Idx<NetNamespace>,
-    init: TaskId,
+    pub(crate) first_signal: Idx<Signal>,
 }
 
 impl Default for Kernel {
@@ -103,10 +105,6 @@ impl Kernel {
     /// first namespace of every kind. The filesystem has a few empty directories
     /// and a proc on `/proc`.
     pub fn boot(params: Params) -> Self {
-        let placeholder = TaskId {
-            index: 0,
-            generation: 0,
-        };
         let mut user_ns = Arena::default();
         let mut pid_ns = Arena::default();
         let mut net_ns = Arena::default();
@@ -148,6 +146,7 @@ impl Kernel {
             released: Vec::new(),
             zap_wakeups: Vec::new(),
             autokill: Vec::new(),
+            due: Vec::new(),
             free_inums: Vec::new(),
             next_inum: 0xEFFF_FFFF,
             next_ns_id: 9,
@@ -157,7 +156,7 @@ impl Kernel {
             init_user_ns,
             init_pid_ns,
             init_net,
-            init: placeholder,
+            first_signal: Idx::first(),
         };
         kernel.start_init();
         kernel
@@ -190,8 +189,8 @@ impl Kernel {
         let cgroup = self.nsproxies[nsproxy].cgroup;
         let cgroup = self.cgroup_ns[cgroup].root;
         // The first task is its own group, session and thread ring.
-        let me = Idx::from_raw(1).expect("one is not zero");
-        let no_signal = Idx::from_raw(1).expect("one is not zero");
+        let me = Idx::first();
+        let no_signal = Idx::first();
         let pid = self
             .alloc_pid(me, self.init_pid_ns, &[])
             .expect("an empty namespace has a free number");
@@ -239,10 +238,10 @@ impl Kernel {
             has_child_subreaper: false,
             autoreap: false,
         });
+        self.first_signal = self.tasks[init].signal;
         let pid_ns = &mut self.pid_ns[self.init_pid_ns];
         pid_ns.child_reaper = Some(init);
         pid_ns.had_init = true;
-        self.init = self.task_id(init);
     }
 
     fn init_cred(&mut self, ucounts: Idx<Ucounts>) -> Idx<Cred> {
@@ -382,7 +381,7 @@ impl Kernel {
 
     /// The first process.
     pub fn init(&self) -> TaskId {
-        self.init
+        self.task_id(self.signals[self.first_signal].leader)
     }
 
     /// What the kernel is configured with.
@@ -460,7 +459,8 @@ fn init_pid_namespace(pid_max: u32, owner: Idx<UserNamespace>) -> PidNamespace {
         pid_allocated: 0,
         child_reaper: None,
         had_init: false,
-        pid_max,
+        // Init itself needs a number.
+        pid_max: pid_max.max(2),
         cursor: 1,
         upids: None,
         reboot: 0,

@@ -291,7 +291,7 @@ impl Kernel {
             self.get_ns(ns);
         }
         // The rings of peers start with the mount alone; its own index is known only now.
-        let placeholder = Idx::from_raw(1).expect("one is not zero");
+        let placeholder = Idx::first();
         let mnt = self.mounts.insert(Mount {
             count: 0,
             ns: None,

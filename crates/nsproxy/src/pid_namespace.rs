@@ -198,7 +198,7 @@ impl Kernel {
         if let Some(init) = self.pid_ns[ns].child_reaper {
             self.do_group_exit(init, SIGKILL);
         }
-        self.run_zap_wakeups();
+        self.run_deferred();
         Ok(())
     }
 }

@@ -166,7 +166,7 @@ impl Kernel {
                 }
             }
         };
-        self.run_zap_wakeups();
+        self.run_deferred();
         sent
     }
 
@@ -239,7 +239,7 @@ impl Kernel {
             .task
             .ok_or_else(|| self.params.denial(Rule::NoSuchTask))?;
         let sent = self.kill_one(task, target, signal);
-        self.run_zap_wakeups();
+        self.run_deferred();
         sent
     }
 
@@ -284,7 +284,7 @@ impl Kernel {
                 self.send_signal(task, signal, false);
             }
         }
-        self.run_zap_wakeups();
+        self.run_deferred();
         Ok(())
     }
 

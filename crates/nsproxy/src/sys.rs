@@ -404,6 +404,7 @@ impl Kernel {
             let signal = self.tasks[target].signal;
             self.signals[signal].pgrp = group;
             self.detach_pid(theirs.pgrp);
+            self.run_deferred();
         }
         Ok(())
     }
@@ -423,6 +424,7 @@ impl Kernel {
         self.signals[signal].session = own;
         self.detach_pid(pgrp);
         self.detach_pid(session);
+        self.run_deferred();
         Ok(self.pid_vnr(task, own))
     }
 }

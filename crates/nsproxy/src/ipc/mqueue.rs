@@ -41,6 +41,8 @@ impl Kernel {
     ) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::MqOpen)?;
         let name = self.check_mq_name(name)?;
+        // mq_open(3) EMFILE: the descriptor is reserved first.
+        self.check_free_fd(task)?;
         let ns = self.current_nsproxy(task).ipc;
         let cred = self.cred_of(task);
         let (uid, gid) = (cred.fsuid, cred.fsgid);

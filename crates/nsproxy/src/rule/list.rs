@@ -56,6 +56,7 @@ rules! {
 "Every call" {
     CallerDead: ESRCH lookup, "none", "none", ALWAYS, "The calling task does not exist or has exited.";
     CallerBlocked: ESRCH lookup, "none", "none", ALWAYS, "The calling task is stopped, or still inside another call: vfork waits for its child, a dying init for its namespace.";
+    FirstInitExit: EBUSY lookup, "do_exit", "none", ALWAYS, "The first init must not end: the kernel would panic, and the model goes no further.";
     CallFiltered: EPERM, "__seccomp_filter", "seccomp(2)", ALWAYS, "A filter outside the namespace rules answers this call before the kernel looks at it.";
     BadFd: EBADF lookup, "fdget", "setns(2) EBADF", ALWAYS, "No open file has this descriptor number, or it is an O_PATH or reserved one.";
     NoFreeFd: EMFILE, "alloc_fd", "getrlimit(2) RLIMIT_NOFILE", ALWAYS, "The process has as many open descriptors as RLIMIT_NOFILE allows.";
