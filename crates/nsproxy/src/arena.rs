@@ -15,14 +15,17 @@ use core::ops::{Index, IndexMut};
 pub(crate) struct Idx<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Idx<T> {
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // Four billion objects do not fit in memory.
     fn from_position(position: usize) -> Self {
-        let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
+        let number = position as u32 + 1;
         Self(
             NonZeroU32::new(number).unwrap_or(NonZeroU32::MAX),
             PhantomData,
         )
     }
 
+    #[inline]
     fn position(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -70,81 +73,92 @@ impl<T> fmt::Debug for Idx<T> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot<T> {
-    generation: u32,
-    value: Option<T>,
-}
-
 /// Objects of one type, with the places of the dead ones used again.
+///
+/// What is in the place of a dead object is its last value; only a counted
+/// reference leads to a place, and there is none to a dead one.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T> {
-    slots: Vec<Slot<T>>,
+    items: Vec<T>,
+    /// Odd while the place is taken; a handle carries the number it was made with.
+    generations: Vec<u32>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            items: Vec::new(),
+            generations: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
-impl<T> Arena<T> {
+impl<T: Clone> Arena<T> {
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Idx<T> {
         if let Some(place) = self.free.pop() {
             let position = place as usize;
-            self.slots[position].value = Some(value);
+            self.items[position] = value;
+            self.generations[position] = self.generations[position].wrapping_add(1);
             return Idx::from_position(position);
         }
-        self.slots.push(Slot {
-            generation: 0,
-            value: Some(value),
-        });
-        Idx::from_position(self.slots.len() - 1)
+        self.items.push(value);
+        self.generations.push(1);
+        Idx::from_position(self.items.len() - 1)
     }
 
     /// Frees the place; every handle to it becomes stale.
-    pub(crate) fn remove(&mut self, idx: Idx<T>) -> Option<T> {
-        let slot = self.slots.get_mut(idx.position())?;
-        let value = slot.value.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
+    #[inline]
+    pub(crate) fn remove(&mut self, idx: Idx<T>) {
+        debug_assert!(self.alive(idx.position()));
+        let generation = &mut self.generations[idx.position()];
+        *generation = generation.wrapping_add(1);
         self.free.push(idx.raw() - 1);
-        Some(value)
+    }
+
+    /// Frees the place and hands out what was in it.
+    pub(crate) fn take(&mut self, idx: Idx<T>) -> T {
+        self.remove(idx);
+        self.items[idx.position()].clone()
+    }
+
+    fn alive(&self, position: usize) -> bool {
+        self.generations
+            .get(position)
+            .is_some_and(|generation| generation & 1 == 1)
     }
 
     pub(crate) fn get(&self, idx: Idx<T>) -> Option<&T> {
-        self.slots.get(idx.position())?.value.as_ref()
+        self.alive(idx.position())
+            .then(|| &self.items[idx.position()])
     }
 
     /// The generation a handle to this place must carry.
     pub(crate) fn generation(&self, idx: Idx<T>) -> u32 {
-        self.slots[idx.position()].generation
+        self.generations[idx.position()]
     }
 
     /// The index behind a handle, if the object is still the one the handle was made for.
+    #[inline]
     pub(crate) fn resolve(&self, raw: u32, generation: u32) -> Option<Idx<T>> {
         let idx = Idx::from_raw(raw)?;
-        let slot = self.slots.get(idx.position())?;
-        (slot.generation == generation && slot.value.is_some()).then_some(idx)
+        let current = *self.generations.get(idx.position())?;
+        (current == generation && current & 1 == 1).then_some(idx)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.items.len() - self.free.len()
     }
 
     /// Everything alive, in index order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Idx<T>, &T)> {
-        self.slots
+        self.items
             .iter()
             .enumerate()
-            .filter_map(|(position, slot)| {
-                slot.value
-                    .as_ref()
-                    .map(|value| (Idx::from_position(position), value))
-            })
+            .filter(|(position, _)| self.alive(*position))
+            .map(|(position, item)| (Idx::from_position(position), item))
     }
 
     pub(crate) fn indices(&self) -> Vec<Idx<T>> {
@@ -153,27 +167,25 @@ impl<T> Arena<T> {
 
     /// Bytes one object occupies here.
     pub(crate) const fn stride() -> usize {
-        size_of::<Slot<T>>()
+        size_of::<T>() + size_of::<u32>()
     }
 }
 
 impl<T> Index<Idx<T>> for Arena<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, idx: Idx<T>) -> &T {
-        self.slots[idx.position()]
-            .value
-            .as_ref()
-            .expect("a counted reference names a live object")
+        debug_assert!(self.generations[idx.position()] & 1 == 1);
+        &self.items[idx.position()]
     }
 }
 
 impl<T> IndexMut<Idx<T>> for Arena<T> {
+    #[inline]
     fn index_mut(&mut self, idx: Idx<T>) -> &mut T {
-        self.slots[idx.position()]
-            .value
-            .as_mut()
-            .expect("a counted reference names a live object")
+        debug_assert!(self.generations[idx.position()] & 1 == 1);
+        &mut self.items[idx.position()]
     }
 }
 
@@ -186,8 +198,8 @@ mod tests {
         let mut arena = Arena::default();
         let first = arena.insert(1);
         let handle = (first.raw(), arena.generation(first));
-        assert_eq!(arena.remove(first), Some(1));
-        assert_eq!(arena.remove(first), None);
+        assert_eq!(arena.take(first), 1);
+        assert_eq!(arena.get(first), None);
         let second = arena.insert(2);
         assert_eq!(first, second);
         assert_eq!(arena.resolve(handle.0, handle.1), None);

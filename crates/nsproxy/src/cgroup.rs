@@ -66,10 +66,9 @@ impl Kernel {
     }
 
     pub(crate) fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
-        if let Some(dead) = self.cgroup_ns.remove(ns) {
-            self.put_cgroup(dead.root);
-            self.release_ns_now(NsKind::Cgroup, &dead.common);
-        }
+        let dead = self.cgroup_ns.take(ns);
+        self.put_cgroup(dead.root);
+        self.release_ns_now(NsKind::Cgroup, &dead.common);
     }
 
     pub(crate) fn cgroupns_install(

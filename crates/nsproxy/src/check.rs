@@ -234,6 +234,7 @@ impl Kernel {
         for (_, nsproxy) in self.nsproxies.iter() {
             nsproxy.refs().into_iter().for_each(|ns| counts.add(ns));
         }
+        counts.extend(self.host_refs.iter().copied());
         for (_, cred) in self.creds.iter() {
             counts.add(NsRef::User(cred.user_ns));
         }

@@ -77,10 +77,13 @@ impl Kernel {
 
     pub(crate) fn put_cred(&mut self, cred: Idx<Cred>) {
         self.creds[cred].count -= 1;
-        if self.creds[cred].count == 0
-            && let Some(cred) = self.creds.remove(cred)
-        {
-            self.abort_creds(&cred);
+        if self.creds[cred].count == 0 {
+            let Cred {
+                user_ns, ucounts, ..
+            } = self.creds[cred];
+            self.creds.remove(cred);
+            self.put_ucounts(ucounts);
+            self.put_user_ns(user_ns);
         }
     }
 

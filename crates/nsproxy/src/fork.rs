@@ -124,12 +124,12 @@ struct KernelCloneArgs<'a> {
 
 /// What is ready before the child exists.
 #[derive(Clone, Copy, Debug)]
-struct Parts {
-    cred: Idx<Cred>,
-    fs: Idx<Fs>,
-    nsproxy: Idx<NsProxy>,
-    pid: Idx<Pid>,
-    cgroup: Idx<Cgroup>,
+pub(crate) struct Parts {
+    pub(crate) cred: Idx<Cred>,
+    pub(crate) fs: Idx<Fs>,
+    pub(crate) nsproxy: Idx<NsProxy>,
+    pub(crate) pid: Idx<Pid>,
+    pub(crate) cgroup: Idx<Cgroup>,
 }
 
 const fn all(flags: u64, bits: u64) -> bool {
@@ -466,6 +466,19 @@ impl Kernel {
             parent,
             any(args.flags, CLONE_INTO_CGROUP).then_some(args.cgroup),
         )
+    }
+
+    /// A child that a host puts together from parts.
+    pub(crate) fn host_task(&mut self, parent: Idx<Task>, parts: Parts) -> Idx<Task> {
+        let args = KernelCloneArgs {
+            flags: 0,
+            pidfd: 0,
+            parent_tid: 0,
+            exit_signal: SIGCHLD,
+            set_tid: &[],
+            cgroup: -1,
+        };
+        self.new_task(parent, &args, parts)
     }
 
     /// Nothing can fail any more: the task comes into being.

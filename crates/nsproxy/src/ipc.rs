@@ -157,9 +157,8 @@ impl Kernel {
 
     /// The objects go at once, the charge a little later.
     pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
-        if let Some(dead) = self.ipc_ns.remove(ns) {
-            self.release_ns_later(NsKind::Ipc, dead.common);
-        }
+        let dead = self.ipc_ns.take(ns);
+        self.release_ns_later(NsKind::Ipc, dead.common);
     }
 
     pub(crate) fn ipcns_install(

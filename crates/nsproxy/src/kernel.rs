@@ -9,7 +9,7 @@ use crate::idmap::IdMap;
 use crate::ipc::{IpcNamespace, ShmAttached, SysvTask};
 use crate::mount::{Dentry, FsType, MntNamespace, Mount, Path, SuperBlock};
 use crate::net::NetNamespace;
-use crate::ns_common::{NsCommon, NsKind, Released};
+use crate::ns_common::{NsCommon, NsKind, NsRef, Released};
 use crate::nsproxy::NsProxy;
 use crate::params::{Hook, Params};
 use crate::pid::{Pid, Upid};
@@ -81,6 +81,10 @@ pub struct Kernel {
     pub(crate) init_pid_ns: Idx<PidNamespace>,
     pub(crate) init_net: Idx<NetNamespace>,
     pub(crate) first_signal: Idx<Signal>,
+    /// The first namespaces.
+    pub(crate) init_namespaces: NsProxy,
+    /// Namespaces a host made and still holds.
+    pub(crate) host_refs: Vec<NsRef>,
 }
 
 impl Default for Kernel {
@@ -157,6 +161,8 @@ impl Kernel {
             init_pid_ns,
             init_net,
             first_signal: Idx::first(),
+            init_namespaces: NsProxy::placeholder(),
+            host_refs: Vec::new(),
         };
         kernel.start_init();
         kernel
@@ -164,6 +170,7 @@ impl Kernel {
 
     fn start_init(&mut self) {
         let (nsproxy, root) = self.init_nsproxy();
+        self.init_namespaces = nsproxy;
         let nsproxy = self.nsproxies.insert(nsproxy);
         let ucounts = self.alloc_ucounts(self.init_user_ns, 0);
         let cred = self.init_cred(ucounts);

@@ -171,8 +171,11 @@ impl Kernel {
     }
 
     pub(crate) fn put_path(&mut self, path: Path) {
-        self.mounts[path.mnt].count -= 1;
-        self.cleanup_mnt(path.mnt);
+        let mount = &mut self.mounts[path.mnt];
+        mount.count -= 1;
+        if mount.count == 0 && mount.ns.is_none() {
+            self.cleanup_mnt(path.mnt);
+        }
     }
 
     /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
@@ -183,9 +186,7 @@ impl Kernel {
         if mount.count > 0 || mount.ns.is_some() {
             return;
         }
-        let Some(dead) = self.mounts.remove(mnt) else {
-            return;
-        };
+        let dead = self.mounts.take(mnt);
         if let Some(parent) = dead.parent
             && let Some(parent) = self.mounts.get(parent).map(|_| parent)
         {
@@ -206,14 +207,10 @@ impl Kernel {
         if self.supers[sb].count > 0 {
             return;
         }
-        let Some(dead) = self.supers.remove(sb) else {
-            return;
-        };
+        let dead = self.supers.take(sb);
         let mut todo = alloc::vec![dead.root];
         while let Some(dentry) = todo.pop() {
-            if let Some(dentry) = self.dentries.remove(dentry) {
-                todo.extend(dentry.children);
-            }
+            todo.extend(self.dentries.take(dentry).children);
         }
         if let Some(pid_ns) = dead.pid_ns {
             self.put_ns(NsRef::Pid(pid_ns));

@@ -91,9 +91,7 @@ impl Kernel {
     /// The end of a net namespace: physical devices go back to the first one, cables
     /// vanish with both ends. The charge follows later.
     pub(crate) fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
-        let Some(dead) = self.net_ns.remove(ns) else {
-            return;
-        };
+        let dead = self.net_ns.take(ns);
         for device in dead.devices {
             match device.kind {
                 DevKind::Physical => self.return_device(device),

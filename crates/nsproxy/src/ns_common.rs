@@ -250,13 +250,19 @@ impl Kernel {
         }
     }
 
+    #[inline]
     pub(crate) fn get_user_ns(&mut self, ns: Idx<UserNamespace>) -> Idx<UserNamespace> {
         self.user_ns[ns].common.count += 1;
         ns
     }
 
+    #[inline]
     pub(crate) fn put_user_ns(&mut self, ns: Idx<UserNamespace>) {
-        self.put_ns(NsRef::User(ns));
+        let count = &mut self.user_ns[ns].common.count;
+        *count -= 1;
+        if *count == 0 {
+            self.free_user_ns(ns);
+        }
     }
 
     /// The common part of a new namespace: fresh numbers, one reference, held owner.

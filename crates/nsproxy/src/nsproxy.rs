@@ -41,6 +41,21 @@ pub(crate) struct NsProxy {
 }
 
 impl NsProxy {
+    /// Stands in until the first namespaces are made.
+    pub(crate) fn placeholder() -> Self {
+        Self {
+            count: 0,
+            mnt: Idx::first(),
+            uts: Idx::first(),
+            ipc: Idx::first(),
+            pid_for_children: Idx::first(),
+            cgroup: Idx::first(),
+            net: Idx::first(),
+            time: Idx::first(),
+            time_for_children: Idx::first(),
+        }
+    }
+
     pub(crate) fn refs(&self) -> [NsRef; 8] {
         [
             NsRef::Mnt(self.mnt),
@@ -114,9 +129,9 @@ impl Kernel {
 
     pub(crate) fn put_nsproxy(&mut self, nsproxy: Idx<NsProxy>) {
         self.nsproxies[nsproxy].count -= 1;
-        if self.nsproxies[nsproxy].count == 0
-            && let Some(last) = self.nsproxies.remove(nsproxy)
-        {
+        if self.nsproxies[nsproxy].count == 0 {
+            let last = self.nsproxies[nsproxy];
+            self.nsproxies.remove(nsproxy);
             self.put_nsproxy_refs(&last);
         }
     }

@@ -105,12 +105,11 @@ impl Kernel {
     /// The last reference is gone: the charge follows later, the hold on the parent
     /// with it.
     pub(crate) fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
-        if let Some(dead) = self.pid_ns.remove(ns) {
-            if let Some(parent) = dead.parent {
-                self.put_ns(NsRef::Pid(parent));
-            }
-            self.release_ns_later(NsKind::Pid, dead.common);
+        let dead = self.pid_ns.take(ns);
+        if let Some(parent) = dead.parent {
+            self.put_ns(NsRef::Pid(parent));
         }
+        self.release_ns_later(NsKind::Pid, dead.common);
     }
 
     /// Whether `inner` is `outer` or below it.

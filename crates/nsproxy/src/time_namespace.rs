@@ -96,9 +96,8 @@ impl Kernel {
     }
 
     pub(crate) fn free_time_ns(&mut self, ns: Idx<TimeNamespace>) {
-        if let Some(dead) = self.time_ns.remove(ns) {
-            self.release_ns_now(NsKind::Time, &dead.common);
-        }
+        let dead = self.time_ns.take(ns);
+        self.release_ns_now(NsKind::Time, &dead.common);
     }
 
     /// The children's namespace becomes the own one, and its offsets stay as they are.

@@ -87,6 +87,22 @@ impl Kernel {
         Ok(first)
     }
 
+    /// The same without looking at limits: for what exists already.
+    pub(crate) fn charge_unlimited(
+        &mut self,
+        ns: Idx<UserNamespace>,
+        uid: Kuid,
+        kind: NsKind,
+    ) -> Idx<Ucounts> {
+        let first = self.alloc_ucounts(ns, uid);
+        let mut at = Some(first);
+        while let Some(record) = at {
+            self.ucounts[record].ucount[kind as usize] += 1;
+            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+        }
+        first
+    }
+
     /// Takes the charge back and drops the reference to the record.
     pub(crate) fn dec_ucount(&mut self, ucounts: Idx<Ucounts>, kind: NsKind) {
         self.uncharge(ucounts, None, kind as usize);

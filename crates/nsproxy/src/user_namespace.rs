@@ -111,9 +111,8 @@ impl Kernel {
     }
 
     pub(crate) fn free_user_ns(&mut self, ns: Idx<UserNamespace>) {
-        if let Some(dead) = self.user_ns.remove(ns) {
-            self.release_ns_later(NsKind::User, dead.common);
-        }
+        let dead = self.user_ns.take(ns);
+        self.release_ns_later(NsKind::User, dead.common);
     }
 
     /// setns(2) for a user namespace.

@@ -81,9 +81,8 @@ impl Kernel {
     }
 
     pub(crate) fn free_uts_ns(&mut self, ns: Idx<UtsNamespace>) {
-        if let Some(dead) = self.uts_ns.remove(ns) {
-            self.release_ns_now(NsKind::Uts, &dead.common);
-        }
+        let dead = self.uts_ns.take(ns);
+        self.release_ns_now(NsKind::Uts, &dead.common);
     }
 
     pub(crate) fn utsns_install(

@@ -290,11 +290,11 @@ impl Kernel {
         if self.sysv[list].count > 0 {
             return;
         }
-        let undo = self.sysv.remove(list).map(|list| list.undo);
+        let undo = self.sysv.take(list).undo;
         let Some(ns) = self.nsproxy_of(task).map(|nsproxy| nsproxy.ipc) else {
             return;
         };
-        for SemUndo { id, number, adjust } in undo.unwrap_or_default() {
+        for SemUndo { id, number, adjust } in undo {
             let set = self.ipc_ns[ns]
                 .sems
                 .iter_mut()

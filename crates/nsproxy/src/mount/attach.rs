@@ -103,6 +103,20 @@ impl Kernel {
         pairs
     }
 
+    /// A plain copy of a tree, the top first: for hosts.
+    pub(crate) fn host_copy_mounts(
+        &mut self,
+        top: Idx<Mount>,
+        root: Idx<Dentry>,
+    ) -> Vec<Idx<Mount>> {
+        let how = CopyFlags {
+            unbindable: true,
+            ..CopyFlags::default()
+        };
+        let pairs = self.copy_tree(top, root, how);
+        pairs.into_iter().map(|(_, copy)| copy).collect()
+    }
+
     /// Hangs a mount into another, at a directory entry of it.
     pub(super) fn hook_mount(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
         self.mounts[mnt].parent = Some(parent);

@@ -95,10 +95,9 @@ impl Kernel {
 
     /// The last reference is gone: everything in it is unmounted.
     pub(crate) fn free_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
-        if let Some(dead) = self.mnt_ns.remove(ns) {
-            self.umount_tree(dead.root, Umount::Namespace);
-            self.release_ns_now(NsKind::Mnt, &dead.common);
-        }
+        let dead = self.mnt_ns.take(ns);
+        self.umount_tree(dead.root, Umount::Namespace);
+        self.release_ns_now(NsKind::Mnt, &dead.common);
     }
 
     pub(crate) fn set_fs_root(&mut self, fs: Idx<Fs>, root: Path) {
