@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::report::{Failure, OWN_FAILURE};
-use crate::{enter, generate, ls, pin, run, show};
+use crate::{enter, generate, ls, pin, run, show, sim};
 
 /// Create, enter, list, inspect and keep Linux namespaces.
 #[derive(Debug, Parser)]
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
+    Sim(sim::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -38,6 +39,7 @@ impl Command {
             Command::Show(args) => show::run(&args),
             Command::Pin(args) => pin::pin(&args),
             Command::Unpin(args) => pin::unpin(&args),
+            Command::Sim(args) => sim::run(&args),
             Command::Completions(args) => generate::completions(&args),
             Command::Man(args) => generate::man(&args),
         }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{run, succeed};
 
-const COMMANDS: [&str; 8] = ["run", "enter", "ls", "show", "pin", "unpin", "completions", "man"];
+const COMMANDS: [&str; 9] = ["run", "enter", "ls", "show", "pin", "unpin", "sim", "completions", "man"];
 
 #[test]
 fn completions_know_every_subcommand() {

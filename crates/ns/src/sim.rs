@@ -1,0 +1,86 @@
+//! `ns sim`: a script of calls against a kernel that is only modelled.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use namespaces::Errno;
+use nsproxy::scenario::{Picture, Scenario};
+
+use crate::report::{Failure, print};
+
+const AFTER_HELP: &str = "\
+A line is the calling task, the call, and what it should answer:
+
+  init: fork -> sh
+  sh: setuid 1000
+  sh: unshare uts       => EPERM UnshareNeedsAdmin
+  sh: unshare user uts  => ok
+
+Each is shown with its answer, and a refusal with the rule behind it. The exit
+status is 1 if an answer is not the one expected. Nothing on this machine is
+touched. `show` draws a picture: tasks, their nsproxies, the namespaces in them.";
+
+/// Run a script of calls against a modelled kernel
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Draw the picture after this line, not after the last
+    #[arg(long, value_name = "LINE")]
+    after: Option<usize>,
+
+    /// Print only the picture, for graphviz
+    #[arg(long, group = "form")]
+    dot: bool,
+
+    /// Print only the picture, as an image
+    #[arg(long, group = "form")]
+    svg: bool,
+
+    /// Print only the picture, as JSON
+    #[arg(long, group = "form")]
+    json: bool,
+
+    /// The script [default: standard input]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let script = read(args.file.as_deref())?;
+    let mut scenario = Scenario::new();
+    let mut picture = None;
+    for (number, line) in (1..).zip(script.lines()) {
+        scenario.line(number, line).map_err(Failure::new)?;
+        if args.after == Some(number) {
+            picture = Some(scenario.picture());
+        }
+    }
+    let picture = match (picture, args.after) {
+        (Some(picture), _) => picture,
+        (None, None) => scenario.picture(),
+        (None, Some(line)) => return Err(Failure::new(format!("the script has no line {line}"))),
+    };
+    print(&text(args, &scenario, &picture))?;
+    Ok(if scenario.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn text(args: &Args, scenario: &Scenario, picture: &Picture) -> String {
+    match (args.dot, args.svg, args.json) {
+        (true, ..) => picture.dot(),
+        (_, true, _) => picture.svg(),
+        (.., true) => picture.json(),
+        _ => format!("{}\n{}", scenario.transcript(), picture.text()),
+    }
+}
+
+fn read(file: Option<&Path>) -> Result<String, Failure> {
+    let mut text = Vec::new();
+    let read = match file {
+        Some(file) => std::fs::read(file).map(|bytes| text = bytes),
+        None => std::io::stdin().read_to_end(&mut text).map(drop),
+    };
+    let name = file.map_or("standard input".to_owned(), |file| file.display().to_string());
+    read.map_err(|error| Failure::new(format!("reading {name}: {}", Errno::from(error))))?;
+    String::from_utf8(text).map_err(|_| Failure::new(format!("{name} is not text")))
+}

@@ -1,0 +1,94 @@
+//! What the calls of the model cost. `cargo bench -p nsproxy` prints the table.
+
+#![allow(clippy::cast_precision_loss)] // Times, for people to read.
+
+use nsproxy::uapi::{CLONE_NEWUSER, CLONE_NEWUTS, CLONE_NS_FLAGS};
+use nsproxy::{CloneArgs, Kernel, Params, TaskId, Waited};
+use std::hint::black_box;
+use std::time::Instant;
+
+const ROUNDS: usize = 7;
+
+/// The best of a few rounds, in nanoseconds for one operation.
+fn time(operations: u32, mut round: impl FnMut()) -> f64 {
+    (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            round();
+            start.elapsed().as_nanos() as f64 / f64::from(operations)
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// A kernel with a shell, and `count` tasks that do nothing.
+fn crowd(count: u32) -> (Kernel, TaskId) {
+    let mut kernel = Kernel::boot(Params { threads_max: 4_000_000, ..Params::default() });
+    let init = kernel.init();
+    let shell = kernel.fork(init).expect("init forks").task;
+    for _ in 0..count {
+        kernel.fork(init).expect("init forks");
+    }
+    (kernel, shell)
+}
+
+fn clone_exit(kernel: &mut Kernel, shell: TaskId, flags: u64, operations: u32) -> f64 {
+    let args = CloneArgs::new(flags);
+    time(operations, || {
+        for _ in 0..operations {
+            let child = kernel.clone3(shell, &args).expect("clone");
+            kernel.exit_group(child.task, 0).expect("exit");
+            let reaped = kernel.wait4(shell, child.pid.cast_signed(), 0).expect("wait");
+            debug_assert!(matches!(reaped, Waited::Reaped { .. }));
+            if flags != 0 {
+                kernel.settle();
+            }
+        }
+    })
+}
+
+fn setns(kernel: &mut Kernel, shell: TaskId, operations: u32) -> f64 {
+    let flags = CLONE_NS_FLAGS & !CLONE_NEWUSER;
+    let target = kernel.clone3(shell, &CloneArgs::new(flags)).expect("clone");
+    let fd = kernel.pidfd_open(shell, target.pid.cast_signed(), 0).expect("pidfd");
+    let mask = u32::try_from(flags).expect("a mask has 32 bits");
+    time(operations, || {
+        for _ in 0..operations {
+            kernel.setns(shell, fd, mask).expect("setns");
+        }
+    })
+}
+
+fn row(what: &str, nanos: f64, goal: f64) {
+    let million = 1e3 / nanos;
+    let verdict = if million >= goal { "met" } else { "MISSED" };
+    println!("{what:<44} {nanos:>9.1} ns {million:>8.2} M/s   goal {goal:>5.1} M/s  {verdict}");
+}
+
+fn main() {
+    // `cargo test` runs benches too, and only wants to know that they start.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let operations = 200_000;
+    for count in [10, 1_000, 100_000, 1_000_000] {
+        let (mut kernel, shell) = crowd(count);
+        println!("{count} tasks");
+        row("  clone + exit + wait, no flags", clone_exit(&mut kernel, shell, 0, operations), 10.0);
+        row("  clone + exit + wait, new uts", clone_exit(&mut kernel, shell, CLONE_NEWUTS, operations), 3.0);
+        row(
+            "  clone + exit + wait, all eight",
+            clone_exit(&mut kernel, shell, CLONE_NS_FLAGS, operations),
+            3.0,
+        );
+        row("  setns by pidfd, seven kinds", setns(&mut kernel, shell, operations), 5.0);
+    }
+    let (kernel, _) = crowd(1_000);
+    let copy = time(100, || {
+        (0..100).for_each(|_| drop(black_box(kernel.clone())));
+    }) / 1e3;
+    let verdict = if copy <= 50.0 { "met" } else { "MISSED" };
+    println!("a copy of a kernel with 1000 tasks           {copy:>9.1} us   goal    50.0 us   {verdict}");
+    let bytes = kernel.bytes_per_task();
+    let verdict = if bytes <= 400 { "met" } else { "MISSED" };
+    println!("bytes a task beyond what it shares           {bytes:>9}      goal   400      {verdict}");
+}

@@ -1,0 +1,355 @@
+//! Cgroup namespaces over one tree of cgroups (`kernel/cgroup/`): version 2, with
+//! the pids controller.
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::cred::Kuid;
+use crate::file::{Fd, FileKind};
+use crate::ns_common::{NsCommon, NsKind, NsRef};
+use crate::nsproxy::{NsProxy, NsSet};
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::{Task, TaskId};
+use crate::uapi::CLONE_NEWCGROUP;
+use crate::user_namespace::UserNamespace;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Cgroup {
+    /// Tasks, namespaces and descriptors that name it.
+    pub(crate) count: u32,
+    pub(crate) parent: Option<Idx<Cgroup>>,
+    pub(crate) name: String,
+    pub(crate) children: Vec<Idx<Cgroup>>,
+    /// Owner of its files, who may move processes in.
+    pub(crate) owner: Kuid,
+    /// Live tasks in it.
+    pub(crate) procs: u32,
+    /// Tasks in it and below, zombies too: what the pids controller counts.
+    pub(crate) pids: u32,
+    pub(crate) pids_max: Option<u32>,
+    /// Whether controllers are enabled for the children.
+    pub(crate) subtree_control: bool,
+    pub(crate) removed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CgroupNamespace {
+    pub(crate) common: NsCommon,
+    pub(crate) root: Idx<Cgroup>,
+}
+
+impl Kernel {
+    /// The same cgroup namespace, or a new one rooted where the caller is.
+    pub(crate) fn copy_cgroup_ns(
+        &mut self,
+        caller: Idx<Task>,
+        flags: u64,
+        user_ns: Idx<UserNamespace>,
+        old: Idx<CgroupNamespace>,
+    ) -> Result<Idx<CgroupNamespace>, Denial> {
+        if flags & CLONE_NEWCGROUP == 0 {
+            self.cgroup_ns[old].common.count += 1;
+            return Ok(old);
+        }
+        // cgroup_namespaces(7): CAP_SYS_ADMIN, asked for once more.
+        let capable = self.ns_capable(caller, user_ns, Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::CgroupNsAdmin)?;
+        let euid = self.cred_of(caller).euid;
+        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Cgroup, Rule::CgroupNsCount)?;
+        let common = self.ns_common_init(user_ns, ucounts);
+        let root = self.tasks[caller].cgroup;
+        self.cgroups[root].count += 1;
+        Ok(self.cgroup_ns.insert(CgroupNamespace { common, root }))
+    }
+
+    pub(crate) fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
+        let dead = self.cgroup_ns.take(ns);
+        self.put_cgroup(dead.root);
+        self.release_ns_now(NsKind::Cgroup, &dead.common);
+    }
+
+    pub(crate) fn cgroupns_install(
+        &mut self,
+        caller: Idx<Task>,
+        set: &mut NsSet,
+        target: Idx<CgroupNamespace>,
+    ) -> Result<(), Denial> {
+        // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
+        let allowed = self.may_join(caller, set, NsRef::Cgroup(target));
+        self.refuse_if(!allowed, Rule::SetnsCgroupAdmin)?;
+        self.get_ns(NsRef::Cgroup(target));
+        let old = core::mem::replace(&mut set.nsproxy.cgroup, target);
+        self.put_ns(NsRef::Cgroup(old));
+        Ok(())
+    }
+
+    pub(crate) fn put_cgroup(&mut self, cgroup: Idx<Cgroup>) {
+        self.cgroups[cgroup].count -= 1;
+        if self.cgroups[cgroup].count == 0 && self.cgroups[cgroup].removed {
+            self.cgroups.remove(cgroup);
+        }
+    }
+
+    fn ancestors(&self, cgroup: Idx<Cgroup>) -> impl Iterator<Item = Idx<Cgroup>> {
+        core::iter::successors(Some(cgroup), |at| self.cgroups[*at].parent)
+    }
+
+    /// Where the child will live, and whether it may.
+    pub(crate) fn cgroup_can_fork(&self, parent: Idx<Task>, into: Option<Fd>) -> Result<Idx<Cgroup>, Denial> {
+        let own = self.tasks[parent].cgroup;
+        let cgroup = match into {
+            None => own,
+            Some(fd) => {
+                let bad = self.params.denial(Rule::IntoCgroupBadFd);
+                let file = self.fget(parent, fd).map_err(|_| bad)?;
+                // clone(2) CLONE_INTO_CGROUP: EBADF unless it is a cgroup directory.
+                let FileKind::Cgroup(cgroup) = self.files_open[file].kind else {
+                    return Err(bad);
+                };
+                // clone(2): ENOENT for a removed cgroup.
+                let gone = self.cgroups[cgroup].removed;
+                self.refuse_if(gone, Rule::IntoCgroupGone)?;
+                // clone(2) EACCES: cgroup.procs here and at the common ancestor.
+                let allowed = self.may_migrate(parent, own, cgroup);
+                self.refuse_if(!allowed, Rule::IntoCgroupAccess)?;
+                let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
+                self.refuse_if(internal, Rule::IntoCgroupBusy)?;
+                cgroup
+            }
+        };
+        // cgroups(7) pids: EAGAIN when some level is full.
+        let full = self.ancestors(cgroup).any(|at| {
+            let Cgroup { pids, pids_max, .. } = self.cgroups[at];
+            pids_max.is_some_and(|max| pids >= max)
+        });
+        self.refuse_if(full, Rule::PidsLimit)?;
+        Ok(cgroup)
+    }
+
+    fn owns_cgroup(&self, task: Idx<Task>, cgroup: Idx<Cgroup>) -> bool {
+        let owner = self.cgroups[cgroup].owner;
+        self.cred_of(task).fsuid == owner || self.capable_wrt_inode(task, owner, 0, Cap::DacOverride)
+    }
+
+    fn may_migrate(&self, task: Idx<Task>, from: Idx<Cgroup>, to: Idx<Cgroup>) -> bool {
+        let above: Vec<Idx<Cgroup>> = self.ancestors(from).collect();
+        let common = self.ancestors(to).find(|at| above.contains(at));
+        self.owns_cgroup(task, to) && common.is_none_or(|common| self.owns_cgroup(task, common))
+    }
+
+    /// The child is counted; a new cgroup namespace gets its final place as root.
+    pub(crate) fn cgroup_post_fork(&mut self, cgroup: Idx<Cgroup>, new_root: Option<Idx<NsProxy>>) {
+        self.join_cgroup(cgroup);
+        if let Some(nsproxy) = new_root {
+            let ns = self.nsproxies[nsproxy].cgroup;
+            self.cgroups[cgroup].count += 1;
+            let old = core::mem::replace(&mut self.cgroup_ns[ns].root, cgroup);
+            self.put_cgroup(old);
+        }
+    }
+
+    fn join_cgroup(&mut self, cgroup: Idx<Cgroup>) {
+        self.cgroups[cgroup].count += 1;
+        self.cgroups[cgroup].procs += 1;
+        let mut at = Some(cgroup);
+        while let Some(level) = at {
+            self.cgroups[level].pids += 1;
+            at = self.cgroups[level].parent;
+        }
+    }
+
+    pub(crate) fn cgroup_exit(&mut self, task: Idx<Task>) {
+        let cgroup = self.tasks[task].cgroup;
+        self.cgroups[cgroup].procs -= 1;
+    }
+
+    /// A task is reaped.
+    pub(crate) fn pids_release(&mut self, cgroup: Idx<Cgroup>) {
+        let mut at = Some(cgroup);
+        while let Some(level) = at {
+            self.cgroups[level].pids -= 1;
+            at = self.cgroups[level].parent;
+        }
+        self.put_cgroup(cgroup);
+    }
+
+    /// The cgroup at a path as the caller's cgroup namespace shows it.
+    fn find_cgroup(&self, task: Idx<Task>, path: &str) -> Result<Idx<Cgroup>, Denial> {
+        let mut at = self.cgroup_ns[self.current_nsproxy(task).cgroup].root;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let next = if name == ".." {
+                self.cgroups[at].parent
+            } else {
+                let children = &self.cgroups[at].children;
+                children.iter().copied().find(|child| self.cgroups[*child].name == name)
+            };
+            at = next.ok_or_else(|| self.params.denial(Rule::CgroupMissing))?;
+        }
+        Ok(at)
+    }
+
+    /// mkdir in a cgroup filesystem; the path is relative to the caller's namespace root.
+    pub fn cgroup_mkdir(&mut self, caller: TaskId, path: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mkdir)?;
+        let path = path.trim_end_matches('/');
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let parent = self.find_cgroup(task, above)?;
+        // mkdir(2) EINVAL, EEXIST.
+        let odd = name.is_empty() || name.contains(['\n', '\0']) || name == "..";
+        self.refuse_if(odd, Rule::CgroupName)?;
+        let taken = self.find_cgroup(task, path).is_ok();
+        self.refuse_if(taken, Rule::CgroupExists)?;
+        // mkdir(2) EACCES: the directory's owner.
+        let allowed = self.owns_cgroup(task, parent);
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        let owner = self.cred_of(task).fsuid;
+        let child = self.cgroups.insert(Cgroup {
+            count: 0,
+            parent: Some(parent),
+            name: String::from(name),
+            children: Vec::new(),
+            owner,
+            procs: 0,
+            pids: 0,
+            pids_max: None,
+            subtree_control: false,
+            removed: false,
+        });
+        self.cgroups[parent].children.push(child);
+        Ok(())
+    }
+
+    /// rmdir in a cgroup filesystem.
+    pub fn cgroup_rmdir(&mut self, caller: TaskId, path: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mkdir)?;
+        let cgroup = self.find_cgroup(task, path)?;
+        let Cgroup { procs, parent, ref children, .. } = self.cgroups[cgroup];
+        // rmdir(2) EBUSY: processes or children.
+        let busy = procs > 0 || !children.is_empty() || parent.is_none();
+        self.refuse_if(busy, Rule::CgroupInUse)?;
+        let allowed = parent.is_some_and(|parent| self.owns_cgroup(task, parent));
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        let Some(parent) = parent else { return Ok(()) };
+        if procs > 0 || !self.cgroups[cgroup].children.is_empty() {
+            return Ok(());
+        }
+        self.cgroups[parent].children.retain(|child| *child != cgroup);
+        self.cgroups[cgroup].removed = true;
+        self.cgroups[cgroup].count += 1;
+        self.put_cgroup(cgroup);
+        Ok(())
+    }
+
+    /// chown of a cgroup's files, by its path: delegation.
+    pub fn cgroup_chown(&mut self, caller: TaskId, path: &str, owner: u32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mkdir)?;
+        let cgroup = self.find_cgroup(task, path)?;
+        let ns = self.current_user_ns(task);
+        let owner = self.make_kuid(ns, owner);
+        // chown(2) EINVAL: the id has no mapping.
+        self.refuse_if(owner.is_none(), Rule::SetidUnmapped)?;
+        let old = self.cgroups[cgroup].owner;
+        let allowed = self.capable_wrt_inode(task, old, 0, Cap::Chown);
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        self.cgroups[cgroup].owner = owner.unwrap_or(old);
+        Ok(())
+    }
+
+    /// Writes a number to `cgroup.procs`: the whole process moves.
+    pub fn cgroup_move(&mut self, caller: TaskId, path: &str, pid: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let to = self.find_cgroup(task, path)?;
+        let target = if pid == 0 { task } else { self.task_by_vpid(task, i64::from(pid))? };
+        let from = self.tasks[target].cgroup;
+        // cgroups(7): the files here and at the common ancestor.
+        let allowed = self.may_migrate(task, from, to);
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        // cgroup_namespaces(7) nsdelegate: both ends below the namespace root.
+        let root = self.cgroup_ns[self.current_nsproxy(task).cgroup].root;
+        let below = |at: Idx<Cgroup>| self.ancestors(at).any(|above| above == root);
+        let outside = self.params.features.nsdelegate && !(below(from) && below(to));
+        self.refuse_if(outside, Rule::CgroupDelegation)?;
+        // cgroups(7): no processes beside controlled children.
+        let internal = self.cgroups[to].subtree_control && self.cgroups[to].parent.is_some();
+        self.refuse_if(internal, Rule::CgroupInternal)?;
+        for thread in self.threads(target) {
+            if self.is_alive(thread) {
+                let old = core::mem::replace(&mut self.tasks[thread].cgroup, to);
+                self.join_cgroup(to);
+                self.cgroups[old].procs -= 1;
+                self.pids_release(old);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `pids.max`; `None` is `max`.
+    pub fn cgroup_set_pids_max(
+        &mut self,
+        caller: TaskId,
+        path: &str,
+        max: Option<u32>,
+    ) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let cgroup = self.find_cgroup(task, path)?;
+        let allowed = self.owns_cgroup(task, cgroup);
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        self.cgroups[cgroup].pids_max = max;
+        Ok(())
+    }
+
+    /// Writes `cgroup.subtree_control`: controllers for the children, or none.
+    pub fn cgroup_set_subtree_control(&mut self, caller: TaskId, path: &str, on: bool) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let cgroup = self.find_cgroup(task, path)?;
+        let allowed = self.owns_cgroup(task, cgroup);
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        // cgroups(7): not beside processes, but for the root.
+        let Cgroup { procs, parent, .. } = self.cgroups[cgroup];
+        let beside = on && procs > 0 && parent.is_some();
+        self.refuse_if(beside, Rule::CgroupControllers)?;
+        self.cgroups[cgroup].subtree_control = on;
+        Ok(())
+    }
+
+    /// Opens a cgroup directory, for `CLONE_INTO_CGROUP`.
+    pub fn open_cgroup(&mut self, caller: TaskId, path: &str) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        let cgroup = self.find_cgroup(task, path)?;
+        self.cgroups[cgroup].count += 1;
+        self.open_file(task, FileKind::Cgroup(cgroup), true)
+    }
+
+    /// `/proc/PID/cgroup` of `task` as `reader` sees it.
+    pub fn cgroup_path(&self, reader: TaskId, task: TaskId) -> Result<String, Denial> {
+        let reader = self.observe(reader)?;
+        let task = self.observe(task)?;
+        let ns = self.nsproxy_of(reader).ok_or_else(|| self.params.denial(Rule::LinkGone))?.cgroup;
+        Ok(self.cgroup_path_from(self.cgroup_ns[ns].root, self.tasks[task].cgroup))
+    }
+
+    /// The path from one cgroup to another, with `/..` for each step up.
+    fn cgroup_path_from(&self, root: Idx<Cgroup>, to: Idx<Cgroup>) -> String {
+        let down: Vec<Idx<Cgroup>> = self.ancestors(to).collect();
+        let mut path = String::new();
+        let mut shared = None;
+        for at in self.ancestors(root) {
+            if let Some(depth) = down.iter().position(|below| *below == at) {
+                shared = Some(depth);
+                break;
+            }
+            path.push_str("/..");
+        }
+        for at in down[..shared.unwrap_or(0)].iter().rev() {
+            path.push('/');
+            path.push_str(&self.cgroups[*at].name);
+        }
+        if path.is_empty() {
+            path.push('/');
+        }
+        path
+    }
+}

@@ -1,0 +1,247 @@
+//! What execve does to credentials, memory, threads and the time namespace
+//! (`fs/exec.c`, `security/commoncap.c`).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::{Cap, CapSet};
+use crate::cred::{Cred, Kgid, Kuid};
+use crate::params::{Call, Hook};
+use crate::rule::{Denial, Rule};
+use crate::task::{Mm, Sighand, Task, TaskId};
+use crate::uapi::{SECBIT_KEEP_CAPS, SECBIT_NOROOT};
+
+/// The file to execute, as far as it matters to credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The owner, when the set-user-ID bit is set.
+    pub setuid: Option<Kuid>,
+    /// The group, when the set-group-ID bit is set.
+    pub setgid: Option<Kgid>,
+    /// File capabilities: permitted, inheritable, and whether they become effective.
+    pub caps: Option<FileCaps>,
+    /// Whether the caller may execute but not read it.
+    pub unreadable: bool,
+    /// Whether it is not executable, or its mount is noexec.
+    pub not_executable: bool,
+    /// Whether its mount is nosuid.
+    pub nosuid: bool,
+}
+
+/// Capabilities attached to a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCaps {
+    /// What the file grants.
+    pub permitted: CapSet,
+    /// What it passes on.
+    pub inheritable: CapSet,
+    /// Whether they become effective at once.
+    pub effective: bool,
+    /// The kuid that is root of the namespace they are good in; 0 for version 2.
+    pub rootid: Kuid,
+}
+
+impl Kernel {
+    /// execve(2).
+    pub fn execve(&mut self, caller: TaskId, program: &Program) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Execve)?;
+        // execve(2) EACCES: no permission to execute, or a noexec mount.
+        self.refuse_if(program.not_executable, Rule::ExecAccess)?;
+        self.hook(Hook::BprmCheck, Rule::ExecLsm)?;
+        let mut new = self.prepare_creds(task);
+        self.bprm_fill_uid(task, program, &mut new);
+        self.cap_bprm_creds_from_file(task, program, &mut new);
+        self.set_cred_ucounts(&mut new);
+        let task = self.de_thread(task);
+        self.exec_mmap(task, &new, program.unreadable);
+        self.set_exec_dumpable(task, program.unreadable);
+        self.unshare_sighand(task);
+        if let Some(files) = self.tasks[task].files {
+            let own = self.dup_fd(files);
+            self.tasks[task].files = Some(own);
+            self.put_files(files);
+            self.do_close_on_exec(own);
+        }
+        self.exec_task_namespaces(task);
+        self.exit_sem(task);
+        self.commit_creds(task, new);
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// execve(2): set-user-ID and set-group-ID, unless something forbids to gain by exec.
+    fn bprm_fill_uid(&self, task: Idx<Task>, program: &Program, new: &mut Cred) {
+        if program.nosuid || self.tasks[task].no_new_privs {
+            return;
+        }
+        // user_namespaces(7): the ids must have a mapping, or the bits are ignored.
+        let ns = &self.user_ns[new.user_ns];
+        let mapped = |uid: Option<Kuid>, gid: Option<Kgid>| {
+            uid.is_none_or(|uid| ns.uid_map.up(uid).is_some())
+                && gid.is_none_or(|gid| ns.gid_map.up(gid).is_some())
+        };
+        if !mapped(program.setuid, program.setgid) {
+            return;
+        }
+        if let Some(uid) = program.setuid {
+            new.euid = uid;
+        }
+        if let Some(gid) = program.setgid {
+            new.egid = gid;
+        }
+    }
+
+    /// capabilities(7), "Transformation of capabilities during `execve()`".
+    fn cap_bprm_creds_from_file(&self, task: Idx<Task>, program: &Program, new: &mut Cred) {
+        let old = self.cred_of(task);
+        let root = self.make_kuid(new.user_ns, 0);
+        let caps = self.file_caps(task, program, new);
+        let mut granted = caps.map_or(CapSet::EMPTY, |caps| {
+            caps.permitted.and(old.cap_bset).or(caps.inheritable.and(old.cap_inheritable))
+        });
+        let mut effective = caps.is_some_and(|caps| caps.effective);
+        // The name of root counts for all capabilities, unless SECBIT_NOROOT says no.
+        if new.securebits & SECBIT_NOROOT == 0 && root.is_some() {
+            if Some(new.euid) == root || Some(new.uid) == root {
+                granted = old.cap_bset.or(old.cap_inheritable);
+            }
+            if Some(new.euid) == root {
+                effective = true;
+            }
+        }
+        let id_changed = new.euid != old.euid || new.egid != old.egid;
+        if (id_changed || !granted.within(old.cap_permitted)) && self.unsafe_exec(task) {
+            // No gain for a task that others could steer, or that gave up gaining.
+            if self.tasks[task].no_new_privs || !self.ns_capable(task, new.user_ns, Cap::Setuid) {
+                new.euid = new.uid;
+                new.egid = new.gid;
+            }
+            granted = granted.and(old.cap_permitted);
+        }
+        if id_changed || program.caps.is_some() && caps.is_some() {
+            new.cap_ambient = CapSet::EMPTY;
+        }
+        new.suid = new.euid;
+        new.fsuid = new.euid;
+        new.sgid = new.egid;
+        new.fsgid = new.egid;
+        new.cap_permitted = granted.or(new.cap_ambient);
+        new.cap_effective = if effective { new.cap_permitted } else { new.cap_ambient };
+        new.securebits &= !SECBIT_KEEP_CAPS;
+    }
+
+    /// File capabilities count in the namespace whose root they were made for and below.
+    fn file_caps(&self, task: Idx<Task>, program: &Program, new: &Cred) -> Option<FileCaps> {
+        let caps = program.caps?;
+        if program.nosuid || self.tasks[task].no_new_privs {
+            return None;
+        }
+        let mut at = Some(new.user_ns);
+        while let Some(ns) = at {
+            if self.make_kuid(ns, 0) == Some(caps.rootid) {
+                return Some(caps);
+            }
+            at = self.user_ns[ns].common.owner;
+        }
+        None
+    }
+
+    /// prctl(2) `PR_SET_NO_NEW_PRIVS`, or a root directory shared with another process.
+    fn unsafe_exec(&self, task: Idx<Task>) -> bool {
+        let threads = self.signal_of(task).live;
+        let shared = self.tasks[task].fs.is_some_and(|fs| self.fss[fs].users > threads);
+        shared || self.tasks[task].no_new_privs
+    }
+
+    /// execve(2): the other threads end, and the caller takes the leader's place.
+    fn de_thread(&mut self, task: Idx<Task>) -> Idx<Task> {
+        let signal = self.tasks[task].signal;
+        let leader = self.signals[signal].leader;
+        for thread in self.threads(task).into_iter().skip(1) {
+            if thread != leader && self.is_alive(thread) {
+                self.do_exit(thread, 0);
+            }
+        }
+        if task != leader {
+            self.replace_leader(task, leader);
+        }
+        task
+    }
+
+    /// The caller gets the leader's number, parent and place; the leader gets the
+    /// caller's and goes.
+    fn replace_leader(&mut self, task: Idx<Task>, leader: Idx<Task>) {
+        let (own_pid, leader_pid) = (self.tasks[task].pid, self.tasks[leader].pid);
+        let ns = self.task_active_pid_ns(leader);
+        let was_reaper = self.pid_ns[ns].child_reaper == Some(leader);
+        let signal = self.tasks[task].signal;
+        let exit_signal = self.tasks[leader].exit_signal;
+        let parent = self.tasks[leader].real_parent;
+        // Children of the leader are children of the process.
+        while let Some(child) = self.tasks[leader].first_child {
+            self.unlink_child(child);
+            self.link_child(task, child);
+        }
+        self.unlink_child(leader);
+        self.tasks[leader].real_parent = None;
+        self.tasks[leader].prev_sibling = None;
+        self.tasks[leader].next_sibling = None;
+        self.signals[signal].leader = task;
+        self.tasks[task].pid = leader_pid;
+        self.tasks[task].exit_signal = exit_signal;
+        self.tasks[leader].pid = own_pid;
+        self.tasks[leader].exit_signal = None;
+        self.pids[leader_pid].task = Some(task);
+        self.pids[own_pid].task = Some(leader);
+        if let Some(parent) = parent {
+            self.link_child(parent, task);
+        }
+        if was_reaper {
+            self.pid_ns[ns].child_reaper = Some(task);
+        }
+        if self.is_alive(leader) {
+            self.do_exit(leader, 0);
+        } else {
+            self.release_task(leader);
+        }
+    }
+
+    fn exec_mmap(&mut self, task: Idx<Task>, new: &Cred, unreadable: bool) {
+        let mut user_ns = new.user_ns;
+        // would_dump: a binary that its user may not read belongs to a namespace that
+        // maps its owner, taken to be root.
+        while unreadable
+            && self.user_ns[user_ns].uid_map.up(0).is_none()
+            && let Some(parent) = self.user_ns[user_ns].common.owner
+        {
+            user_ns = parent;
+        }
+        self.get_user_ns(user_ns);
+        let mm = self.mms.insert(Mm { users: 1, dumpable: 1, user_ns });
+        self.mm_release(task);
+        if let Some(old) = self.tasks[task].mm.replace(mm) {
+            self.put_mm(old);
+        }
+        self.tasks[task].pdeath_signal = 0;
+    }
+
+    /// prctl(2) `PR_SET_DUMPABLE`: set again at exec, by the credentials before it.
+    fn set_exec_dumpable(&mut self, task: Idx<Task>, unreadable: bool) {
+        let old = self.cred_of(task);
+        if unreadable || old.uid != old.euid || old.gid != old.egid {
+            let suid_dumpable = self.params.suid_dumpable;
+            if let Some(mm) = self.tasks[task].mm {
+                self.mms[mm].dumpable = suid_dumpable;
+            }
+        }
+    }
+
+    /// execve(2): handlers are gone, what was ignored stays ignored.
+    fn unshare_sighand(&mut self, task: Idx<Task>) {
+        if let Some(old) = self.tasks[task].sighand {
+            let ignored = self.sighands[old].ignored;
+            let new = self.sighands.insert(Sighand { count: 1, ignored, handled: 0 });
+            self.tasks[task].sighand = Some(new);
+            self.put_sighand(old);
+        }
+    }
+}

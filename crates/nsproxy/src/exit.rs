@@ -1,0 +1,423 @@
+//! The end of tasks: exit, reparenting, waiting (`kernel/exit.c`).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::ns_common::NsRef;
+use crate::params::Call;
+use crate::pid_namespace::PidNamespace;
+use crate::rule::{Denial, Rule};
+use crate::task::{Signal, State, Task, TaskId};
+use crate::uapi::{NSIG, SIGCHLD, SIGKILL, WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WNOWAIT, WUNTRACED};
+use alloc::vec::Vec;
+
+/// What wait4 has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// This child has ended; unless `WNOWAIT` was given, it is reaped and its
+    /// handle is stale.
+    Reaped {
+        /// The child.
+        task: TaskId,
+        /// Its number as the caller sees it.
+        pid: u32,
+        /// The status word: exit code shifted by eight, or the signal.
+        status: u32,
+    },
+    /// `WNOHANG`: children there are, but none has ended.
+    Nothing,
+    /// The call would sleep. Ask again when something has happened.
+    WouldBlock,
+}
+
+/// The status word of an exit with this code.
+pub const fn exit_status(code: u8) -> u32 {
+    (code as u32) << 8
+}
+
+impl Kernel {
+    /// Ends the calling thread.
+    pub fn exit(&mut self, caller: TaskId, code: u8) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Exit)?;
+        let last = self.signal_of(task).live == 1;
+        self.refuse_first_init(task, last)?;
+        self.do_exit(task, exit_status(code));
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// Ends the calling process with all its threads.
+    pub fn exit_group(&mut self, caller: TaskId, code: u8) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::ExitGroup)?;
+        self.refuse_first_init(task, true)?;
+        self.do_group_exit(task, exit_status(code));
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// The kernel would panic; the model refuses, whatever is switched off.
+    fn refuse_first_init(&self, task: Idx<Task>, ends: bool) -> Result<(), Denial> {
+        let first = self.tasks[task].signal == self.first_signal;
+        if first && ends {
+            return Err(self.params.denial(Rule::FirstInitExit));
+        }
+        Ok(())
+    }
+
+    /// Ends every thread of a group, the leader last.
+    pub(crate) fn do_group_exit(&mut self, task: Idx<Task>, status: u32) {
+        let signal = self.tasks[task].signal;
+        let leader = self.signals[signal].leader;
+        let status = *self.signals[signal].group_exit_code.get_or_insert(status);
+        if self.tasks[leader].next_thread != leader {
+            for thread in self.threads(leader).into_iter().skip(1).rev() {
+                if self.is_alive(thread) {
+                    self.do_exit(thread, status);
+                }
+            }
+        }
+        if self.is_alive(leader) {
+            self.do_exit(leader, status);
+        }
+    }
+
+    /// Not exited; a task released meanwhile is not alive either.
+    pub(crate) fn is_alive(&self, task: Idx<Task>) -> bool {
+        self.tasks.get(task).is_some_and(|task| !matches!(task.state, State::Zombie | State::Zapping))
+    }
+
+    pub(crate) fn do_exit(&mut self, task: Idx<Task>, status: u32) {
+        self.tasks[task].exit_code = status;
+        self.mm_release(task);
+        if self.tasks[task].state == State::VforkWait {
+            self.forget_vfork_child(task);
+        }
+        let signal = self.tasks[task].signal;
+        self.signals[signal].live -= 1;
+        self.exit_sem(task);
+        if let Some(mm) = self.tasks[task].mm.take() {
+            self.put_mm(mm);
+        }
+        if let Some(files) = self.tasks[task].files.take() {
+            self.put_files(files);
+        }
+        if let Some(fs) = self.tasks[task].fs.take() {
+            self.put_fs(fs);
+        }
+        self.switch_task_namespaces(task, None);
+        self.cgroup_exit(task);
+        if self.forget_original_parent(task) {
+            self.exit_notify(task);
+        }
+    }
+
+    /// A vfork parent runs again.
+    pub(crate) fn mm_release(&mut self, task: Idx<Task>) {
+        if let Some(parent) = self.tasks[task].vfork_parent.take() {
+            self.tasks[parent].state = State::Running;
+        }
+    }
+
+    fn forget_vfork_child(&mut self, parent: Idx<Task>) {
+        let child =
+            self.tasks.iter().find(|(_, task)| task.vfork_parent == Some(parent)).map(|(child, _)| child);
+        if let Some(child) = child {
+            self.tasks[child].vfork_parent = None;
+        }
+    }
+
+    /// The rest of an exit, once the children are taken care of.
+    fn exit_notify(&mut self, task: Idx<Task>) {
+        self.tasks[task].state = State::Zombie;
+        let signal = self.tasks[task].signal;
+        let leader = self.signals[signal].leader;
+        if task != leader {
+            // A thread that leads nothing is reaped at once.
+            self.release_task(task);
+        }
+        if self.signals.get(signal).is_none() {
+            return;
+        }
+        let last = self.signals[signal].nr_threads == 1;
+        if last && self.tasks[leader].state == State::Zombie && self.do_notify_parent(leader) {
+            self.release_task(leader);
+        }
+    }
+
+    /// Tells the parent. Returns whether nobody wants to wait for the child.
+    fn do_notify_parent(&mut self, leader: Idx<Task>) -> bool {
+        let Signal { autoreap, .. } = *self.signal_of(leader);
+        let Some(parent) = self.tasks[leader].real_parent else {
+            return false;
+        };
+        let signal = u32::from(self.tasks[leader].exit_signal.unwrap_or(0));
+        let ignores = self.tasks[parent]
+            .sighand
+            .is_some_and(|sighand| self.sighands[sighand].ignored >> SIGCHLD & 1 != 0);
+        // An init that waits for its namespace to be empty reaps whatever comes.
+        if autoreap || self.tasks[parent].state == State::Zapping {
+            return true;
+        }
+        if signal != 0 && signal <= NSIG && !(signal == SIGCHLD && ignores) {
+            self.due.push((self.task_id(parent), signal));
+        }
+        // wait(2): a parent that ignores SIGCHLD leaves no zombies.
+        signal == SIGCHLD && ignores
+    }
+
+    /// The dying task's children get another parent. Returns whether the exit may go
+    /// on; an init whose namespace is not empty yet has to wait.
+    fn forget_original_parent(&mut self, father: Idx<Task>) -> bool {
+        let ns = self.task_active_pid_ns(father);
+        let mut done = true;
+        if self.pid_ns[ns].child_reaper == Some(father) {
+            // pid_namespaces(7): another thread of init takes over, or all ends.
+            match self.find_alive_thread(father) {
+                Some(thread) => self.pid_ns[ns].child_reaper = Some(thread),
+                None if ns != self.init_pid_ns => done = self.zap_pid_ns_processes(father),
+                None => {}
+            }
+        }
+        if self.tasks[father].first_child.is_some() {
+            self.reparent_children(father, ns);
+        }
+        done
+    }
+
+    fn reparent_children(&mut self, father: Idx<Task>, ns: Idx<PidNamespace>) {
+        let Some(reaper) = self.find_new_reaper(father, ns) else {
+            return;
+        };
+        if reaper == father {
+            return;
+        }
+        let same_group = self.tasks[reaper].signal == self.tasks[father].signal;
+        while let Some(child) = self.tasks[father].first_child {
+            self.unlink_child(child);
+            self.link_child(reaper, child);
+            for thread in self.threads(child) {
+                let pdeath = self.tasks[thread].pdeath_signal;
+                if pdeath != 0 {
+                    self.due.push((self.task_id(thread), u32::from(pdeath)));
+                }
+            }
+            if !same_group {
+                self.reparent_leader(child);
+            }
+        }
+    }
+
+    /// An adopted child announces its end by `SIGCHLD`, and may have done so already.
+    fn reparent_leader(&mut self, child: Idx<Task>) {
+        self.tasks[child].exit_signal = Some(u8::try_from(SIGCHLD).unwrap_or(0));
+        let over = self.tasks[child].state == State::Zombie && self.thread_group_empty(child);
+        if over && self.do_notify_parent(child) {
+            self.release_task(child);
+        }
+    }
+
+    fn find_alive_thread(&self, task: Idx<Task>) -> Option<Idx<Task>> {
+        self.threads(task).into_iter().find(|thread| *thread != task && self.is_alive(*thread))
+    }
+
+    /// Who adopts: a thread of the same process; a subreaper above, but not across a
+    /// pid namespace; the init of the father's pid namespace.
+    fn find_new_reaper(&self, father: Idx<Task>, ns: Idx<PidNamespace>) -> Option<Idx<Task>> {
+        if let Some(thread) = self.find_alive_thread(father) {
+            return Some(thread);
+        }
+        if self.signal_of(father).has_child_subreaper {
+            let level = self.pid_ns[ns].level;
+            let mut at = self.real_parent(father);
+            // prctl(2) PR_SET_CHILD_SUBREAPER: the nearest ancestor in the same namespace.
+            while let Some(ancestor) = at {
+                let active = self.task_active_pid_ns(ancestor);
+                if self.pid_ns[active].level != level || self.real_parent(ancestor).is_none() {
+                    break;
+                }
+                if self.signal_of(ancestor).is_child_subreaper {
+                    let alive = self.threads(ancestor).into_iter().find(|thread| self.is_alive(*thread));
+                    if alive.is_some() {
+                        return alive;
+                    }
+                }
+                at = self.real_parent(ancestor);
+            }
+        }
+        self.pid_ns[ns].child_reaper
+    }
+
+    /// The parent of a thread is the parent of its process.
+    pub(crate) fn real_parent(&self, task: Idx<Task>) -> Option<Idx<Task>> {
+        self.tasks[self.signal_of(task).leader].real_parent
+    }
+
+    /// Reaps what a dying init has inherited so far.
+    pub(crate) fn reap_zombie_children(&mut self, init: Idx<Task>) {
+        let zombies: Vec<Idx<Task>> = self
+            .children(init)
+            .filter(|child| self.tasks[*child].state == State::Zombie && self.thread_group_empty(*child))
+            .collect();
+        for zombie in zombies {
+            self.release_task(zombie);
+        }
+    }
+
+    /// What a call leaves to be done after it: signals of exits to parents and
+    /// children, inits whose namespace has become empty, processes whose last pidfd
+    /// was closed.
+    pub(crate) fn run_deferred(&mut self) {
+        loop {
+            if let Some(init) = self.zap_wakeups.pop() {
+                self.wake_init(init);
+            } else if let Some((task, signal)) = self.due.pop() {
+                if let Some(task) = self.tasks.resolve(task.index, task.generation) {
+                    self.send_signal(task, signal, true);
+                }
+            } else if let Some(task) = self.autokill.pop() {
+                if let Some(task) = self.tasks.resolve(task.index, task.generation)
+                    && self.is_alive(task)
+                {
+                    self.do_group_exit(task, SIGKILL);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// A dying init goes on when nobody is left but itself.
+    fn wake_init(&mut self, init: Idx<Task>) {
+        let waiting = self.tasks.get(init).is_some_and(|task| task.state == State::Zapping);
+        if waiting && self.zap_done(init) {
+            self.exit_notify(init);
+        }
+    }
+
+    /// The status init seems to have ended with after a reboot(2) in its namespace.
+    fn shown_status(&self, task: Idx<Task>) -> u32 {
+        let ns = self.task_active_pid_ns(task);
+        let PidNamespace { reboot, child_reaper, .. } = self.pid_ns[ns];
+        if reboot != 0 && child_reaper == Some(task) {
+            return reboot;
+        }
+        self.signal_of(task).group_exit_code.unwrap_or(self.tasks[task].exit_code)
+    }
+
+    /// The last trace of a task goes.
+    pub(crate) fn release_task(&mut self, task: Idx<Task>) {
+        let Task { pid, signal, cred, cgroup, next_thread, prev_thread, sighand, .. } = self.tasks[task];
+        self.dec_nproc(self.creds[cred].ucounts);
+        self.pids_release(cgroup);
+        let ns = self.pids[pid].ns;
+        if self.pid_ns[ns].child_reaper == Some(task) {
+            self.pid_ns[ns].child_reaper = None;
+        }
+        self.pids[pid].task = None;
+        self.signals[signal].nr_threads -= 1;
+        let Signal { leader, pgrp, session, nr_threads, .. } = self.signals[signal];
+        if leader == task {
+            self.unlink_child(task);
+        }
+        self.tasks[prev_thread].next_thread = next_thread;
+        self.tasks[next_thread].prev_thread = prev_thread;
+        if let Some(sighand) = sighand {
+            self.put_sighand(sighand);
+        }
+        self.tasks.remove(task);
+        if nr_threads == 0 {
+            self.signals.remove(signal);
+            self.detach_pid(pgrp);
+            self.detach_pid(session);
+        }
+        self.detach_pid(pid);
+        self.put_cred(cred);
+    }
+
+    /// wait4(2). `pid` is a number in the caller's pid namespace, -1 for any child,
+    /// 0 for the caller's process group, or the negative of a group's number.
+    pub fn wait4(&mut self, caller: TaskId, pid: i32, options: u32) -> Result<Waited, Denial> {
+        let task = self.enter(caller, Call::Wait)?;
+        let known = WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
+        // wait4(2) EINVAL: unknown options.
+        self.refuse_if(options & !known != 0, Rule::WaitOptions)?;
+        let (any, found) =
+            if pid > 0 { self.wait_one(task, pid, options) } else { self.wait_some(task, pid, options) };
+        // wait4(2) ECHILD: no child matches.
+        self.refuse_if(!any, Rule::WaitNoChild)?;
+        let Some(child) = found else {
+            return Ok(if options & WNOHANG != 0 { Waited::Nothing } else { Waited::WouldBlock });
+        };
+        let waited = Waited::Reaped {
+            task: self.task_id(child),
+            pid: self.pid_vnr(task, self.tasks[child].pid),
+            status: self.shown_status(child),
+        };
+        if options & WNOWAIT == 0 {
+            self.release_task(child);
+            self.run_deferred();
+        }
+        Ok(waited)
+    }
+
+    /// Waits for any child. Returns the status of a reaped one.
+    pub fn wait(&mut self, caller: TaskId) -> Result<Waited, Denial> {
+        self.wait4(caller, -1, 0)
+    }
+
+    fn eligible(&self, child: Idx<Task>, options: u32) -> bool {
+        let clone = u32::from(self.tasks[child].exit_signal.unwrap_or(0)) != SIGCHLD;
+        options & WALL != 0 || clone == (options & WCLONE != 0)
+    }
+
+    fn waitable(&self, child: Idx<Task>) -> bool {
+        self.tasks[child].state == State::Zombie && self.thread_group_empty(child)
+    }
+
+    /// One child by number: no need to look at its siblings.
+    fn wait_one(&self, task: Idx<Task>, pid: i32, options: u32) -> (bool, Option<Idx<Task>>) {
+        let child = self
+            .find_task_by_vpid(task, i64::from(pid))
+            .filter(|child| self.is_leader(*child))
+            .filter(|child| {
+                self.tasks[*child].real_parent.is_some_and(|parent| {
+                    parent == task
+                        || options & WNOTHREAD == 0 && self.tasks[parent].signal == self.tasks[task].signal
+                })
+            })
+            .filter(|child| self.eligible(*child, options));
+        (child.is_some(), child.filter(|child| self.waitable(*child)))
+    }
+
+    fn wait_some(&self, task: Idx<Task>, pid: i32, options: u32) -> (bool, Option<Idx<Task>>) {
+        let ns = self.task_active_pid_ns(task);
+        let group = match pid {
+            -1 => None,
+            0 => Some(self.signal_of(task).pgrp),
+            _ => match self.find_pid_ns(pid.unsigned_abs(), ns) {
+                Some(group) => Some(group),
+                None => return (false, None),
+            },
+        };
+        let parents = if options & WNOTHREAD != 0 { alloc::vec![task] } else { self.threads(task) };
+        let mut any = false;
+        for parent in parents {
+            for child in self.children(parent) {
+                let member = group.is_none_or(|group| self.signal_of(child).pgrp == group);
+                if !member || !self.eligible(child, options) {
+                    continue;
+                }
+                any = true;
+                if self.waitable(child) {
+                    return (true, Some(child));
+                }
+            }
+        }
+        (any, None)
+    }
+
+    /// What a task still holds after its exit, for the ends of namespaces to be seen:
+    /// its user and pid namespace, until it is reaped.
+    pub(crate) fn zombie_refs(&self, task: Idx<Task>) -> [NsRef; 2] {
+        [NsRef::User(self.current_user_ns(task)), NsRef::Pid(self.task_active_pid_ns(task))]
+    }
+}

@@ -1,0 +1,345 @@
+//! Open files and descriptor tables (`fs/file.c`). An open file remembers the
+//! credentials it was opened with, and several rules ask for those.
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::cgroup::Cgroup;
+use crate::cred::Cred;
+use crate::idmap::MapKind;
+use crate::net::NetNamespace;
+use crate::ns_common::NsRef;
+use crate::params::Call;
+use crate::pid::Pid;
+use crate::rule::{Denial, Rule};
+use crate::task::{Resource, Task, TaskId};
+use crate::uapi::CLONE_FILES;
+use crate::user_namespace::UserNamespace;
+use alloc::vec::Vec;
+
+/// A descriptor number.
+pub type Fd = i32;
+
+/// The standard streams are taken for granted: the first free number is 3.
+const FIRST_FD: Fd = 3;
+
+/// A descriptor table: a list ordered by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Files {
+    pub(crate) count: u32,
+    pub(crate) first: Option<Idx<FdEntry>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FdEntry {
+    pub(crate) fd: Fd,
+    pub(crate) cloexec: bool,
+    pub(crate) file: Idx<File>,
+    pub(crate) next: Option<Idx<FdEntry>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct File {
+    pub(crate) count: u32,
+    pub(crate) kind: FileKind,
+    /// The opener's credentials.
+    pub(crate) cred: Idx<Cred>,
+}
+
+/// What is open; each variant holds a reference to what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Ns(NsRef),
+    Pidfd {
+        pid: Idx<Pid>,
+        thread: bool,
+    },
+    Cgroup(Idx<Cgroup>),
+    Map(Idx<UserNamespace>, MapKind),
+    Setgroups(Idx<UserNamespace>),
+    TimensOffsets(Idx<Pid>),
+    Socket(Idx<NetNamespace>),
+    /// Any other file: no good for the calls of this crate.
+    Plain,
+}
+
+impl Kernel {
+    fn entries(&self, files: Idx<Files>) -> impl Iterator<Item = Idx<FdEntry>> {
+        core::iter::successors(self.files[files].first, |entry| self.fds[*entry].next)
+    }
+
+    /// The open file behind a descriptor.
+    pub(crate) fn fget(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<File>, Denial> {
+        self.tasks[task]
+            .files
+            .and_then(|files| self.entries(files).find(|entry| self.fds[*entry].fd == fd))
+            .map(|entry| self.fds[entry].file)
+            .ok_or_else(|| self.params.denial(Rule::BadFd))
+    }
+
+    /// The lowest number free, and the entry it goes behind.
+    fn free_fd(&self, files: Idx<Files>) -> (Fd, Option<Idx<FdEntry>>) {
+        let mut free = FIRST_FD;
+        let mut behind = None;
+        for entry in self.entries(files) {
+            if self.fds[entry].fd > free {
+                break;
+            }
+            free = self.fds[entry].fd + 1;
+            behind = Some(entry);
+        }
+        (free, behind)
+    }
+
+    /// getrlimit(2) `RLIMIT_NOFILE`: one above the highest number allowed.
+    pub(crate) fn check_free_fd(&self, task: Idx<Task>) -> Result<(), Denial> {
+        let limit = self.signal_of(task).rlimits.soft[Resource::Nofile as usize];
+        let free = self.tasks[task].files.map_or(FIRST_FD, |files| self.free_fd(files).0);
+        let full = u64::try_from(free).is_ok_and(|free| free >= limit);
+        self.refuse_if(full, Rule::NoFreeFd)
+    }
+
+    /// Opens `kind`, whose reference passes to the file.
+    pub(crate) fn fd_install(&mut self, task: Idx<Task>, kind: FileKind, cloexec: bool) -> Fd {
+        let cred = self.tasks[task].cred;
+        self.creds[cred].count += 1;
+        let file = self.files_open.insert(File { count: 1, kind, cred });
+        self.install_file(task, file, cloexec)
+    }
+
+    fn install_file(&mut self, task: Idx<Task>, file: Idx<File>, cloexec: bool) -> Fd {
+        let files = match self.tasks[task].files {
+            Some(files) => files,
+            None => self.new_files(),
+        };
+        self.tasks[task].files = Some(files);
+        let (fd, behind) = self.free_fd(files);
+        let next = match behind {
+            Some(behind) => self.fds[behind].next,
+            None => self.files[files].first,
+        };
+        let entry = self.fds.insert(FdEntry { fd, cloexec, file, next });
+        match behind {
+            Some(behind) => self.fds[behind].next = Some(entry),
+            None => self.files[files].first = Some(entry),
+        }
+        fd
+    }
+
+    /// Opens a file for a caller, or gives its reference back when no number is free.
+    pub(crate) fn open_file(&mut self, task: Idx<Task>, kind: FileKind, cloexec: bool) -> Result<Fd, Denial> {
+        if let Err(denial) = self.check_free_fd(task) {
+            self.put_file_kind(kind);
+            return Err(denial);
+        }
+        Ok(self.fd_install(task, kind, cloexec))
+    }
+
+    fn new_files(&mut self) -> Idx<Files> {
+        self.files.insert(Files { count: 1, first: None })
+    }
+
+    /// The child's descriptors: the same table with `CLONE_FILES`, else a copy.
+    pub(crate) fn copy_files(&mut self, parent: Idx<Task>, flags: u64) -> Option<Idx<Files>> {
+        let files = match self.tasks[parent].files {
+            Some(files) => files,
+            // Nobody can tell an empty table from none, until it is shared.
+            None if flags & CLONE_FILES == 0 => return None,
+            None => {
+                let files = self.new_files();
+                self.tasks[parent].files = Some(files);
+                files
+            }
+        };
+        if flags & CLONE_FILES != 0 {
+            self.files[files].count += 1;
+            return Some(files);
+        }
+        Some(self.dup_fd(files))
+    }
+
+    pub(crate) fn dup_fd(&mut self, files: Idx<Files>) -> Idx<Files> {
+        let copy = self.new_files();
+        let mut last: Option<Idx<FdEntry>> = None;
+        let mut at = self.files[files].first;
+        while let Some(entry) = at {
+            let FdEntry { file, next, .. } = self.fds[entry];
+            self.files_open[file].count += 1;
+            let twin = self.fds.insert(FdEntry { next: None, ..self.fds[entry] });
+            match last {
+                Some(last) => self.fds[last].next = Some(twin),
+                None => self.files[copy].first = Some(twin),
+            }
+            last = Some(twin);
+            at = next;
+        }
+        copy
+    }
+
+    pub(crate) fn put_files(&mut self, files: Idx<Files>) {
+        self.files[files].count -= 1;
+        if self.files[files].count > 0 {
+            return;
+        }
+        let mut at = self.files[files].first;
+        self.files.remove(files);
+        while let Some(entry) = at {
+            let FdEntry { file, next, .. } = self.fds[entry];
+            self.fds.remove(entry);
+            self.fput(file);
+            at = next;
+        }
+    }
+
+    fn fput(&mut self, file: Idx<File>) {
+        self.files_open[file].count -= 1;
+        if self.files_open[file].count > 0 {
+            return;
+        }
+        let File { kind, cred, .. } = self.files_open[file];
+        self.files_open.remove(file);
+        if let FileKind::Pidfd { pid, .. } = kind
+            && self.pids[pid].autokill
+        {
+            // clone(2) CLONE_PIDFD_AUTOKILL: the last close of the pidfd kills.
+            self.pids[pid].autokill = false;
+            if let Some(task) = self.pids[pid].task {
+                self.autokill.push(self.task_id(task));
+            }
+        }
+        self.put_cred(cred);
+        self.put_file_kind(kind);
+    }
+
+    pub(crate) fn put_file_kind(&mut self, kind: FileKind) {
+        match kind {
+            FileKind::Ns(ns) => self.put_ns(ns),
+            FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => self.put_pid(pid),
+            FileKind::Cgroup(cgroup) => self.put_cgroup(cgroup),
+            FileKind::Map(ns, _) | FileKind::Setgroups(ns) => self.put_user_ns(ns),
+            FileKind::Socket(net) => self.put_ns(NsRef::Net(net)),
+            FileKind::Plain => {}
+        }
+    }
+
+    fn unlink_entry(&mut self, files: Idx<Files>, entry: Idx<FdEntry>) -> Idx<File> {
+        let FdEntry { file, next, .. } = self.fds[entry];
+        let before = self.entries(files).find(|at| self.fds[*at].next == Some(entry));
+        match before {
+            Some(before) => self.fds[before].next = next,
+            None => self.files[files].first = next,
+        }
+        self.fds.remove(entry);
+        file
+    }
+
+    /// What exec closes.
+    pub(crate) fn do_close_on_exec(&mut self, files: Idx<Files>) {
+        let closing: Vec<Idx<FdEntry>> =
+            self.entries(files).filter(|entry| self.fds[*entry].cloexec).collect();
+        for entry in closing {
+            let file = self.unlink_entry(files, entry);
+            self.fput(file);
+        }
+    }
+
+    /// Closes a descriptor.
+    pub fn close(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Close)?;
+        self.fget(task, fd)?;
+        let Some(files) = self.tasks[task].files else {
+            return Ok(());
+        };
+        let entry = self.entries(files).find(|entry| self.fds[*entry].fd == fd);
+        if let Some(entry) = entry {
+            let file = self.unlink_entry(files, entry);
+            self.fput(file);
+        }
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// Duplicates a descriptor, as `F_DUPFD_CLOEXEC` or `F_DUPFD` does.
+    pub fn dup(&mut self, caller: TaskId, fd: Fd, cloexec: bool) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Dup)?;
+        let file = self.fget(task, fd)?;
+        self.check_free_fd(task)?;
+        self.files_open[file].count += 1;
+        Ok(self.install_file(task, file, cloexec))
+    }
+
+    /// Opens some file that is neither a namespace nor a process.
+    pub fn open_plain(&mut self, caller: TaskId) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        self.open_file(task, FileKind::Plain, true)
+    }
+
+    /// Opens `/proc/PID/uid_map` or one of its neighbours for writing. `pid` is in
+    /// the caller's pid namespace.
+    pub fn open_map(&mut self, caller: TaskId, pid: i32, kind: MapKind) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        let target = self.task_by_vpid(task, i64::from(pid))?;
+        let file = self.proc_id_map_open(task, target, kind)?;
+        self.open_file(task, file, true)
+    }
+
+    /// Opens `/proc/PID/setgroups` for writing.
+    pub fn open_setgroups(&mut self, caller: TaskId, pid: i32) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        let target = self.task_by_vpid(task, i64::from(pid))?;
+        let file = self.proc_setgroups_open(task, target)?;
+        self.open_file(task, file, true)
+    }
+
+    /// Opens `/proc/PID/timens_offsets` for writing.
+    pub fn open_timens_offsets(&mut self, caller: TaskId, pid: i32) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        let target = self.task_by_vpid(task, i64::from(pid))?;
+        let writable = self.proc_file_writable(task, target);
+        self.refuse_if(!writable, Rule::MapOpenAccess)?;
+        let pid = self.tasks[target].pid;
+        self.pids[pid].count += 1;
+        self.open_file(task, FileKind::TimensOffsets(pid), true)
+    }
+
+    /// Writes to an open map, setgroups or offsets file. Returns how much was taken.
+    pub fn write(&mut self, caller: TaskId, fd: Fd, offset: u64, text: &[u8]) -> Result<usize, Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let file = self.files_open[self.fget(task, fd)?];
+        match file.kind {
+            FileKind::Map(ns, kind) => self.map_write(task, file, ns, kind, offset, text),
+            FileKind::Setgroups(ns) => self.proc_setgroups_write(ns, offset, text),
+            FileKind::TimensOffsets(pid) => self.timens_offsets_write(file, pid, offset, text),
+            _ => Err(self.params.denial(Rule::BadFd)),
+        }
+    }
+
+    fn write_once(&mut self, caller: TaskId, fd: Fd, text: &[u8]) -> Result<usize, Denial> {
+        let written = self.write(caller, fd, 0, text);
+        self.close(caller, fd)?;
+        written
+    }
+
+    /// Opens, writes and closes a map file.
+    pub fn write_map(
+        &mut self,
+        caller: TaskId,
+        pid: i32,
+        kind: MapKind,
+        text: &str,
+    ) -> Result<usize, Denial> {
+        let fd = self.open_map(caller, pid, kind)?;
+        self.write_once(caller, fd, text.as_bytes())
+    }
+
+    /// Opens, writes and closes a setgroups file.
+    pub fn write_setgroups(&mut self, caller: TaskId, pid: i32, text: &str) -> Result<usize, Denial> {
+        let fd = self.open_setgroups(caller, pid)?;
+        self.write_once(caller, fd, text.as_bytes())
+    }
+
+    /// Opens, writes and closes a time offsets file.
+    pub fn write_timens_offsets(&mut self, caller: TaskId, pid: i32, text: &str) -> Result<usize, Denial> {
+        let fd = self.open_timens_offsets(caller, pid)?;
+        self.write_once(caller, fd, text.as_bytes())
+    }
+}

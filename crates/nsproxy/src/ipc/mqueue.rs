@@ -1,0 +1,97 @@
+//! POSIX message queues, as names with owners (`ipc/mqueue.c`).
+
+use crate::Kernel;
+use crate::capability::Cap;
+use crate::cred::{Kgid, Kuid};
+use crate::file::{Fd, FileKind};
+use crate::ns_common::NsRef;
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::TaskId;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mqueue {
+    pub(crate) name: String,
+    pub(crate) uid: Kuid,
+    pub(crate) gid: Kgid,
+}
+
+const NAME_MAX: usize = 255;
+
+impl Kernel {
+    fn check_mq_name<'a>(&self, name: &'a str) -> Result<&'a str, Denial> {
+        // mq_open(3) EINVAL: one slash, at the start, and a name behind it.
+        let bare = name.strip_prefix('/').unwrap_or("");
+        let odd = bare.is_empty() || bare.contains('/') || bare.contains('\0');
+        self.refuse_if(odd, Rule::MqName)?;
+        // mq_open(3) ENAMETOOLONG.
+        self.refuse_if(bare.len() > NAME_MAX, Rule::MqNameTooLong)?;
+        Ok(bare)
+    }
+
+    /// `mq_open(3)`, mode 0600: with `create` (`O_CREAT`) and `exclusive` (`O_EXCL`).
+    pub fn mq_open(
+        &mut self,
+        caller: TaskId,
+        name: &str,
+        create: bool,
+        exclusive: bool,
+    ) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::MqOpen)?;
+        let name = self.check_mq_name(name)?;
+        // mq_open(3) EMFILE: the descriptor is reserved first.
+        self.check_free_fd(task)?;
+        let ns = self.current_nsproxy(task).ipc;
+        let cred = self.cred_of(task);
+        let (uid, gid) = (cred.fsuid, cred.fsgid);
+        let found = self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name);
+        match found {
+            Some(queue) => {
+                // mq_open(3) EEXIST: O_EXCL and it exists.
+                self.refuse_if(create && exclusive, Rule::MqExists)?;
+                let allowed =
+                    queue.uid == uid || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::DacOverride);
+                // mq_open(3) EACCES: another user's queue.
+                self.refuse_if(!allowed, Rule::MqAccess)?;
+            }
+            None if create => {
+                let full = self.ipc_ns[ns].queues.len() >= self.ipc_ns[ns].limits.queues_max;
+                let owner = self.ruling_user_ns(NsRef::Ipc(ns));
+                // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE overrides.
+                let refused = full && !self.ns_capable(task, owner, Cap::SysResource);
+                self.refuse_if(refused, Rule::MqLimit)?;
+                let name = String::from(name);
+                self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid });
+            }
+            None => return Err(self.params.denial(Rule::MqMissing)),
+        }
+        self.open_file(task, FileKind::Plain, true)
+    }
+
+    /// `mq_unlink(3)`.
+    pub fn mq_unlink(&mut self, caller: TaskId, name: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::MqUnlink)?;
+        let name = self.check_mq_name(name)?;
+        let ns = self.current_nsproxy(task).ipc;
+        let Some(queue) = self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name) else {
+            // mq_unlink(3) ENOENT.
+            return Err(self.params.denial(Rule::MqMissing));
+        };
+        let own = queue.uid == self.cred_of(task).fsuid;
+        let allowed = own || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::Fowner);
+        // mq_unlink(3) EACCES: the directory is sticky.
+        self.refuse_if(!allowed, Rule::MqAccess)?;
+        self.ipc_ns[ns].queues.retain(|queue| queue.name != name);
+        Ok(())
+    }
+
+    /// The queue names a task can see.
+    pub fn mq_names(&self, task: TaskId) -> Result<Vec<String>, Denial> {
+        let task = self.observe(task)?;
+        let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
+        let queues = &self.ipc_ns[nsproxy.ipc].queues;
+        Ok(queues.iter().map(|queue| queue.name.clone()).collect())
+    }
+}

@@ -1,0 +1,335 @@
+//! Shared memory, semaphores and message queues (`ipc/shm.c`, `ipc/sem.c`, `ipc/msg.c`).
+
+use super::{IpcNamespace, Perm, SysvKind, SysvTask};
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::ns_common::NsRef;
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::{Mm, Task, TaskId};
+use alloc::vec::Vec;
+
+const SEMVMX: i32 = 32_767;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shm {
+    pub(crate) perm: Perm,
+    pub(crate) size: u64,
+    pub(crate) attached: u32,
+    /// Removed, and gone with the last attachment.
+    pub(crate) doomed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SemSet {
+    pub(crate) perm: Perm,
+    pub(crate) values: Vec<i32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MsgQueue {
+    pub(crate) perm: Perm,
+    pub(crate) messages: Vec<(i64, Vec<u8>)>,
+}
+
+/// What a semaphore gets back when the task ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SemUndo {
+    pub(crate) id: i32,
+    pub(crate) number: u16,
+    pub(crate) adjust: i32,
+}
+
+/// Segments mapped into an address space; each entry holds its namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct ShmAttached {
+    pub(crate) mm: Idx<Mm>,
+    pub(crate) ns: Idx<IpcNamespace>,
+    pub(crate) id: i32,
+}
+
+/// One semaphore operation that never waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SemOp {
+    /// Which semaphore of the set.
+    pub number: u16,
+    /// What to add; 0 asks whether it is zero.
+    pub change: i16,
+    /// `SEM_UNDO`: taken back when the task ends.
+    pub undo: bool,
+}
+
+impl Kernel {
+    /// shmget(2). Returns the identifier.
+    pub fn shmget(&mut self, caller: TaskId, key: i32, size: u64, flags: u32) -> Result<i32, Denial> {
+        let task = self.enter(caller, Call::Shmget)?;
+        let ns = self.current_nsproxy(task).ipc;
+        match self.ipcget(task, SysvKind::Shm, key, flags)? {
+            Ok(id) => {
+                let has = self.ipc_ns[ns].shms.iter().find(|shm| shm.perm.id == id);
+                // shmget(2) EINVAL: the segment is smaller than asked for.
+                let small = has.is_some_and(|shm| shm.size < size);
+                self.refuse_if(small, Rule::ShmSize)?;
+                Ok(id)
+            }
+            Err(mut perm) => {
+                // shmget(2) EINVAL: outside SHMMIN and SHMMAX.
+                let limit = self.ipc_ns[ns].limits.shmmax;
+                self.refuse_if(size == 0 || size > limit, Rule::ShmSize)?;
+                self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
+                self.ipc_ns[ns].shms.push(Shm { perm, size, attached: 0, doomed: false });
+                Ok(perm.id)
+            }
+        }
+    }
+
+    /// shmat(2).
+    pub fn shmat(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Shmat)?;
+        let (ns, _) = self.ipc_obtain(task, SysvKind::Shm, id, 0o600)?;
+        if let Some(mm) = self.tasks[task].mm {
+            self.attach_shm(mm, ns, id);
+        }
+        Ok(())
+    }
+
+    fn attach_shm(&mut self, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32) {
+        if let Some(shm) = self.ipc_ns[ns].shms.iter_mut().find(|shm| shm.perm.id == id) {
+            shm.attached += 1;
+            self.get_ns(NsRef::Ipc(ns));
+            self.shm_attached.push(ShmAttached { mm, ns, id });
+        }
+    }
+
+    /// shmdt(2), by identifier.
+    pub fn shmdt(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Shmdt)?;
+        let mm = self.tasks[task].mm;
+        let at = self.shm_attached.iter().position(|attached| Some(attached.mm) == mm && attached.id == id);
+        // shmdt(2) EINVAL: nothing attached.
+        let at = at.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
+        self.detach_shm(at);
+        Ok(())
+    }
+
+    fn detach_shm(&mut self, at: usize) {
+        let ShmAttached { ns, id, .. } = self.shm_attached.remove(at);
+        let shms = &mut self.ipc_ns[ns].shms;
+        if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
+            shms[place].attached -= 1;
+            if shms[place].attached == 0 && shms[place].doomed {
+                shms.remove(place);
+            }
+        }
+        self.put_ns(NsRef::Ipc(ns));
+    }
+
+    /// fork(2): the child has the same segments attached.
+    pub(crate) fn shm_dup_mm(&mut self, old: Idx<Mm>, new: Idx<Mm>) {
+        let copies: Vec<_> = self
+            .shm_attached
+            .iter()
+            .filter(|attached| attached.mm == old)
+            .map(|attached| (attached.ns, attached.id))
+            .collect();
+        for (ns, id) in copies {
+            self.attach_shm(new, ns, id);
+        }
+    }
+
+    pub(crate) fn shm_exit_mm(&mut self, mm: Idx<Mm>) {
+        while let Some(at) = self.shm_attached.iter().position(|attached| attached.mm == mm) {
+            self.detach_shm(at);
+        }
+    }
+
+    /// shmctl(2) with `IPC_RMID`: gone at once, or with the last attachment.
+    pub fn shm_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Shmctl)?;
+        let ns = self.ipc_may_remove(task, SysvKind::Shm, id)?;
+        self.ipc_ns[ns].shms.retain_mut(|shm| {
+            if shm.perm.id == id {
+                shm.doomed = true;
+                shm.perm.key = crate::uapi::IPC_PRIVATE;
+            }
+            shm.perm.id != id || shm.attached > 0
+        });
+        Ok(())
+    }
+
+    /// semget(2). Returns the identifier.
+    pub fn semget(&mut self, caller: TaskId, key: i32, count: usize, flags: u32) -> Result<i32, Denial> {
+        let task = self.enter(caller, Call::Semget)?;
+        let ns = self.current_nsproxy(task).ipc;
+        let limit = self.ipc_ns[ns].limits.semmsl;
+        // semget(2) EINVAL: more semaphores than SEMMSL.
+        self.refuse_if(count > limit, Rule::SemSize)?;
+        match self.ipcget(task, SysvKind::Sem, key, flags)? {
+            Ok(id) => {
+                let has = self.ipc_ns[ns].sems.iter().find(|sem| sem.perm.id == id);
+                let small = has.is_some_and(|sem| sem.values.len() < count);
+                self.refuse_if(small, Rule::SemSize)?;
+                Ok(id)
+            }
+            Err(mut perm) => {
+                self.refuse_if(count == 0, Rule::SemSize)?;
+                self.ipc_addid(ns, SysvKind::Sem, &mut perm)?;
+                let values = alloc::vec![0; count.min(limit)];
+                self.ipc_ns[ns].sems.push(SemSet { perm, values });
+                Ok(perm.id)
+            }
+        }
+    }
+
+    /// semop(2) with `IPC_NOWAIT`. Returns the new value.
+    pub fn semop(&mut self, caller: TaskId, id: i32, op: SemOp) -> Result<i32, Denial> {
+        let task = self.enter(caller, Call::Semop)?;
+        let wanted = if op.change == 0 { 0o444 } else { 0o222 };
+        let (ns, _) = self.ipc_obtain(task, SysvKind::Sem, id, wanted)?;
+        let old = self.ipc_ns[ns]
+            .sems
+            .iter()
+            .find(|sem| sem.perm.id == id)
+            .and_then(|sem| sem.values.get(usize::from(op.number)).copied());
+        // semop(2) EFBIG: no such semaphore in the set.
+        self.refuse_if(old.is_none(), Rule::SemNumber)?;
+        let Some(old) = old else { return Ok(0) };
+        let new = old + i32::from(op.change);
+        // semop(2) EAGAIN: it would have to wait.
+        let waits = new < 0 || op.change == 0 && old != 0;
+        self.refuse_if(waits, Rule::SemWouldBlock)?;
+        // semop(2) ERANGE: above SEMVMX.
+        self.refuse_if(new > SEMVMX, Rule::SemRange)?;
+        self.set_semaphore(ns, id, op.number, new.clamp(0, SEMVMX));
+        if op.undo && op.change != 0 {
+            self.add_undo(task, id, op);
+        }
+        Ok(new)
+    }
+
+    fn set_semaphore(&mut self, ns: Idx<IpcNamespace>, id: i32, number: u16, value: i32) {
+        let set = self.ipc_ns[ns].sems.iter_mut().find(|sem| sem.perm.id == id);
+        if let Some(semaphore) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
+            *semaphore = value;
+        }
+    }
+
+    fn add_undo(&mut self, task: Idx<Task>, id: i32, op: SemOp) {
+        let list = self.own_sysv(task);
+        let undo = &mut self.sysv[list].undo;
+        let change = i32::from(op.change);
+        match undo.iter_mut().find(|undo| undo.id == id && undo.number == op.number) {
+            Some(undo) => undo.adjust = undo.adjust.saturating_sub(change),
+            None => undo.push(SemUndo { id, number: op.number, adjust: -change }),
+        }
+    }
+
+    fn own_sysv(&mut self, task: Idx<Task>) -> Idx<SysvTask> {
+        if let Some(list) = self.tasks[task].sysv {
+            return list;
+        }
+        let list = self.sysv.insert(SysvTask { count: 1, undo: Vec::new() });
+        self.tasks[task].sysv = Some(list);
+        list
+    }
+
+    /// clone(2) `CLONE_SYSVSEM`: one undo list for both.
+    pub(crate) fn share_sysvsem(&mut self, task: Idx<Task>) -> Idx<SysvTask> {
+        let list = self.own_sysv(task);
+        self.sysv[list].count += 1;
+        list
+    }
+
+    /// Leaves the undo list; the last one to leave runs it.
+    pub(crate) fn exit_sem(&mut self, task: Idx<Task>) {
+        let Some(list) = self.tasks[task].sysv.take() else {
+            return;
+        };
+        self.sysv[list].count -= 1;
+        if self.sysv[list].count > 0 {
+            return;
+        }
+        let undo = self.sysv.take(list).undo;
+        let Some(ns) = self.nsproxy_of(task).map(|nsproxy| nsproxy.ipc) else {
+            return;
+        };
+        for SemUndo { id, number, adjust } in undo {
+            let set = self.ipc_ns[ns].sems.iter_mut().find(|sem| sem.perm.id == id);
+            if let Some(value) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
+                *value = (*value + adjust).clamp(0, SEMVMX);
+            }
+        }
+    }
+
+    /// semctl(2) with `GETVAL`.
+    pub fn sem_value(&mut self, caller: TaskId, id: i32, number: u16) -> Result<i32, Denial> {
+        let task = self.enter(caller, Call::Semctl)?;
+        let (ns, _) = self.ipc_obtain(task, SysvKind::Sem, id, 0o444)?;
+        self.ipc_ns[ns]
+            .sems
+            .iter()
+            .find(|sem| sem.perm.id == id)
+            .and_then(|sem| sem.values.get(usize::from(number)).copied())
+            .ok_or_else(|| self.params.denial(Rule::IpcIdentifier))
+    }
+
+    /// semctl(2) with `IPC_RMID`.
+    pub fn sem_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Semctl)?;
+        let ns = self.ipc_may_remove(task, SysvKind::Sem, id)?;
+        self.ipc_ns[ns].sems.retain(|sem| sem.perm.id != id);
+        Ok(())
+    }
+
+    /// msgget(2). Returns the identifier.
+    pub fn msgget(&mut self, caller: TaskId, key: i32, flags: u32) -> Result<i32, Denial> {
+        let task = self.enter(caller, Call::Msgget)?;
+        let ns = self.current_nsproxy(task).ipc;
+        match self.ipcget(task, SysvKind::Msg, key, flags)? {
+            Ok(id) => Ok(id),
+            Err(mut perm) => {
+                self.ipc_addid(ns, SysvKind::Msg, &mut perm)?;
+                let messages = Vec::new();
+                self.ipc_ns[ns].msgs.push(MsgQueue { perm, messages });
+                Ok(perm.id)
+            }
+        }
+    }
+
+    /// msgsnd(2) with `IPC_NOWAIT`.
+    pub fn msgsnd(&mut self, caller: TaskId, id: i32, kind: i64, text: &[u8]) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Msgsnd)?;
+        let ns = self.current_nsproxy(task).ipc;
+        let limits = self.ipc_ns[ns].limits;
+        // msgsnd(2) EINVAL: too large, or a type that is not positive.
+        let bad = text.len() > limits.msgmax || kind < 1;
+        self.refuse_if(bad, Rule::MsgSize)?;
+        self.ipc_obtain(task, SysvKind::Msg, id, 0o222)?;
+        let Some(queue) = self.ipc_ns[ns].msgs.iter().find(|msg| msg.perm.id == id) else {
+            return Ok(());
+        };
+        let used: usize = queue.messages.iter().map(|(_, text)| text.len()).sum();
+        // msgsnd(2) EAGAIN: the queue is full.
+        self.refuse_if(used + text.len() > limits.msgmnb, Rule::MsgFull)?;
+        if let Some(queue) = self.ipc_ns[ns].msgs.iter_mut().find(|msg| msg.perm.id == id) {
+            queue.messages.push((kind, text.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// msgrcv(2) with `IPC_NOWAIT`, for the first message; `None` when there is none.
+    pub fn msgrcv(&mut self, caller: TaskId, id: i32) -> Result<Option<(i64, Vec<u8>)>, Denial> {
+        let task = self.enter(caller, Call::Msgrcv)?;
+        let (ns, _) = self.ipc_obtain(task, SysvKind::Msg, id, 0o444)?;
+        let queue = self.ipc_ns[ns].msgs.iter_mut().find(|msg| msg.perm.id == id);
+        Ok(queue.filter(|queue| !queue.messages.is_empty()).map(|queue| queue.messages.remove(0)))
+    }
+
+    /// msgctl(2) with `IPC_RMID`.
+    pub fn msg_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Msgctl)?;
+        let ns = self.ipc_may_remove(task, SysvKind::Msg, id)?;
+        self.ipc_ns[ns].msgs.retain(|msg| msg.perm.id != id);
+        Ok(())
+    }
+}

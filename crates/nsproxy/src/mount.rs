@@ -1,0 +1,346 @@
+//! The mount tree (`fs/namespace.c`, `fs/pnode.c`): filesystems, mounts, and the
+//! namespaces that hold them.
+
+mod attach;
+mod calls;
+mod namei;
+mod namespace;
+mod pivot;
+mod pnode;
+mod remount;
+mod show;
+
+pub use remount::MountAttr;
+pub use show::MountLine;
+
+pub(crate) use namespace::MntNamespace;
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::cred::{Kgid, Kuid};
+use crate::ns_common::NsRef;
+use crate::pid_namespace::PidNamespace;
+use crate::user_namespace::UserNamespace;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub(crate) const MNT_NOSUID: u32 = 0x1;
+pub(crate) const MNT_NODEV: u32 = 0x2;
+pub(crate) const MNT_NOEXEC: u32 = 0x4;
+pub(crate) const MNT_NOATIME: u32 = 0x8;
+pub(crate) const MNT_NODIRATIME: u32 = 0x10;
+pub(crate) const MNT_RELATIME: u32 = 0x20;
+pub(crate) const MNT_READONLY: u32 = 0x40;
+pub(crate) const MNT_ATIME_MASK: u32 = MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME;
+/// What remount may change.
+pub(crate) const MNT_USER_MASK: u32 = 0x7f;
+pub(crate) const MNT_UNBINDABLE: u32 = 0x1000;
+pub(crate) const MNT_LOCK_READONLY: u32 = 0x1_0000;
+pub(crate) const MNT_LOCK_NODEV: u32 = 0x2_0000;
+pub(crate) const MNT_LOCK_NOSUID: u32 = 0x4_0000;
+pub(crate) const MNT_LOCK_NOEXEC: u32 = 0x8_0000;
+pub(crate) const MNT_LOCK_ATIME: u32 = 0x10_0000;
+/// Stays where it is, whatever the owner of the namespace wants.
+pub(crate) const MNT_LOCKED: u32 = 0x20_0000;
+/// Marked by `MNT_EXPIRE`, to go at the second call.
+pub(crate) const MNT_EXPIRED: u32 = 0x40_0000;
+
+/// A place in the tree: a directory entry as seen through one mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    pub(crate) mnt: Idx<Mount>,
+    pub(crate) dentry: Idx<Dentry>,
+}
+
+/// A file name in a filesystem.
+#[derive(Clone, Debug)]
+pub(crate) struct Dentry {
+    pub(crate) parent: Option<Idx<Dentry>>,
+    pub(crate) name: String,
+    pub(crate) dir: bool,
+    pub(crate) uid: Kuid,
+    pub(crate) gid: Kgid,
+    pub(crate) children: Vec<Idx<Dentry>>,
+    /// A directory made only to be mounted on: covering it hides nothing.
+    pub(crate) always_empty: bool,
+    /// On nsfs: the namespace this file is.
+    pub(crate) ns: Option<NsRef>,
+}
+
+/// The filesystems that differ in who may mount them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum FsType {
+    Rootfs,
+    Disk,
+    Tmpfs,
+    Devpts,
+    Overlay,
+    Proc,
+    Sysfs,
+    Mqueue,
+    Cgroup2,
+    Nsfs,
+}
+
+impl FsType {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Rootfs => "rootfs",
+            Self::Disk => "ext4",
+            Self::Tmpfs => "tmpfs",
+            Self::Devpts => "devpts",
+            Self::Overlay => "overlay",
+            Self::Proc => "proc",
+            Self::Sysfs => "sysfs",
+            Self::Mqueue => "mqueue",
+            Self::Cgroup2 => "cgroup2",
+            Self::Nsfs => "nsfs",
+        }
+    }
+
+    /// The filesystems that mount(2) can ask for.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [
+            Self::Disk,
+            Self::Tmpfs,
+            Self::Devpts,
+            Self::Overlay,
+            Self::Proc,
+            Self::Sysfs,
+            Self::Mqueue,
+            Self::Cgroup2,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+    }
+}
+
+/// A mounted filesystem; lives as long as a mount shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct SuperBlock {
+    pub(crate) count: u32,
+    pub(crate) fstype: FsType,
+    /// The user namespace it was mounted from.
+    pub(crate) user_ns: Idx<UserNamespace>,
+    pub(crate) root: Idx<Dentry>,
+    pub(crate) readonly: bool,
+    /// proc shows this pid namespace.
+    pub(crate) pid_ns: Option<Idx<PidNamespace>>,
+    /// sysfs, mqueue: one instance for each of these.
+    pub(crate) shown: Option<NsRef>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Mount {
+    /// Roots and working directories in it.
+    pub(crate) count: u32,
+    /// `None` once it is unmounted.
+    pub(crate) ns: Option<Idx<MntNamespace>>,
+    pub(crate) parent: Option<Idx<Mount>>,
+    /// Where in the parent it is mounted.
+    pub(crate) mountpoint: Idx<Dentry>,
+    pub(crate) root: Idx<Dentry>,
+    pub(crate) sb: Idx<SuperBlock>,
+    pub(crate) children: Vec<Idx<Mount>>,
+    pub(crate) flags: u32,
+    pub(crate) id: u64,
+    /// The number of its peer group; 0 when it is not shared.
+    pub(crate) group: u32,
+    pub(crate) next_peer: Idx<Mount>,
+    pub(crate) prev_peer: Idx<Mount>,
+    /// Whom it receives mounts from.
+    pub(crate) master: Option<Idx<Mount>>,
+    pub(crate) first_slave: Option<Idx<Mount>>,
+    pub(crate) next_slave: Option<Idx<Mount>>,
+    pub(crate) prev_slave: Option<Idx<Mount>>,
+}
+
+impl Mount {
+    pub(crate) fn shared(&self) -> bool {
+        self.group != 0
+    }
+
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl Kernel {
+    pub(crate) fn get_path(&mut self, path: Path) {
+        self.mounts[path.mnt].count += 1;
+    }
+
+    pub(crate) fn put_path(&mut self, path: Path) {
+        let mount = &mut self.mounts[path.mnt];
+        mount.count -= 1;
+        if mount.count == 0 && mount.ns.is_none() {
+            self.cleanup_mnt(path.mnt);
+        }
+    }
+
+    /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
+    pub(crate) fn cleanup_mnt(&mut self, mnt: Idx<Mount>) {
+        let Some(mount) = self.mounts.get(mnt) else {
+            return;
+        };
+        if mount.count > 0 || mount.ns.is_some() {
+            return;
+        }
+        let dead = self.mounts.take(mnt);
+        if let Some(parent) = dead.parent
+            && let Some(parent) = self.mounts.get(parent).map(|_| parent)
+        {
+            self.mounts[parent].children.retain(|child| *child != mnt);
+        }
+        for child in dead.children {
+            self.mounts[child].parent = None;
+            self.cleanup_mnt(child);
+        }
+        if let Some(ns) = self.dentries[dead.root].ns {
+            self.put_ns(ns);
+        }
+        self.put_super(dead.sb);
+    }
+
+    pub(crate) fn put_super(&mut self, sb: Idx<SuperBlock>) {
+        self.supers[sb].count -= 1;
+        if self.supers[sb].count > 0 {
+            return;
+        }
+        let dead = self.supers.take(sb);
+        let mut todo = alloc::vec![dead.root];
+        while let Some(dentry) = todo.pop() {
+            todo.extend(self.dentries.take(dentry).children);
+        }
+        if let Some(pid_ns) = dead.pid_ns {
+            self.put_ns(NsRef::Pid(pid_ns));
+        }
+        self.put_user_ns(dead.user_ns);
+    }
+
+    pub(crate) fn new_dentry(
+        &mut self,
+        parent: Option<Idx<Dentry>>,
+        name: &str,
+        dir: bool,
+        (uid, gid): (Kuid, Kgid),
+    ) -> Idx<Dentry> {
+        let dentry = self.dentries.insert(Dentry {
+            parent,
+            name: String::from(name),
+            dir,
+            uid,
+            gid,
+            children: Vec::new(),
+            always_empty: false,
+            ns: None,
+        });
+        if let Some(parent) = parent {
+            self.dentries[parent].children.push(dentry);
+        }
+        dentry
+    }
+
+    /// A filesystem with its root directory and what it always contains. Its first
+    /// count is for the caller to drop.
+    pub(crate) fn new_super(
+        &mut self,
+        fstype: FsType,
+        user_ns: Idx<UserNamespace>,
+        owner: (Kuid, Kgid),
+    ) -> Idx<SuperBlock> {
+        let root = self.new_dentry(None, "", true, owner);
+        let fixed: &[&str] = match fstype {
+            FsType::Proc => &["sys", "irq"],
+            FsType::Sysfs => &["kernel", "fs"],
+            FsType::Disk => &["proc", "sys", "dev", "tmp", "mnt", "run", "home"],
+            _ => &[],
+        };
+        for name in fixed {
+            self.new_dentry(Some(root), name, true, owner);
+        }
+        if matches!(fstype, FsType::Proc | FsType::Sysfs) {
+            let inner = self.dentries[root].children[1];
+            self.dentries[inner].always_empty = true;
+        }
+        self.get_user_ns(user_ns);
+        self.supers.insert(SuperBlock {
+            count: 1,
+            fstype,
+            user_ns,
+            root,
+            readonly: false,
+            pid_ns: None,
+            shown: None,
+        })
+    }
+
+    /// A mount of `root`, attached nowhere yet.
+    pub(crate) fn new_mount(&mut self, sb: Idx<SuperBlock>, root: Idx<Dentry>, flags: u32) -> Idx<Mount> {
+        self.supers[sb].count += 1;
+        self.next_mount_id += 1;
+        if let Some(ns) = self.dentries[root].ns {
+            self.get_ns(ns);
+        }
+        // The rings of peers start with the mount alone; its own index is known only now.
+        let placeholder = Idx::first();
+        let mnt = self.mounts.insert(Mount {
+            count: 0,
+            ns: None,
+            parent: None,
+            mountpoint: root,
+            root,
+            sb,
+            children: Vec::new(),
+            flags,
+            id: self.next_mount_id,
+            group: 0,
+            next_peer: placeholder,
+            prev_peer: placeholder,
+            master: None,
+            first_slave: None,
+            next_slave: None,
+            prev_slave: None,
+        });
+        self.mounts[mnt].next_peer = mnt;
+        self.mounts[mnt].prev_peer = mnt;
+        mnt
+    }
+
+    /// What is mounted exactly there.
+    pub(crate) fn lookup_mnt(&self, at: Path) -> Option<Idx<Mount>> {
+        self.mounts[at.mnt].children.iter().copied().find(|child| self.mounts[*child].mountpoint == at.dentry)
+    }
+
+    /// The topmost mount stacked on a place.
+    pub(crate) fn follow_down(&self, mut at: Path) -> Path {
+        while let Some(mnt) = self.lookup_mnt(at) {
+            at = Path { mnt, dentry: self.mounts[mnt].root };
+        }
+        at
+    }
+
+    /// A mount and everything mounted below it, parents first.
+    pub(crate) fn mount_tree(&self, top: Idx<Mount>) -> Vec<Idx<Mount>> {
+        let mut all = alloc::vec![top];
+        let mut next = 0;
+        while let Some(mnt) = all.get(next) {
+            all.extend(&self.mounts[*mnt].children);
+            next += 1;
+        }
+        all
+    }
+
+    pub(crate) fn is_subdir(&self, below: Idx<Dentry>, above: Idx<Dentry>) -> bool {
+        core::iter::successors(Some(below), |at| self.dentries[*at].parent).any(|at| at == above)
+    }
+
+    /// Whether a path is the root of its mount.
+    pub(crate) fn path_mounted(&self, path: Path) -> bool {
+        self.mounts[path.mnt].root == path.dentry
+    }
+
+    pub(crate) fn is_mnt_ns_file(&self, dentry: Idx<Dentry>) -> bool {
+        matches!(self.dentries[dentry].ns, Some(NsRef::Mnt(_)))
+    }
+}

@@ -1,0 +1,374 @@
+//! mount(2) and umount(2) (`fs/namespace.c`).
+
+use super::attach::{CopyFlags, Umount};
+use super::pnode::Propagation;
+use super::{
+    FsType, MNT_ATIME_MASK, MNT_EXPIRED, MNT_LOCK_ATIME, MNT_LOCK_READONLY, MNT_LOCKED, MNT_READONLY,
+    MNT_UNBINDABLE, Mount, Path, SuperBlock,
+};
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::file::{Fd, FileKind};
+use crate::ns_common::NsRef;
+use crate::params::{Call, Hook};
+use crate::rule::{Denial, Rule};
+use crate::task::{Task, TaskId};
+use crate::uapi::{
+    MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC, MS_REMOUNT, MS_SHARED,
+    MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
+};
+use crate::user_namespace::UserNamespace;
+
+const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+
+impl Kernel {
+    /// mount(2). For a bind or a move `source` is a path; for a new filesystem it is
+    /// only a name.
+    pub fn mount(
+        &mut self,
+        caller: TaskId,
+        source: &str,
+        target: &str,
+        fstype: &str,
+        flags: u64,
+    ) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mount)?;
+        let at = self.lookup(task, target)?;
+        self.hook(Hook::SbMount, Rule::MountLsm)?;
+        // mount(2) EPERM: CAP_SYS_ADMIN in the owner of the mount namespace.
+        let allowed = self.may_mount(task);
+        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT | MS_BIND {
+            self.do_reconfigure_mnt(task, at, flags)
+        } else if flags & MS_REMOUNT != 0 {
+            self.do_remount(task, at, flags)
+        } else if flags & MS_BIND != 0 {
+            self.do_loopback(task, source, at, flags & MS_REC != 0)
+        } else if flags & PROPAGATION != 0 {
+            self.do_change_type(task, at, flags)
+        } else if flags & MS_MOVE != 0 {
+            self.do_move_mount(task, source, at)
+        } else {
+            self.do_new_mount(task, at, fstype, flags)
+        }
+    }
+
+    fn do_change_type(&mut self, task: Idx<Task>, at: Path, flags: u64) -> Result<(), Denial> {
+        // mount(2) EINVAL: not a mount point.
+        let mounted = self.path_mounted(at);
+        self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
+        // mount(2) EINVAL: one type, and MS_REC or MS_SILENT at most.
+        let kind = match flags & !(MS_REC | MS_SILENT) {
+            MS_SHARED => Some(Propagation::Shared),
+            MS_PRIVATE => Some(Propagation::Private),
+            MS_SLAVE => Some(Propagation::Slave),
+            MS_UNBINDABLE => Some(Propagation::Unbindable),
+            _ => None,
+        };
+        self.refuse_if(kind.is_none(), Rule::MountFlags)?;
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        let Some(kind) = kind else { return Ok(()) };
+        let tree = if flags & MS_REC != 0 { self.mount_tree(at.mnt) } else { alloc::vec![at.mnt] };
+        for mnt in tree {
+            self.change_mnt_propagation(mnt, kind);
+        }
+        Ok(())
+    }
+
+    fn source(&self, task: Idx<Task>, source: &str) -> Result<Path, Denial> {
+        // mount(2) EINVAL: no source.
+        if source.is_empty() {
+            return Err(self.params.denial(Rule::MountSourceEmpty));
+        }
+        self.lookup(task, source)
+    }
+
+    fn do_loopback(&mut self, task: Idx<Task>, source: &str, at: Path, recurse: bool) -> Result<(), Denial> {
+        let old = self.source(task, source)?;
+        self.check_bind_loop(task, self.dentries[old.dentry].ns)?;
+        let at = self.follow_down(at);
+        self.check_bind(task, old, at, recurse)?;
+        let copy = if recurse {
+            let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
+            self.copy_tree(old.mnt, old.dentry, how)[0].1
+        } else {
+            self.clone_mnt(old.mnt, old.dentry, CopyFlags::default())
+        };
+        self.graft_tree(copy, at)
+    }
+
+    /// `mount_namespaces(7)`: a mount namespace's file may be mounted only in an older
+    /// mount namespace.
+    fn check_bind_loop(&self, task: Idx<Task>, ns: Option<NsRef>) -> Result<(), Denial> {
+        let Some(NsRef::Mnt(target)) = ns else {
+            return Ok(());
+        };
+        let own = self.current_nsproxy(task).mnt;
+        let younger = self.mnt_ns[own].common.id < self.mnt_ns[target].common.id;
+        self.refuse_if(!younger, Rule::BindLoop)
+    }
+
+    fn check_bind(&self, task: Idx<Task>, old: Path, at: Path, recurse: bool) -> Result<(), Denial> {
+        // check_mnt: the place must be in the caller's namespace.
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        // mount(2) EINVAL: an unbindable source.
+        let unbindable = self.mounts[old.mnt].has(MNT_UNBINDABLE);
+        self.refuse_if(unbindable, Rule::BindUnbindable)?;
+        // may_copy_tree: own mounts, and files of nsfs wherever they are.
+        let may = self.check_mnt(task, old.mnt) || self.dentries[old.dentry].ns.is_some();
+        self.refuse_if(!may, Rule::BindForeign)?;
+        let reveals = !recurse && self.has_locked_children(old);
+        self.refuse_if(reveals, Rule::BindLockedChildren)
+    }
+
+    /// Attaches a new tree; the tree is dropped when that fails.
+    fn graft_tree(&mut self, top: Idx<Mount>, at: Path) -> Result<(), Denial> {
+        self.mounts[top].flags &= !MNT_LOCKED;
+        let dir = |dentry| self.dentries[dentry].dir;
+        // mount(2) ENOTDIR: a directory on a file or the other way round.
+        let mixed = dir(at.dentry) != dir(self.mounts[top].root);
+        let grafted = self
+            .refuse_if(mixed, Rule::MountDirFile)
+            .and_then(|()| self.attach_recursive_mnt(top, at, false));
+        if grafted.is_err() {
+            self.umount_tree(top, Umount::Namespace);
+        }
+        grafted
+    }
+
+    /// Mounts a namespace file, by descriptor, on a file: the namespace lives as long
+    /// as it is mounted.
+    pub fn bind_namespace(&mut self, caller: TaskId, fd: Fd, target: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mount)?;
+        let at = self.lookup(task, target)?;
+        self.hook(Hook::SbMount, Rule::MountLsm)?;
+        let allowed = self.may_mount(task);
+        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        let FileKind::Ns(ns) = self.files_open[self.fget(task, fd)?].kind else {
+            return Err(self.params.denial(Rule::MountSourceEmpty));
+        };
+        self.check_bind_loop(task, Some(ns))?;
+        let at = self.follow_down(at);
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
+        let root = self.supers[sb].root;
+        self.dentries[root].dir = false;
+        self.dentries[root].ns = Some(ns);
+        let mnt = self.new_mount(sb, root, 0);
+        self.put_super(sb);
+        self.graft_tree(mnt, at)
+    }
+
+    fn do_move_mount(&mut self, task: Idx<Task>, source: &str, at: Path) -> Result<(), Denial> {
+        let old = self.source(task, source)?;
+        let mounted = self.path_mounted(old);
+        self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
+        let at = self.follow_down(at);
+        // mount(2) EINVAL: directories on directories.
+        let mixed = self.dentries[at.dentry].dir != self.dentries[old.dentry].dir;
+        self.refuse_if(mixed, Rule::MoveDirFile)?;
+        let own = self.check_mnt(task, old.mnt) && self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        let Mount { parent, root: top, .. } = self.mounts[old.mnt];
+        // mount(2) EINVAL: the root of everything has no place to leave.
+        self.refuse_if(parent.is_none(), Rule::MoveRoot)?;
+        let locked = self.mounts[old.mnt].has(MNT_LOCKED);
+        self.refuse_if(locked, Rule::MoveLocked)?;
+        // mount(2) EINVAL: MS_MOVE out of a shared mount.
+        let shared = parent.is_some_and(|parent| self.mounts[parent].shared());
+        self.refuse_if(shared, Rule::MoveSharedParent)?;
+        let tree = self.mount_tree(old.mnt);
+        let unbindable =
+            self.mounts[at.mnt].shared() && tree.iter().any(|mnt| self.mounts[*mnt].has(MNT_UNBINDABLE));
+        self.refuse_if(unbindable, Rule::MoveUnbindable)?;
+        // mount(2) ELOOP: below itself.
+        let inside = tree.contains(&at.mnt);
+        self.refuse_if(inside, Rule::MoveLoop)?;
+        if parent.is_none() || inside {
+            return Ok(());
+        }
+        debug_assert_eq!(top, old.dentry);
+        self.attach_recursive_mnt(old.mnt, at, true)
+    }
+
+    /// The user namespace that decides who may mount a filesystem of this type, or
+    /// `None` where only the first one does.
+    fn mount_owner(&self, task: Idx<Task>, fstype: FsType) -> Option<Idx<UserNamespace>> {
+        let nsproxy = self.current_nsproxy(task);
+        Some(match fstype {
+            FsType::Proc => self.ruling_user_ns(NsRef::Pid(self.task_active_pid_ns(task))),
+            FsType::Sysfs => self.ruling_user_ns(NsRef::Net(nsproxy.net)),
+            FsType::Mqueue => self.ruling_user_ns(NsRef::Ipc(nsproxy.ipc)),
+            FsType::Cgroup2 => self.ruling_user_ns(NsRef::Cgroup(nsproxy.cgroup)),
+            FsType::Tmpfs | FsType::Devpts | FsType::Overlay => self.current_user_ns(task),
+            FsType::Disk | FsType::Rootfs | FsType::Nsfs => return None,
+        })
+    }
+
+    fn do_new_mount(&mut self, task: Idx<Task>, at: Path, fstype: &str, flags: u64) -> Result<(), Denial> {
+        // mount(2) EINVAL, ENODEV: which filesystem.
+        if fstype.is_empty() {
+            return Err(self.params.denial(Rule::FsTypeMissing));
+        }
+        let fstype = FsType::from_name(fstype).ok_or_else(|| self.params.denial(Rule::FsTypeUnknown))?;
+        let owner = self.mount_owner(task, fstype);
+        let judge = owner.unwrap_or(self.init_user_ns);
+        // mount(2) EPERM: CAP_SYS_ADMIN where the filesystem's namespace belongs.
+        let capable = self.ns_capable(task, judge, Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::FsPrivilege)?;
+        let mut mnt_flags = Self::mount_flags(flags, None);
+        if matches!(fstype, FsType::Proc | FsType::Sysfs) {
+            self.mount_too_revealing(task, fstype, &mut mnt_flags)?;
+        }
+        let at = self.follow_down(at);
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        let sb = self.get_tree(task, fstype, judge);
+        // mount(2) EBUSY: the same filesystem, at the same place, twice.
+        let twice = self.mounts[at.mnt].sb == sb && self.path_mounted(at);
+        if let Err(denial) = self.refuse_if(twice, Rule::MountTwice) {
+            self.put_super(sb);
+            return Err(denial);
+        }
+        let root = self.supers[sb].root;
+        let mnt = self.new_mount(sb, root, mnt_flags);
+        self.put_super(sb);
+        self.graft_tree(mnt, at)
+    }
+
+    /// A filesystem to mount: for some types the one there is, else a new one. The
+    /// reference is the caller's.
+    fn get_tree(&mut self, task: Idx<Task>, fstype: FsType, user_ns: Idx<UserNamespace>) -> Idx<SuperBlock> {
+        let nsproxy = self.current_nsproxy(task);
+        let shown = match fstype {
+            FsType::Sysfs => Some(NsRef::Net(nsproxy.net)),
+            FsType::Mqueue => Some(NsRef::Ipc(nsproxy.ipc)),
+            FsType::Cgroup2 => Some(NsRef::Cgroup(nsproxy.cgroup)),
+            _ => None,
+        };
+        let same = self
+            .supers
+            .iter()
+            .find(|(_, sb)| sb.fstype == fstype && shown.is_some() && sb.shown == shown)
+            .map(|(sb, _)| sb);
+        if let Some(sb) = same {
+            self.supers[sb].count += 1;
+            return sb;
+        }
+        let cred = self.cred_of(task);
+        let owner = match fstype {
+            FsType::Proc | FsType::Sysfs => (self.root_of(user_ns), 0),
+            _ => (cred.fsuid, cred.fsgid),
+        };
+        let sb = self.new_super(fstype, user_ns, owner);
+        self.supers[sb].shown = shown;
+        if fstype == FsType::Proc {
+            let pid_ns = self.task_active_pid_ns(task);
+            self.get_ns(NsRef::Pid(pid_ns));
+            self.supers[sb].pid_ns = Some(pid_ns);
+        }
+        sb
+    }
+
+    /// `mount_namespaces(7)`: a new proc or sysfs must not show more than one that is
+    /// visible already, and takes over what is locked there.
+    fn mount_too_revealing(&self, task: Idx<Task>, fstype: FsType, flags: &mut u32) -> Result<(), Denial> {
+        let ns = self.current_nsproxy(task).mnt;
+        if self.ruling_user_ns(NsRef::Mnt(ns)) == self.init_user_ns {
+            return Ok(());
+        }
+        let visible = self
+            .mounts
+            .iter()
+            .filter(|(_, mount)| mount.ns == Some(ns))
+            .find(|(_, mount)| self.fully_visible(mount, fstype, *flags));
+        self.refuse_if(visible.is_none(), Rule::MountTooRevealing)?;
+        if let Some((_, mount)) = visible {
+            *flags |= mount.flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
+        }
+        Ok(())
+    }
+
+    fn fully_visible(&self, mount: &Mount, fstype: FsType, flags: u32) -> bool {
+        let sb = &self.supers[mount.sb];
+        let readonly_kept = !mount.has(MNT_LOCK_READONLY) || flags & MNT_READONLY != 0;
+        let atime_kept = !mount.has(MNT_LOCK_ATIME) || flags & MNT_ATIME_MASK == mount.flags & MNT_ATIME_MASK;
+        let uncovered = mount.children.iter().all(|child| {
+            let child = &self.mounts[*child];
+            !child.has(MNT_LOCKED) || self.dentries[child.mountpoint].always_empty
+        });
+        sb.fstype == fstype && sb.root == mount.root && readonly_kept && atime_kept && uncovered
+    }
+
+    /// umount2(2).
+    pub fn umount(&mut self, caller: TaskId, target: &str, flags: u32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Umount)?;
+        // umount(2) EINVAL: unknown flags.
+        let known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
+        self.refuse_if(flags & !known != 0, Rule::UmountFlags)?;
+        let at = self.lookup(task, target)?;
+        self.can_umount(task, at, flags)?;
+        self.do_umount(task, at.mnt, flags)
+    }
+
+    fn can_umount(&self, task: Idx<Task>, at: Path, flags: u32) -> Result<(), Denial> {
+        // umount(2) EPERM.
+        let allowed = self.may_mount(task);
+        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        // umount(2) EINVAL: not a mount point.
+        let mounted = self.path_mounted(at);
+        self.refuse_if(!mounted, Rule::UmountNotMountpoint)?;
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::UmountForeign)?;
+        // umount(2) EINVAL: locked.
+        let locked = self.mounts[at.mnt].has(MNT_LOCKED);
+        self.refuse_if(locked, Rule::UmountLocked)?;
+        // umount(2) EPERM: MNT_FORCE.
+        let sb_owner = self.supers[self.mounts[at.mnt].sb].user_ns;
+        let forced = flags & MNT_FORCE != 0 && !self.ns_capable(task, sb_owner, Cap::SysAdmin);
+        self.refuse_if(forced, Rule::UmountForce)
+    }
+
+    fn do_umount(&mut self, task: Idx<Task>, mnt: Idx<Mount>, flags: u32) -> Result<(), Denial> {
+        self.hook(Hook::SbMount, Rule::MountLsm)?;
+        let own_root = self.tasks[task].fs.is_some_and(|fs| self.fss[fs].root.mnt == mnt);
+        if flags & MNT_EXPIRE != 0 {
+            // umount(2) EINVAL: MNT_EXPIRE alone, and not on one's root.
+            let mixed = own_root || flags & (MNT_FORCE | MNT_DETACH) != 0;
+            self.refuse_if(mixed, Rule::UmountFlags)?;
+            // umount(2) EBUSY, EAGAIN: unused at two calls in a row.
+            self.refuse_if(self.mounts[mnt].count > 0, Rule::UmountBusy)?;
+            if !self.mounts[mnt].has(MNT_EXPIRED) {
+                self.mounts[mnt].flags |= MNT_EXPIRED;
+                return self.refuse_if(true, Rule::UmountExpire);
+            }
+        }
+        if own_root && flags & MNT_DETACH == 0 {
+            // umount(2) of one's own root makes its filesystem read-only instead.
+            let sb = self.mounts[mnt].sb;
+            let allowed = self.ns_capable(task, self.supers[sb].user_ns, Cap::SysAdmin);
+            self.refuse_if(!allowed, Rule::RemountSuper)?;
+            self.supers[sb].readonly = true;
+            return Ok(());
+        }
+        // umount(2) EINVAL: the root of the tree.
+        let top = self.mounts[mnt].parent.is_none();
+        self.refuse_if(top, Rule::UmountRoot)?;
+        if top {
+            return Ok(());
+        }
+        if flags & MNT_DETACH != 0 {
+            self.umount_tree(mnt, Umount::Lazy);
+            return Ok(());
+        }
+        // umount(2) EBUSY.
+        let busy = self.propagate_mount_busy(mnt);
+        self.refuse_if(busy, Rule::UmountBusy)?;
+        self.umount_tree(mnt, Umount::Sync);
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! From names to places (`fs/namei.c`), and the few calls that make names.
+
+use super::{Dentry, FsType, MNT_READONLY, Path};
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::{Fs, Task, TaskId};
+
+impl Kernel {
+    /// The place a path names for a task; mounts are crossed, the last one too.
+    pub(super) fn lookup(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+        let missing = self.params.denial(Rule::PathMissing);
+        let fs = self.tasks[task].fs.ok_or(missing)?;
+        let Fs { root, pwd, .. } = self.fss[fs];
+        // path_resolution(7): the empty path names nothing.
+        if path.is_empty() {
+            return Err(missing);
+        }
+        let mut at = if path.starts_with('/') { root } else { pwd };
+        for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
+            if !self.dentries[at.dentry].dir {
+                return Err(self.params.denial(Rule::PathNotDir));
+            }
+            at = if name == ".." {
+                self.follow_dotdot(at, root)
+            } else {
+                let dentry = self.find_child(at.dentry, name).ok_or(missing)?;
+                self.follow_down(Path { dentry, ..at })
+            };
+        }
+        Ok(at)
+    }
+
+    fn find_child(&self, dir: Idx<Dentry>, name: &str) -> Option<Idx<Dentry>> {
+        self.dentries[dir].children.iter().copied().find(|child| self.dentries[*child].name == name)
+    }
+
+    /// One step up, across mounts, but never above the task's root.
+    fn follow_dotdot(&self, mut at: Path, root: Path) -> Path {
+        loop {
+            if at == root {
+                return at;
+            }
+            let mount = &self.mounts[at.mnt];
+            if at.dentry != mount.root {
+                at.dentry = self.dentries[at.dentry].parent.unwrap_or(at.dentry);
+                return self.follow_down(at);
+            }
+            match mount.parent {
+                Some(parent) => {
+                    at = Path { mnt: parent, dentry: mount.mountpoint };
+                }
+                None => return at,
+            }
+        }
+    }
+
+    pub(super) fn lookup_dir(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+        let at = self.lookup(task, path)?;
+        if self.dentries[at.dentry].dir {
+            Ok(at)
+        } else {
+            // chdir(2) ENOTDIR.
+            Err(self.params.denial(Rule::PathNotDir))
+        }
+    }
+
+    /// mkdir(2).
+    pub fn mkdir(&mut self, caller: TaskId, path: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mkdir)?;
+        self.make(task, path, true)
+    }
+
+    /// mknod(2) of a regular file: something to mount a file on.
+    pub fn mknod(&mut self, caller: TaskId, path: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Mknod)?;
+        self.make(task, path, false)
+    }
+
+    fn make(&mut self, task: Idx<Task>, path: &str, dir: bool) -> Result<(), Denial> {
+        let path = path.trim_end_matches('/');
+        let (above, name) = match path.rsplit_once('/') {
+            Some(("", name)) => ("/", name),
+            Some(parts) => parts,
+            None => (".", path),
+        };
+        // mkdir(2) EINVAL.
+        let odd = matches!(name, "" | "." | "..") || name.contains('\0');
+        self.refuse_if(odd, Rule::PathName)?;
+        let parent = self.lookup_dir(task, above)?;
+        let taken = self.find_child(parent.dentry, name).is_some();
+        self.refuse_if(taken, Rule::PathExists)?;
+        let mount = &self.mounts[parent.mnt];
+        // mkdir(2) EROFS.
+        let readonly = mount.has(MNT_READONLY) || self.supers[mount.sb].readonly;
+        self.refuse_if(readonly, Rule::PathReadOnly)?;
+        let fixed = matches!(
+            self.supers[mount.sb].fstype,
+            FsType::Proc | FsType::Sysfs | FsType::Nsfs | FsType::Mqueue | FsType::Cgroup2
+        );
+        let Dentry { uid, gid, .. } = self.dentries[parent.dentry];
+        let cred = self.cred_of(task);
+        let (own, own_gid) = (cred.fsuid, cred.fsgid);
+        // mkdir(2) EACCES: directories have mode 0755.
+        let allowed = own == uid || self.capable_wrt_inode(task, uid, gid, Cap::DacOverride);
+        self.refuse_if(!allowed || fixed, Rule::PathAccess)?;
+        self.new_dentry(Some(parent.dentry), name, dir, (own, own_gid));
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! Net namespaces: devices, sockets, and the end of both (`net/core/net_namespace.c`,
+//! `net/core/dev.c`, `net/core/rtnetlink.c`).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::file::{Fd, FileKind};
+use crate::ns_common::{NsCommon, NsKind, NsRef};
+use crate::nsproxy::NsSet;
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::{Task, TaskId};
+use crate::uapi::CLONE_NEWNET;
+use crate::user_namespace::UserNamespace;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DevKind {
+    /// One end of a cable; the other end has this number in the kernel's list.
+    Veth {
+        peer: u64,
+    },
+    Physical,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NetDev {
+    /// Never used again, so that the two ends of a cable find each other.
+    pub(crate) serial: u64,
+    pub(crate) name: String,
+    pub(crate) ifindex: u32,
+    pub(crate) up: bool,
+    pub(crate) kind: DevKind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NetNamespace {
+    pub(crate) common: NsCommon,
+    /// Devices besides the loopback device, which every namespace has.
+    pub(crate) devices: Vec<NetDev>,
+    pub(crate) lo_up: bool,
+    pub(crate) next_ifindex: u32,
+}
+
+/// A network device as a task sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub ifindex: u32,
+    /// Whether it is up.
+    pub up: bool,
+}
+
+impl NetNamespace {
+    pub(crate) fn new(common: NsCommon) -> Self {
+        Self { common, devices: Vec::new(), lo_up: false, next_ifindex: 2 }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        name == "lo" || self.devices.iter().any(|device| device.name == name)
+    }
+}
+
+impl Kernel {
+    /// The same net namespace, or a new one with nothing but `lo`, down.
+    pub(crate) fn copy_net_ns(
+        &mut self,
+        caller: Idx<Task>,
+        flags: u64,
+        user_ns: Idx<UserNamespace>,
+        old: Idx<NetNamespace>,
+    ) -> Result<Idx<NetNamespace>, Denial> {
+        if flags & CLONE_NEWNET == 0 {
+            self.net_ns[old].common.count += 1;
+            return Ok(old);
+        }
+        let euid = self.cred_of(caller).euid;
+        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Net, Rule::NetNsCount)?;
+        let common = self.ns_common_init(user_ns, ucounts);
+        Ok(self.net_ns.insert(NetNamespace::new(common)))
+    }
+
+    /// The end of a net namespace: physical devices go back to the first one, cables
+    /// vanish with both ends. The charge follows later.
+    pub(crate) fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
+        let dead = self.net_ns.take(ns);
+        for device in dead.devices {
+            match device.kind {
+                DevKind::Physical => self.return_device(device),
+                DevKind::Veth { peer } => self.remove_device(peer),
+            }
+        }
+        self.release_ns_later(NsKind::Net, dead.common);
+    }
+
+    fn return_device(&mut self, mut device: NetDev) {
+        let home = self.init_net;
+        if self.net_ns[home].has(&device.name) {
+            device.name = alloc::format!("dev{}", device.ifindex);
+        }
+        device.up = false;
+        self.adopt_device(home, device);
+    }
+
+    fn adopt_device(&mut self, ns: Idx<NetNamespace>, mut device: NetDev) {
+        let net = &mut self.net_ns[ns];
+        let taken = net.devices.iter().any(|other| other.ifindex == device.ifindex);
+        if taken || device.ifindex < 2 {
+            device.ifindex = net.next_ifindex;
+        }
+        net.next_ifindex = net.next_ifindex.max(device.ifindex) + 1;
+        net.devices.push(device);
+    }
+
+    fn remove_device(&mut self, serial: u64) {
+        for ns in self.net_ns.indices() {
+            self.net_ns[ns].devices.retain(|device| device.serial != serial);
+        }
+    }
+
+    pub(crate) fn netns_install(
+        &mut self,
+        caller: Idx<Task>,
+        set: &mut NsSet,
+        target: Idx<NetNamespace>,
+    ) -> Result<(), Denial> {
+        // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
+        let allowed = self.may_join(caller, set, NsRef::Net(target));
+        self.refuse_if(!allowed, Rule::SetnsNetAdmin)?;
+        self.get_ns(NsRef::Net(target));
+        let old = core::mem::replace(&mut set.nsproxy.net, target);
+        self.put_ns(NsRef::Net(old));
+        Ok(())
+    }
+
+    /// capabilities(7): `CAP_NET_ADMIN` in the owner of the net namespace.
+    fn net_admin(&self, task: Idx<Task>, ns: Idx<NetNamespace>) -> bool {
+        let owner = self.ruling_user_ns(NsRef::Net(ns));
+        self.ns_capable(task, owner, Cap::NetAdmin)
+    }
+
+    fn check_dev_name(&self, ns: Idx<NetNamespace>, name: &str) -> Result<(), Denial> {
+        let odd = name.is_empty()
+            || name.len() > 15
+            || name == "."
+            || name == ".."
+            || name.contains(['/', ':', '\0'])
+            || name.contains(char::is_whitespace);
+        self.refuse_if(odd, Rule::NetDevName)?;
+        // rtnetlink(7) EEXIST.
+        self.refuse_if(self.net_ns[ns].has(name), Rule::NetDevExists)
+    }
+
+    fn new_device(&mut self, ns: Idx<NetNamespace>, name: &str, kind: DevKind) -> u64 {
+        self.next_device += 1;
+        let serial = self.next_device;
+        self.adopt_device(ns, NetDev { serial, name: String::from(name), ifindex: 0, up: false, kind });
+        serial
+    }
+
+    /// A pair of connected devices in the caller's net namespace.
+    pub fn add_veth(&mut self, caller: TaskId, name: &str, peer: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Netlink)?;
+        let ns = self.current_nsproxy(task).net;
+        let admin = self.net_admin(task, ns);
+        self.refuse_if(!admin, Rule::NetDevPrivilege)?;
+        self.check_dev_name(ns, name)?;
+        self.check_dev_name(ns, peer)?;
+        self.refuse_if(name == peer, Rule::NetDevExists)?;
+        let other = self.next_device + 2;
+        let first = self.new_device(ns, name, DevKind::Veth { peer: other });
+        self.new_device(ns, peer, DevKind::Veth { peer: first });
+        Ok(())
+    }
+
+    /// A device of the machine appears in the first net namespace: for the host to say.
+    pub fn plug_device(&mut self, name: &str) {
+        self.new_device(self.init_net, name, DevKind::Physical);
+    }
+
+    fn find_device(&self, ns: Idx<NetNamespace>, name: &str) -> Option<usize> {
+        self.net_ns[ns].devices.iter().position(|device| device.name == name)
+    }
+
+    /// Switches a device on or off.
+    pub fn set_device_up(&mut self, caller: TaskId, name: &str, up: bool) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Netlink)?;
+        let ns = self.current_nsproxy(task).net;
+        let admin = self.net_admin(task, ns);
+        self.refuse_if(!admin, Rule::NetDevPrivilege)?;
+        if name == "lo" {
+            self.net_ns[ns].lo_up = up;
+            return Ok(());
+        }
+        let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
+        self.net_ns[ns].devices[at].up = up;
+        Ok(())
+    }
+
+    /// Moves a device to the net namespace behind a descriptor.
+    pub fn move_device(&mut self, caller: TaskId, name: &str, fd: Fd) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Netlink)?;
+        let ns = self.current_nsproxy(task).net;
+        let admin = self.net_admin(task, ns);
+        self.refuse_if(!admin, Rule::NetDevPrivilege)?;
+        let file = self.fget(task, fd)?;
+        // rtnetlink(7) IFLA_NET_NS_FD.
+        let FileKind::Ns(NsRef::Net(target)) = self.files_open[file].kind else {
+            return Err(self.params.denial(Rule::NetNsFd));
+        };
+        let admin = self.net_admin(task, target);
+        self.refuse_if(!admin, Rule::NetDevMoveTarget)?;
+        // network_namespaces(7): lo stays.
+        self.refuse_if(name == "lo", Rule::NetDevMove)?;
+        let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
+        if ns == target {
+            return Ok(());
+        }
+        self.refuse_if(self.net_ns[target].has(name), Rule::NetDevExists)?;
+        let mut device = self.net_ns[ns].devices.remove(at);
+        device.up = false;
+        self.adopt_device(target, device);
+        Ok(())
+    }
+
+    /// Deletes a device made by software; the other end of a cable goes with it.
+    pub fn delete_device(&mut self, caller: TaskId, name: &str) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Netlink)?;
+        let ns = self.current_nsproxy(task).net;
+        let admin = self.net_admin(task, ns);
+        self.refuse_if(!admin, Rule::NetDevPrivilege)?;
+        // rtnetlink(7) EOPNOTSUPP: not a device of the machine, nor lo.
+        self.refuse_if(name == "lo", Rule::NetDevDelete)?;
+        let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
+        let NetDev { serial, kind, .. } = self.net_ns[ns].devices[at];
+        let DevKind::Veth { peer } = kind else {
+            return self.refuse_if(true, Rule::NetDevDelete);
+        };
+        self.remove_device(serial);
+        self.remove_device(peer);
+        Ok(())
+    }
+
+    /// socket(2): the socket stays in the net namespace it is made in.
+    pub fn socket(&mut self, caller: TaskId) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Socket)?;
+        let ns = self.current_nsproxy(task).net;
+        self.get_ns(NsRef::Net(ns));
+        self.open_file(task, FileKind::Socket(ns), false)
+    }
+
+    fn socket_net(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<NetNamespace>, Denial> {
+        let file = self.fget(task, fd)?;
+        match self.files_open[file].kind {
+            FileKind::Socket(ns) => Ok(ns),
+            _ => Err(self.params.denial(Rule::SocketNotOne)),
+        }
+    }
+
+    /// connect(2) to 127.0.0.1: whether there is a route.
+    pub fn connect_loopback(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Connect)?;
+        let ns = self.socket_net(task, fd)?;
+        // connect(2) ENETUNREACH: lo is down.
+        let down = !self.net_ns[ns].lo_up;
+        self.refuse_if(down, Rule::NetUnreachable)
+    }
+
+    /// `SIOCGSKNS`: a descriptor of the socket's net namespace.
+    pub fn socket_namespace(&mut self, caller: TaskId, fd: Fd) -> Result<Fd, Denial> {
+        let task = self.enter(caller, Call::Ioctl)?;
+        let ns = self.socket_net(task, fd)?;
+        let admin = self.net_admin(task, ns);
+        self.refuse_if(!admin, Rule::SocketNsPrivilege)?;
+        self.get_ns(NsRef::Net(ns));
+        self.open_file(task, FileKind::Ns(NsRef::Net(ns)), true)
+    }
+
+    /// The devices a task sees, by number.
+    pub fn devices(&self, task: TaskId) -> Result<Vec<Device>, Denial> {
+        let task = self.observe(task)?;
+        let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
+        let net = &self.net_ns[nsproxy.net];
+        let lo = Device { name: String::from("lo"), ifindex: 1, up: net.lo_up };
+        let mut all = alloc::vec![lo];
+        all.extend(net.devices.iter().map(|device| Device {
+            name: device.name.clone(),
+            ifindex: device.ifindex,
+            up: device.up,
+        }));
+        all.sort_by_key(|device| device.ifindex);
+        Ok(all)
+    }
+}

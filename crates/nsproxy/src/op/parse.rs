@@ -1,0 +1,238 @@
+//! From words to calls, for scenarios.
+
+use super::Op;
+use crate::uapi::{
+    CLONE_FILES, CLONE_FS, CLONE_INTO_CGROUP, CLONE_PARENT, CLONE_PIDFD, CLONE_SIGHAND, CLONE_SYSVSEM,
+    CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC,
+    MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, SIGCHLD,
+};
+use crate::{CapSet, CapSets, Disposition, MapKind, NsKind, NsLink, Prctl, Program, Resource};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError(pub String);
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+fn wrong<T>(text: &str) -> Result<T, ParseError> {
+    Err(ParseError(text.to_string()))
+}
+
+const SHARED: [(&str, u64); 10] = [
+    ("fs", CLONE_FS),
+    ("files", CLONE_FILES),
+    ("vm", CLONE_VM),
+    ("sighand", CLONE_SIGHAND),
+    ("thread", CLONE_THREAD | CLONE_SIGHAND | CLONE_VM),
+    ("parent", CLONE_PARENT),
+    ("vfork", CLONE_VFORK | CLONE_VM),
+    ("pidfd", CLONE_PIDFD),
+    ("sysvsem", CLONE_SYSVSEM),
+    ("into", CLONE_INTO_CGROUP),
+];
+
+const MOUNT: [(&str, u64); 9] = [
+    ("bind", MS_BIND),
+    ("rbind", MS_BIND | MS_REC),
+    ("move", MS_MOVE),
+    ("shared", MS_SHARED),
+    ("private", MS_PRIVATE),
+    ("slave", MS_SLAVE),
+    ("unbindable", MS_UNBINDABLE),
+    ("remount", MS_REMOUNT | MS_BIND),
+    ("remount-ro", MS_REMOUNT | MS_BIND | MS_RDONLY),
+];
+
+/// `user uts vm 0x100`: the bits of these words together.
+pub fn clone_flags(words: &[&str]) -> Result<u64, ParseError> {
+    let mut flags = 0;
+    for word in words {
+        let kind = NsKind::from_name(word).map(NsKind::flag);
+        let shared = SHARED.iter().find(|(name, _)| name == word).map(|(_, bit)| *bit);
+        let hex = word.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let all = (*word == "all").then_some(crate::uapi::CLONE_NS_FLAGS);
+        match kind.or(shared).or(hex).or(all) {
+            Some(bits) => flags |= bits,
+            None => return Err(ParseError(alloc::format!("unknown flag {word}"))),
+        }
+    }
+    Ok(flags)
+}
+
+fn num<T: core::str::FromStr>(word: &str) -> Result<T, ParseError> {
+    word.parse().map_err(|_| ParseError(alloc::format!("not a number: {word}")))
+}
+
+/// The number behind a word: a number, or a name that stands for one.
+type Names<'a> = &'a dyn Fn(&str) -> Option<i32>;
+
+fn named(names: Names<'_>, word: &str) -> Result<i32, ParseError> {
+    match names(word) {
+        Some(number) => Ok(number),
+        None => num(word),
+    }
+}
+
+/// `\n` in a word is a new line.
+fn text(word: &str) -> String {
+    word.replace("\\n", "\n")
+}
+
+impl Op {
+    /// A call from its words. `names` knows the numbers of named tasks and
+    /// descriptors as the caller sees them.
+    pub fn parse(words: &[&str], names: Names<'_>) -> Result<Self, ParseError> {
+        let Some((call, args)) = words.split_first() else {
+            return wrong("no call");
+        };
+        match parse_process(call, args, names)? {
+            Some(op) => Ok(op),
+            None => match parse_cred(call, args, names)? {
+                Some(op) => Ok(op),
+                None => match parse_object(call, args, names)? {
+                    Some(op) => Ok(op),
+                    None => Err(ParseError(alloc::format!(
+                        "no such call, or wrong arguments: {}",
+                        words.join(" ")
+                    ))),
+                },
+            },
+        }
+    }
+}
+
+fn parse_process(call: &str, args: &[&str], names: Names<'_>) -> Result<Option<Op>, ParseError> {
+    Ok(Some(match (call, args) {
+        ("fork", []) => Op::Clone(u64::from(SIGCHLD)),
+        ("vfork", []) => Op::Clone(CLONE_VFORK | CLONE_VM | u64::from(SIGCHLD)),
+        ("clone", flags) => {
+            let flags = clone_flags(flags)?;
+            let thread = flags & (CLONE_THREAD | CLONE_PARENT) != 0;
+            Op::Clone3 {
+                flags,
+                exit_signal: if thread { 0 } else { u64::from(SIGCHLD) },
+                set_tid: Vec::new(),
+                cgroup: -1,
+            }
+        }
+        ("clone-tid", [tids, flags @ ..]) => Op::Clone3 {
+            flags: clone_flags(flags)?,
+            exit_signal: u64::from(SIGCHLD),
+            set_tid: tids.split(',').map(num).collect::<Result<_, _>>()?,
+            cgroup: -1,
+        },
+        ("unshare", flags) => Op::Unshare(clone_flags(flags)?),
+        ("setns", [fd, flags @ ..]) => {
+            Op::Setns { fd: named(names, fd)?, flags: u32::try_from(clone_flags(flags)?).unwrap_or(u32::MAX) }
+        }
+        ("exit", [code]) => Op::ExitGroup(num(code)?),
+        ("exit", []) => Op::ExitGroup(0),
+        ("exit-thread", []) => Op::Exit(0),
+        ("wait", []) => Op::Wait { pid: -1, options: 0 },
+        ("wait", [task]) => Op::Wait { pid: named(names, task)?, options: 0 },
+        ("kill", [task, signal]) => Op::Kill { pid: named(names, task)?, signal: num(signal)? },
+        ("ignore", [signal]) => Op::Sigaction { signal: num(signal)?, to: Disposition::Ignore },
+        ("exec", []) => Op::Execve(Program::default()),
+        ("open", [task, link]) => match NsLink::from_name(link) {
+            Some(link) => Op::OpenNs { pid: named(names, task)?, link },
+            None => return wrong("no such namespace link"),
+        },
+        ("pidfd", [task]) => Op::PidfdOpen { pid: named(names, task)?, flags: 0 },
+        ("close", [fd]) => Op::Close(named(names, fd)?),
+        ("setsid", []) => Op::Setsid,
+        _ => return Ok(None),
+    }))
+}
+
+fn parse_cred(call: &str, args: &[&str], names: Names<'_>) -> Result<Option<Op>, ParseError> {
+    let map = |kind, task: &str, line: &str| {
+        Ok(Some(Op::WriteMap { pid: named(names, task)?, kind, text: text(line) }))
+    };
+    Ok(Some(match (call, args) {
+        ("setuid", [id]) => Op::Setresuid([num(id)?; 3]),
+        ("setgid", [id]) => Op::Setresgid([num(id)?; 3]),
+        ("drop-caps", []) => Op::Capset(CapSets::default()),
+        ("keep-caps", [bits]) => {
+            let bits = bits.strip_prefix("0x").unwrap_or(bits);
+            let kept = u64::from_str_radix(bits, 16)
+                .map(CapSet::from_bits)
+                .or_else(|_| wrong("not a hexadecimal number"))?;
+            Op::Capset(CapSets { effective: kept, permitted: kept, inheritable: CapSet::EMPTY })
+        }
+        ("uid_map", [task, line]) => return map(MapKind::Uid, task, line),
+        ("gid_map", [task, line]) => return map(MapKind::Gid, task, line),
+        ("projid_map", [task, line]) => return map(MapKind::Projid, task, line),
+        ("setgroups", [task, word]) => Op::WriteSetgroups { pid: named(names, task)?, text: text(word) },
+        ("timens_offsets", [task, line]) => {
+            Op::WriteTimensOffsets { pid: named(names, task)?, text: text(line) }
+        }
+        ("limit", [kind, limit]) => match NsKind::from_name(kind) {
+            Some(kind) => Op::WriteMaxNamespaces { kind, limit: num(limit)? },
+            None => return wrong("no such kind"),
+        },
+        ("rlimit-nproc", [limit]) => Op::Prlimit { resource: Resource::Nproc, limit: num(limit)? },
+        ("subreaper", []) => Op::Prctl(Prctl::SetChildSubreaper(true)),
+        ("no-new-privs", []) => Op::Prctl(Prctl::SetNoNewPrivs(1)),
+        _ => return Ok(None),
+    }))
+}
+
+fn parse_object(call: &str, args: &[&str], names: Names<'_>) -> Result<Option<Op>, ParseError> {
+    Ok(Some(match (call, args) {
+        ("sethostname", [name]) => Op::Sethostname(text(name)),
+        ("mount", [fstype, target]) => Op::Mount {
+            source: String::from("none"),
+            target: target.to_string(),
+            fstype: fstype.to_string(),
+            flags: 0,
+        },
+        ("mount", [how, source, target]) => match MOUNT.iter().find(|(name, _)| name == how) {
+            Some((_, flags)) => Op::Mount {
+                source: source.to_string(),
+                target: target.to_string(),
+                fstype: String::new(),
+                flags: *flags,
+            },
+            None => return wrong("no such way to mount"),
+        },
+        ("propagation", [how, target]) => match MOUNT.iter().find(|(name, _)| name == how) {
+            Some((_, flags)) => Op::Mount {
+                source: String::new(),
+                target: target.to_string(),
+                fstype: String::new(),
+                flags: *flags,
+            },
+            None => return wrong("no such propagation"),
+        },
+        ("umount", [target]) => Op::Umount { target: target.to_string(), flags: 0 },
+        ("umount-lazy", [target]) => Op::Umount { target: target.to_string(), flags: MNT_DETACH },
+        ("bind-ns", [fd, target]) => Op::BindNamespace { fd: named(names, fd)?, target: target.to_string() },
+        ("pivot_root", [new, old]) => Op::PivotRoot { new: new.to_string(), old: old.to_string() },
+        ("chroot", [path]) => Op::Chroot(path.to_string()),
+        ("chdir", [path]) => Op::Chdir(path.to_string()),
+        ("mkdir", [path]) => Op::Mkdir(path.to_string()),
+        ("mknod", [path]) => Op::Mknod(path.to_string()),
+        ("veth", [name, peer]) => Op::AddVeth { name: name.to_string(), peer: peer.to_string() },
+        ("move-device", [name, fd]) => Op::MoveDevice { name: name.to_string(), fd: named(names, fd)? },
+        ("up", [name]) => Op::SetDeviceUp { name: name.to_string(), up: true },
+        ("socket", []) => Op::Socket,
+        ("connect", [fd]) => Op::ConnectLoopback(named(names, fd)?),
+        ("cgroup-mkdir", [path]) => Op::CgroupMkdir(path.to_string()),
+        ("cgroup-move", [path]) => Op::CgroupMove { path: path.to_string(), pid: 0 },
+        ("cgroup-open", [path]) => Op::OpenCgroup(path.to_string()),
+        ("shmget", [key]) => Op::Shmget { key: num(key)?, size: 1, flags: 0o600 },
+        ("shmget-create", [key]) => {
+            Op::Shmget { key: num(key)?, size: 1, flags: crate::uapi::IPC_CREAT | 0o600 }
+        }
+        _ => return Ok(None),
+    }))
+}

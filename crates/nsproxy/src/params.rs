@@ -1,0 +1,205 @@
+//! What a kernel is configured with: release, features, sysctls, and what lies
+//! outside the namespace rules (security modules, filters, mutations for tests).
+
+use crate::capability::Cap;
+use crate::errno::Errno;
+use crate::ns_common::NsKind;
+use crate::rule::{Denial, Rule};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A release of the kernel, compared by major and minor number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release {
+    major: u8,
+    minor: u8,
+}
+
+impl Release {
+    /// The release `major.minor`.
+    pub const fn new(major: u8, minor: u8) -> Self {
+        Self { major, minor }
+    }
+
+    /// Reads `6.18` or `6.18.44-cloud`; anything unreadable is `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '.');
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?;
+        let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());
+        Some(Self::new(major, minor[..digits].parse().ok()?))
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+macro_rules! calls {
+    ($($name:ident $text:literal;)*) => {
+        /// The system calls of the model, to attach filters to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Call {
+            $(#[doc = concat!("`", $text, "`")] $name,)*
+        }
+
+        impl Call {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name of the system call.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+calls! {
+    Clone "clone"; Clone3 "clone3"; Unshare "unshare"; Setns "setns"; Exit "exit"; ExitGroup "exit_group";
+    Wait "wait4"; Kill "kill"; PidfdSendSignal "pidfd_send_signal"; Sigaction "rt_sigaction";
+    Sigprocmask "rt_sigprocmask"; Execve "execve"; SetUid "setuid"; SetGid "setgid"; SetResUid "setresuid";
+    SetResGid "setresgid"; SetReUid "setreuid"; SetReGid "setregid"; SetFsUid "setfsuid"; SetFsGid "setfsgid";
+    SetGroups "setgroups"; Capset "capset"; Prctl "prctl"; Prlimit "prlimit64"; Setpgid "setpgid"; Setsid "setsid";
+    Reboot "reboot"; Chroot "chroot"; Chdir "chdir"; PivotRoot "pivot_root"; Mount "mount"; Umount "umount2";
+    MountSetattr "mount_setattr"; Mkdir "mkdir"; Mknod "mknod"; Sethostname "sethostname";
+    Setdomainname "setdomainname"; Uname "uname"; Open "openat"; Close "close"; Dup "dup"; Ioctl "ioctl";
+    Write "write"; PidfdOpen "pidfd_open"; Listns "listns"; NameToHandle "name_to_handle_at";
+    OpenByHandle "open_by_handle_at"; Shmget "shmget"; Shmat "shmat"; Shmdt "shmdt"; Shmctl "shmctl";
+    Semget "semget"; Semop "semop"; Semctl "semctl"; Msgget "msgget"; Msgsnd "msgsnd"; Msgrcv "msgrcv";
+    Msgctl "msgctl"; MqOpen "mq_open"; MqUnlink "mq_unlink"; Socket "socket"; Connect "connect";
+    Netlink "sendmsg"; ClockGettime "clock_gettime"; Getpid "getpid";
+}
+
+/// A place outside the namespace rules where something else may refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// A filter on a whole call, before anything else (seccomp).
+    Call(Call),
+    /// Creation of a user namespace (`security_create_user_ns`).
+    UsernsCreate,
+    /// Creation of a task (`security_task_alloc`).
+    TaskAlloc,
+    /// Use of one capability, in any user namespace.
+    Capable(Cap),
+    /// Looking at another process (`security_ptrace_access_check`).
+    PtraceAccess,
+    /// Sending a signal (`security_task_kill`).
+    TaskKill,
+    /// Mounting, unmounting, moving (`security_sb_mount` and kin).
+    SbMount,
+    /// Executing a program (`security_bprm_check`).
+    BprmCheck,
+}
+
+/// A deliberate fault, to prove that a test would notice it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mutation {
+    /// The check is skipped. A lookup cannot be skipped: nothing would be found.
+    Off(Rule),
+    /// The check answers with another errno.
+    Errno(Rule, Errno),
+}
+
+/// What the kernel was built with or patched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    kinds: u8,
+    /// The Debian and Ubuntu patch: `kernel.unprivileged_userns_clone`, or no such patch.
+    pub unprivileged_userns_clone: Option<bool>,
+    /// cgroup2 is mounted with `nsdelegate`.
+    pub nsdelegate: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { kinds: u8::MAX, unprivileged_userns_clone: None, nsdelegate: false }
+    }
+}
+
+impl Features {
+    /// Whether a kind of namespace is compiled in. Mount namespaces always are.
+    pub fn built(&self, kind: NsKind) -> bool {
+        kind == NsKind::Mnt || self.kinds & kind.bit() != 0
+    }
+
+    /// Compiles a kind of namespace in or out.
+    pub fn set_built(&mut self, kind: NsKind, built: bool) {
+        if built {
+            self.kinds |= kind.bit();
+        } else {
+            self.kinds &= !kind.bit();
+        }
+    }
+}
+
+/// Everything a kernel is configured with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The release whose behaviour is modelled; 6.18 unless said otherwise.
+    pub release: Release,
+    /// What was compiled in or patched.
+    pub features: Features,
+    /// `kernel.threads-max`.
+    pub threads_max: u32,
+    /// `kernel.pid_max` of the first pid namespace.
+    pub pid_max: u32,
+    /// `fs.mount-max`.
+    pub mount_max: u32,
+    /// `fs.suid_dumpable`: what a process becomes when its credentials change.
+    pub suid_dumpable: u8,
+    /// Whether the charges of user, pid, net and ipc namespaces are given back only
+    /// by [`Kernel::settle`](crate::Kernel::settle), as the kernel's work queues
+    /// do it a little later, or at once.
+    pub deferred_release: bool,
+    /// Refusals from outside the namespace rules.
+    pub hooks: Vec<(Hook, Errno)>,
+    /// Deliberate faults.
+    pub mutations: Vec<Mutation>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            release: Release::new(6, 18),
+            features: Features::default(),
+            threads_max: 2_000_000,
+            pid_max: crate::uapi::PID_MAX_LIMIT,
+            mount_max: 100_000,
+            suid_dumpable: 0,
+            deferred_release: true,
+            hooks: Vec::new(),
+            mutations: Vec::new(),
+        }
+    }
+}
+
+impl Params {
+    /// The defaults, for another release.
+    pub fn for_release(major: u8, minor: u8) -> Self {
+        Self { release: Release::new(major, minor), ..Self::default() }
+    }
+
+    pub(crate) fn since(&self, major: u8, minor: u8) -> bool {
+        self.release >= Release::new(major, minor)
+    }
+
+    pub(crate) fn hook(&self, hook: Hook) -> Option<Errno> {
+        self.hooks.iter().find(|(at, _)| *at == hook).map(|(_, errno)| *errno)
+    }
+
+    /// Whether the rule is in force: in this release, and not mutated away.
+    pub(crate) fn holds(&self, rule: Rule) -> bool {
+        rule.facts().releases.contains(self.release) && !self.mutations.contains(&Mutation::Off(rule))
+    }
+
+    pub(crate) fn denial(&self, rule: Rule) -> Denial {
+        let replaced = self.mutations.iter().find_map(|mutation| match mutation {
+            Mutation::Errno(of, errno) if *of == rule => Some(*errno),
+            _ => None,
+        });
+        Denial { errno: replaced.unwrap_or(rule.errno()), rule }
+    }
+}

@@ -1,0 +1,197 @@
+//! Pid namespaces: their making, joining, and the death of their init
+//! (`kernel/pid_namespace.c`).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::ns_common::{NsCommon, NsKind, NsRef};
+use crate::nsproxy::NsSet;
+use crate::params::Call;
+use crate::pid::{Pid, Upid};
+use crate::rule::{Denial, Rule};
+use crate::task::{State, Task, TaskId};
+use crate::uapi::{CLONE_NEWPID, MAX_PID_NS_LEVEL, PID_MAX_LIMIT, SIGCHLD, SIGHUP, SIGINT, SIGKILL};
+use crate::user_namespace::UserNamespace;
+use alloc::vec::Vec;
+
+#[derive(Clone, Debug)]
+pub(crate) struct PidNamespace {
+    pub(crate) common: NsCommon,
+    pub(crate) parent: Option<Idx<PidNamespace>>,
+    pub(crate) level: u32,
+    /// Whether it still takes processes.
+    pub(crate) adding: bool,
+    pub(crate) pid_allocated: u32,
+    pub(crate) child_reaper: Option<Idx<Task>>,
+    /// Whether there ever was an init; one that is reaped is not forgotten.
+    pub(crate) had_init: bool,
+    pub(crate) pid_max: u32,
+    /// The next number to try.
+    pub(crate) cursor: u32,
+    pub(crate) upids: Option<Idx<Upid>>,
+    /// The signal init seems to have died of after a reboot(2) inside.
+    pub(crate) reboot: u32,
+}
+
+/// The commands of reboot(2) that mean something in a pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reboot {
+    /// `RESTART` or `RESTART2`: init ends as if by SIGHUP.
+    Restart,
+    /// `HALT` or `POWER_OFF`: init ends as if by SIGINT.
+    Halt,
+    /// Any other.
+    Other,
+}
+
+impl Kernel {
+    /// The pid namespace for children: the same, or a new one below the caller's.
+    pub(crate) fn copy_pid_ns(
+        &mut self,
+        caller: Idx<Task>,
+        flags: u64,
+        user_ns: Idx<UserNamespace>,
+        old: Idx<PidNamespace>,
+    ) -> Result<Idx<PidNamespace>, Denial> {
+        if flags & CLONE_NEWPID == 0 {
+            self.get_ns(NsRef::Pid(old));
+            return Ok(old);
+        }
+        // clone(2) EINVAL: the children's namespace is another than the caller's already.
+        let pending = self.task_active_pid_ns(caller) != old;
+        self.refuse_if(pending, Rule::PidNsNotActive)?;
+        self.create_pid_namespace(caller, user_ns, old)
+    }
+
+    fn create_pid_namespace(
+        &mut self,
+        caller: Idx<Task>,
+        user_ns: Idx<UserNamespace>,
+        parent: Idx<PidNamespace>,
+    ) -> Result<Idx<PidNamespace>, Denial> {
+        let level = self.pid_ns[parent].level + 1;
+        let parent_owner = self.ruling_user_ns(NsRef::Pid(parent));
+        // create_pid_namespace: the new owner must be in_userns of the parent's.
+        let related = self.in_userns(parent_owner, user_ns);
+        self.refuse_if(!related, Rule::PidNsOwner)?;
+        // pid_namespaces(7): nesting depth.
+        self.refuse_if(level > MAX_PID_NS_LEVEL, Rule::PidNsLevel)?;
+        let euid = self.cred_of(caller).euid;
+        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Pid, Rule::PidNsCount)?;
+        let common = self.ns_common_init(user_ns, ucounts);
+        self.get_ns(NsRef::Pid(parent));
+        let pid_max = if self.params.since(6, 14) { PID_MAX_LIMIT } else { self.params.pid_max };
+        Ok(self.pid_ns.insert(PidNamespace {
+            common,
+            parent: Some(parent),
+            level,
+            adding: true,
+            pid_allocated: 0,
+            child_reaper: None,
+            had_init: false,
+            pid_max,
+            cursor: 1,
+            upids: None,
+            reboot: 0,
+        }))
+    }
+
+    /// The last reference is gone: the charge follows later, the hold on the parent
+    /// with it.
+    pub(crate) fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
+        let dead = self.pid_ns.take(ns);
+        if let Some(parent) = dead.parent {
+            self.put_ns(NsRef::Pid(parent));
+        }
+        self.release_ns_later(NsKind::Pid, dead.common);
+    }
+
+    /// Whether `inner` is `outer` or below it.
+    pub(crate) fn in_pidns(&self, outer: Idx<PidNamespace>, inner: Idx<PidNamespace>) -> bool {
+        let mut at = Some(inner);
+        while let Some(ns) = at {
+            if ns == outer {
+                return true;
+            }
+            at = self.pid_ns[ns].parent;
+        }
+        false
+    }
+
+    /// setns(2) for a pid namespace: only the children's namespace changes.
+    pub(crate) fn pidns_install(
+        &mut self,
+        caller: Idx<Task>,
+        set: &mut NsSet,
+        target: Idx<PidNamespace>,
+    ) -> Result<(), Denial> {
+        let owner = self.ruling_user_ns(NsRef::Pid(target));
+        let new_user = self.nsset_user_ns(caller, set);
+        // setns(2) EPERM: CAP_SYS_ADMIN in the owner and in the user namespace held afterwards.
+        let capable =
+            self.ns_capable(caller, owner, Cap::SysAdmin) && self.ns_capable(caller, new_user, Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::SetnsPidAdmin)?;
+        // setns(2) EINVAL: only one's own pid namespace or a descendant.
+        let active = self.task_active_pid_ns(caller);
+        let below = self.in_pidns(active, target);
+        self.refuse_if(!below, Rule::SetnsPidNotBelow)?;
+        self.get_ns(NsRef::Pid(target));
+        let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
+        self.put_ns(NsRef::Pid(old));
+        Ok(())
+    }
+
+    /// `pid_namespaces(7)`: when init ends, every process of its namespace is killed.
+    /// Returns whether init may finish now, or must wait for others to reap.
+    pub(crate) fn zap_pid_ns_processes(&mut self, init: Idx<Task>) -> bool {
+        let ns = self.task_active_pid_ns(init);
+        self.pid_ns[ns].adding = false;
+        if let Some(sighand) = self.tasks[init].sighand {
+            self.sighands[sighand].ignored |= 1 << SIGCHLD;
+        }
+        self.tasks[init].state = State::Zapping;
+        let group = self.tasks[init].signal;
+        let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
+        for pid in pids {
+            // An earlier death may have freed this pid together with its task.
+            let Some(task) = self.pids.get(pid).and_then(|pid| pid.task) else {
+                continue;
+            };
+            if self.tasks[task].signal != group {
+                self.do_group_exit(task, SIGKILL);
+            }
+        }
+        self.reap_zombie_children(init);
+        self.zap_done(init)
+    }
+
+    /// Only the numbers of init's own threads are left.
+    pub(crate) fn zap_done(&self, init: Idx<Task>) -> bool {
+        let ns = self.task_active_pid_ns(init);
+        self.pid_ns[ns].pid_allocated <= self.signal_of(init).nr_threads
+    }
+
+    /// reboot(2) in a pid namespace: its init ends as if by a signal.
+    pub fn reboot(&mut self, caller: TaskId, command: Reboot) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Reboot)?;
+        let ns = self.task_active_pid_ns(task);
+        let owner = self.ruling_user_ns(NsRef::Pid(ns));
+        // reboot(2) EPERM: CAP_SYS_BOOT in the owner of the pid namespace.
+        let capable = self.ns_capable(task, owner, Cap::SysBoot);
+        self.refuse_if(!capable, Rule::RebootPrivilege)?;
+        // reboot(2) EINVAL: the first namespace's machine is not part of the model.
+        let signal = match command {
+            Reboot::Restart => SIGHUP,
+            Reboot::Halt => SIGINT,
+            Reboot::Other => 0,
+        };
+        let unknown = signal == 0 || ns == self.init_pid_ns;
+        self.refuse_if(unknown, Rule::RebootCommand)?;
+        self.pid_ns[ns].reboot = signal;
+        if let Some(init) = self.pid_ns[ns].child_reaper {
+            self.do_group_exit(init, SIGKILL);
+        }
+        self.run_deferred();
+        Ok(())
+    }
+}

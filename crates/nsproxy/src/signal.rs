@@ -1,0 +1,278 @@
+//! Signals, as far as pid and user namespaces decide who may end whom
+//! (`kernel/signal.c`). A fatal signal takes effect at once.
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::file::{Fd, FileKind};
+use crate::params::{Call, Hook};
+use crate::pid::Pid;
+use crate::rule::{Denial, Rule};
+use crate::task::{State, Task, TaskId};
+use crate::uapi::{NSIG, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+use alloc::vec::Vec;
+
+/// What a process does with a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// `SIG_DFL`
+    Default,
+    /// `SIG_IGN`
+    Ignore,
+    /// A handler of the program.
+    Handle,
+}
+
+const fn bit(signal: u32) -> u64 {
+    1 << (signal - 1)
+}
+
+const STOP_SIGNALS: u64 = bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
+const IGNORED_BY_DEFAULT: u64 = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
+
+impl Kernel {
+    fn disposition(&self, task: Idx<Task>, signal: u32) -> Disposition {
+        let Some(sighand) = self.tasks[task].sighand else {
+            return Disposition::Default;
+        };
+        let sighand = &self.sighands[sighand];
+        // Bit n stands for signal n in these two sets.
+        if sighand.ignored >> (signal % 64) & 1 != 0 {
+            Disposition::Ignore
+        } else if sighand.handled >> (signal % 64) & 1 != 0 {
+            Disposition::Handle
+        } else {
+            Disposition::Default
+        }
+    }
+
+    /// Delivers a signal to a process. `force` says that it comes from outside the
+    /// target's pid namespace, or from the kernel.
+    pub(crate) fn send_signal(&mut self, task: Idx<Task>, signal: u32, force: bool) {
+        if !self.is_alive(task) || signal == 0 {
+            return;
+        }
+        if signal == SIGCONT {
+            self.resume(task);
+        }
+        let blocked = self.tasks[task].blocked & bit(signal) != 0 && !matches!(signal, SIGKILL | SIGSTOP);
+        if blocked {
+            let group = self.tasks[task].signal;
+            self.signals[group].shared_pending |= bit(signal);
+            return;
+        }
+        match self.disposition(task, signal) {
+            Disposition::Ignore => {}
+            Disposition::Handle => {
+                let group = self.tasks[task].signal;
+                self.signals[group].shared_pending |= bit(signal);
+            }
+            Disposition::Default => self.default_action(task, signal, force),
+        }
+    }
+
+    fn default_action(&mut self, task: Idx<Task>, signal: u32, force: bool) {
+        if IGNORED_BY_DEFAULT & bit(signal) != 0 || self.init_ignores(task, signal, force) {
+            return;
+        }
+        if STOP_SIGNALS & bit(signal) != 0 {
+            for thread in self.threads(task) {
+                if self.tasks[thread].state == State::Running {
+                    self.tasks[thread].state = State::Stopped;
+                }
+            }
+            return;
+        }
+        self.do_group_exit(task, signal);
+    }
+
+    /// `pid_namespaces(7)`: init gets only signals it handles, except SIGKILL and
+    /// SIGSTOP from an ancestor namespace. The first init gets not even those.
+    fn init_ignores(&self, task: Idx<Task>, signal: u32, force: bool) -> bool {
+        if !self.signal_of(task).unkillable {
+            return false;
+        }
+        let forced = force && matches!(signal, SIGKILL | SIGSTOP);
+        !forced || self.task_active_pid_ns(task) == self.init_pid_ns
+    }
+
+    fn resume(&mut self, task: Idx<Task>) {
+        for thread in self.threads(task) {
+            if self.tasks[thread].state == State::Stopped {
+                self.tasks[thread].state = State::Running;
+            }
+        }
+    }
+
+    /// kill(2) EPERM: a matching id, or `CAP_KILL` in the target's user namespace.
+    /// Ids are compared as global ones, whatever the user namespaces.
+    fn check_kill_permission(&self, task: Idx<Task>, target: Idx<Task>, signal: u32) -> Result<(), Denial> {
+        // kill(2) EINVAL: not a signal.
+        self.refuse_if(signal > NSIG, Rule::SignalNumber)?;
+        let same_group = self.tasks[task].signal == self.tasks[target].signal;
+        if !same_group {
+            let own = self.cred_of(task);
+            let theirs = self.cred_of(target);
+            let same_user = [own.euid, own.uid].iter().any(|id| *id == theirs.suid || *id == theirs.uid);
+            let same_session =
+                signal == SIGCONT && self.signal_of(task).session == self.signal_of(target).session;
+            let allowed = same_user || same_session || self.ns_capable(task, theirs.user_ns, Cap::Kill);
+            self.refuse_if(!allowed, Rule::KillPermission)?;
+        }
+        self.hook(Hook::TaskKill, Rule::KillLsm)
+    }
+
+    /// Whether a signal from `task` comes to `target` as from an ancestor namespace.
+    fn is_foreign(&self, task: Idx<Task>, target: Idx<Task>) -> bool {
+        self.pid_nr_ns(self.tasks[task].pid, self.task_active_pid_ns(target)) == 0
+    }
+
+    fn kill_one(&mut self, task: Idx<Task>, target: Idx<Task>, signal: u32) -> Result<(), Denial> {
+        self.check_kill_permission(task, target, signal)?;
+        let force = self.is_foreign(task, target);
+        self.send_signal(target, signal, force);
+        Ok(())
+    }
+
+    /// kill(2): `pid` is a number in the caller's pid namespace, 0 for its process
+    /// group, -1 for everybody it can see, or the negative of a group's number.
+    pub fn kill(&mut self, caller: TaskId, pid: i32, signal: u32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Kill)?;
+        let sent = match pid {
+            1.. => {
+                self.task_by_vpid(task, i64::from(pid)).and_then(|target| self.kill_one(task, target, signal))
+            }
+            -1 => self.kill_all(task, signal),
+            0 => {
+                let group = self.signal_of(task).pgrp;
+                self.kill_pgrp(task, group, signal)
+            }
+            _ => {
+                let ns = self.task_active_pid_ns(task);
+                match self.find_pid_ns(pid.unsigned_abs(), ns) {
+                    Some(group) => self.kill_pgrp(task, group, signal),
+                    None => self.refuse_if(true, Rule::KillNobody),
+                }
+            }
+        };
+        self.run_deferred();
+        sent
+    }
+
+    /// Every process with a number in the caller's namespace but init and the caller.
+    fn kill_all(&mut self, task: Idx<Task>, signal: u32) -> Result<(), Denial> {
+        let ns = self.task_active_pid_ns(task);
+        let group = self.tasks[task].signal;
+        let targets: Vec<Idx<Task>> = self
+            .pids_in(ns)
+            .filter(|pid| self.pid_nr_ns(*pid, ns) > 1)
+            .filter_map(|pid| self.pids[pid].task)
+            .filter(|target| self.is_leader(*target) && self.tasks[*target].signal != group)
+            .collect();
+        self.kill_many(task, &targets, signal)
+    }
+
+    fn kill_pgrp(&mut self, task: Idx<Task>, group: Idx<Pid>, signal: u32) -> Result<(), Denial> {
+        let targets: Vec<Idx<Task>> = self
+            .signals
+            .iter()
+            .filter(|(_, signal)| signal.pgrp == group)
+            .map(|(_, signal)| signal.leader)
+            .collect();
+        self.kill_many(task, &targets, signal)
+    }
+
+    /// One success is a success; else the last refusal stands.
+    fn kill_many(&mut self, task: Idx<Task>, targets: &[Idx<Task>], signal: u32) -> Result<(), Denial> {
+        // kill(2) ESRCH: nobody there.
+        let mut answer = self.refuse_if(targets.is_empty(), Rule::KillNobody);
+        let mut success = false;
+        for target in targets {
+            // An earlier signal may have ended this one, or even the caller.
+            if self.tasks.get(*target).is_none() || self.tasks.get(task).is_none() {
+                continue;
+            }
+            match self.kill_one(task, *target, signal) {
+                Ok(()) => success = true,
+                refused => answer = refused,
+            }
+        }
+        if success { Ok(()) } else { answer }
+    }
+
+    /// `pidfd_send_signal(2)`.
+    pub fn pidfd_send_signal(
+        &mut self,
+        caller: TaskId,
+        fd: Fd,
+        signal: u32,
+        flags: u32,
+    ) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::PidfdSendSignal)?;
+        // pidfd_send_signal(2) EINVAL: thread, process and group are the scopes, one at a time.
+        let scopes = if self.params.since(6, 9) { 7 } else { 0 };
+        let known = flags & !scopes == 0 && flags.count_ones() <= 1;
+        self.refuse_if(!known, Rule::PidfdSignalFlags)?;
+        let FileKind::Pidfd { pid, .. } = self.files_open[self.fget(task, fd)?].kind else {
+            return Err(self.params.denial(Rule::BadFd));
+        };
+        // pidfd_send_signal(2) EINVAL: the target must live at or below the caller's namespace.
+        let visible = self.in_pidns(self.task_active_pid_ns(task), self.pids[pid].ns);
+        self.refuse_if(!visible, Rule::PidfdSignalForeign)?;
+        let target = self.pids[pid].task.ok_or_else(|| self.params.denial(Rule::NoSuchTask))?;
+        let sent = self.kill_one(task, target, signal);
+        self.run_deferred();
+        sent
+    }
+
+    /// sigaction(2), reduced to what a signal will do.
+    pub fn sigaction(&mut self, caller: TaskId, signal: u32, to: Disposition) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Sigaction)?;
+        // sigaction(2) EINVAL: not a signal, or one that cannot be caught.
+        let fixed = signal == 0 || signal > NSIG || matches!(signal, SIGKILL | SIGSTOP);
+        self.refuse_if(fixed && to != Disposition::Default, Rule::SigactionNumber)?;
+        if let Some(sighand) = self.tasks[task].sighand {
+            let bit = 1u64 << (signal % 64);
+            let sighand = &mut self.sighands[sighand];
+            sighand.ignored &= !bit;
+            sighand.handled &= !bit;
+            match to {
+                Disposition::Default => {}
+                Disposition::Ignore => sighand.ignored |= bit,
+                Disposition::Handle => sighand.handled |= bit,
+            }
+        }
+        Ok(())
+    }
+
+    /// sigprocmask(2) with `SIG_SETMASK`; bit n-1 stands for signal n. What was
+    /// queued and is let in now takes effect.
+    pub fn sigprocmask(&mut self, caller: TaskId, blocked: u64) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Sigprocmask)?;
+        self.tasks[task].blocked = blocked & !(bit(SIGKILL) | bit(SIGSTOP));
+        let group = self.tasks[task].signal;
+        let mut ready = self.signals[group].shared_pending & !blocked;
+        while ready != 0 && self.tasks.get(task).is_some_and(|_| self.is_alive(task)) {
+            let signal = ready.trailing_zeros() + 1;
+            ready &= ready - 1;
+            if self.disposition(task, signal) != Disposition::Handle {
+                self.signals[group].shared_pending &= !bit(signal);
+                // pid_namespaces(7): the drop for init is repeated at delivery.
+                self.send_signal(task, signal, false);
+            }
+        }
+        self.run_deferred();
+        Ok(())
+    }
+
+    /// Signals that wait for their handler or to be unblocked, and are taken off
+    /// the queue by asking; bit n-1 stands for signal n.
+    pub fn take_pending(&mut self, task: TaskId) -> Result<u64, Denial> {
+        let task = self.observe(task)?;
+        let blocked = self.tasks[task].blocked;
+        let group = self.tasks[task].signal;
+        let ready = self.signals[group].shared_pending & !blocked;
+        self.signals[group].shared_pending &= blocked;
+        Ok(ready)
+    }
+}

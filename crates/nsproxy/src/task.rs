@@ -1,0 +1,284 @@
+//! The task and what tasks share: `task_struct`, `signal_struct`, `sighand_struct`,
+//! `mm_struct`, `fs_struct` (`include/linux/sched.h` and its neighbours).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::cgroup::Cgroup;
+use crate::cred::Cred;
+use crate::file::Files;
+use crate::ipc::SysvTask;
+use crate::mount::Path;
+use crate::nsproxy::NsProxy;
+use crate::params::Call;
+use crate::pid::Pid;
+use crate::rule::{Denial, Rule};
+use crate::user_namespace::UserNamespace;
+use alloc::vec::Vec;
+
+/// A handle to a task (a thread), good until the task is reaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It can make calls.
+    Running,
+    /// Stopped by a signal.
+    Stopped,
+    /// In vfork, until the child executes or exits.
+    VforkWait,
+    /// An exiting init, until the last other process of its pid namespace is reaped.
+    Zapping,
+    /// Exited, not yet reaped.
+    Zombie,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task {
+    pub(crate) pid: Idx<Pid>,
+    pub(crate) signal: Idx<Signal>,
+    pub(crate) cred: Idx<Cred>,
+    /// Gone once the task has exited.
+    pub(crate) nsproxy: Option<Idx<NsProxy>>,
+    pub(crate) fs: Option<Idx<Fs>>,
+    pub(crate) files: Option<Idx<Files>>,
+    pub(crate) mm: Option<Idx<Mm>>,
+    pub(crate) sighand: Option<Idx<Sighand>>,
+    pub(crate) sysv: Option<Idx<SysvTask>>,
+    pub(crate) cgroup: Idx<Cgroup>,
+    pub(crate) real_parent: Option<Idx<Task>>,
+    pub(crate) first_child: Option<Idx<Task>>,
+    pub(crate) last_child: Option<Idx<Task>>,
+    pub(crate) next_sibling: Option<Idx<Task>>,
+    pub(crate) prev_sibling: Option<Idx<Task>>,
+    /// The ring of the thread group.
+    pub(crate) next_thread: Idx<Task>,
+    pub(crate) prev_thread: Idx<Task>,
+    /// Who waits in vfork for this task.
+    pub(crate) vfork_parent: Option<Idx<Task>>,
+    pub(crate) blocked: u64,
+    pub(crate) exit_code: u32,
+    /// What the parent is told at the end; `None` for a thread that leads no process.
+    pub(crate) exit_signal: Option<u8>,
+    pub(crate) pdeath_signal: u8,
+    pub(crate) state: State,
+    pub(crate) no_new_privs: bool,
+}
+
+/// What the threads of a process share about the process itself.
+#[allow(clippy::struct_excessive_bools)] // Four facts that do not exclude each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signal {
+    /// Threads not yet released.
+    pub(crate) nr_threads: u32,
+    /// Threads not yet exited.
+    pub(crate) live: u32,
+    pub(crate) leader: Idx<Task>,
+    pub(crate) pgrp: Idx<Pid>,
+    pub(crate) session: Idx<Pid>,
+    pub(crate) shared_pending: u64,
+    pub(crate) group_exit_code: Option<u32>,
+    pub(crate) rlimits: Rlimits,
+    /// `SIGNAL_UNKILLABLE`: the init of a pid namespace.
+    pub(crate) unkillable: bool,
+    pub(crate) is_child_subreaper: bool,
+    pub(crate) has_child_subreaper: bool,
+    pub(crate) autoreap: bool,
+}
+
+/// The resource limits the model knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Resource {
+    /// Tasks of a user.
+    Nproc,
+    /// Bytes in POSIX message queues.
+    Msgqueue,
+    /// Queued signals.
+    Sigpending,
+    /// Locked memory.
+    Memlock,
+    /// Open descriptors.
+    Nofile,
+}
+
+/// No limit.
+pub const RLIM_INFINITY: u64 = u64::MAX;
+
+/// Soft limits, indexed by [`Resource`], and the one hard limit that matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rlimits {
+    pub(crate) soft: [u64; 5],
+    pub(crate) nproc_max: u64,
+    pub(crate) nofile_max: u64,
+}
+
+impl Default for Rlimits {
+    fn default() -> Self {
+        Self {
+            soft: [RLIM_INFINITY, 819_200, RLIM_INFINITY, 8 << 20, 1024],
+            nproc_max: RLIM_INFINITY,
+            nofile_max: 1 << 20,
+        }
+    }
+}
+
+/// Signal dispositions, as two bit sets over "default".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighand {
+    pub(crate) count: u32,
+    pub(crate) ignored: u64,
+    pub(crate) handled: u64,
+}
+
+/// An address space: who shares it, and what its last exec said about looking into it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mm {
+    pub(crate) users: u32,
+    /// 1 may be looked into by its user; 0 and 2 only with `CAP_SYS_PTRACE`.
+    pub(crate) dumpable: u8,
+    pub(crate) user_ns: Idx<UserNamespace>,
+}
+
+/// Root and working directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fs {
+    pub(crate) users: u32,
+    pub(crate) root: Path,
+    pub(crate) pwd: Path,
+}
+
+impl Kernel {
+    /// Looks up the caller of a system call: it must be able to make one, and no
+    /// filter may answer first.
+    pub(crate) fn enter(&self, caller: TaskId, call: Call) -> Result<Idx<Task>, Denial> {
+        let task = self
+            .tasks
+            .resolve(caller.index, caller.generation)
+            .ok_or_else(|| self.params.denial(Rule::CallerDead))?;
+        match self.tasks[task].state {
+            State::Running => {}
+            State::Zombie => return Err(self.params.denial(Rule::CallerDead)),
+            _ => return Err(self.params.denial(Rule::CallerBlocked)),
+        }
+        if !self.params.hooks.is_empty() {
+            self.hook(crate::params::Hook::Call(call), Rule::CallFiltered)?;
+        }
+        Ok(task)
+    }
+
+    /// A task as the object of an observation: zombies can be looked at.
+    pub(crate) fn observe(&self, task: TaskId) -> Result<Idx<Task>, Denial> {
+        self.tasks.resolve(task.index, task.generation).ok_or_else(|| self.params.denial(Rule::NoSuchTask))
+    }
+
+    pub(crate) fn task_id(&self, task: Idx<Task>) -> TaskId {
+        TaskId { index: task.raw(), generation: self.tasks.generation(task) }
+    }
+
+    pub(crate) fn cred_of(&self, task: Idx<Task>) -> &Cred {
+        &self.creds[self.tasks[task].cred]
+    }
+
+    pub(crate) fn current_user_ns(&self, task: Idx<Task>) -> Idx<UserNamespace> {
+        self.cred_of(task).user_ns
+    }
+
+    pub(crate) fn signal_of(&self, task: Idx<Task>) -> &Signal {
+        &self.signals[self.tasks[task].signal]
+    }
+
+    pub(crate) fn is_leader(&self, task: Idx<Task>) -> bool {
+        self.signal_of(task).leader == task
+    }
+
+    /// No other thread in the group, alive or not yet released.
+    pub(crate) fn thread_group_empty(&self, task: Idx<Task>) -> bool {
+        self.tasks[task].next_thread == task
+    }
+
+    /// `current_is_single_threaded`: no other thread, and nobody else shares the memory.
+    pub(crate) fn is_single_threaded(&self, task: Idx<Task>) -> bool {
+        self.signal_of(task).live == 1 && self.tasks[task].mm.is_none_or(|mm| self.mms[mm].users == 1)
+    }
+
+    /// The threads of a task's group, the task itself first.
+    pub(crate) fn threads(&self, task: Idx<Task>) -> Vec<Idx<Task>> {
+        let mut all = alloc::vec![task];
+        let mut at = self.tasks[task].next_thread;
+        while at != task {
+            all.push(at);
+            at = self.tasks[at].next_thread;
+        }
+        all
+    }
+
+    pub(crate) fn children(&self, task: Idx<Task>) -> impl Iterator<Item = Idx<Task>> {
+        core::iter::successors(self.tasks[task].first_child, |child| self.tasks[*child].next_sibling)
+    }
+
+    pub(crate) fn link_child(&mut self, parent: Idx<Task>, child: Idx<Task>) {
+        let last = self.tasks[parent].last_child.replace(child);
+        match last {
+            Some(last) => self.tasks[last].next_sibling = Some(child),
+            None => self.tasks[parent].first_child = Some(child),
+        }
+        let task = &mut self.tasks[child];
+        task.prev_sibling = last;
+        task.next_sibling = None;
+        task.real_parent = Some(parent);
+    }
+
+    pub(crate) fn unlink_child(&mut self, child: Idx<Task>) {
+        let Task { real_parent, prev_sibling, next_sibling, .. } = self.tasks[child];
+        let Some(parent) = real_parent else { return };
+        match prev_sibling {
+            Some(prev) => self.tasks[prev].next_sibling = next_sibling,
+            None => self.tasks[parent].first_child = next_sibling,
+        }
+        match next_sibling {
+            Some(next) => self.tasks[next].prev_sibling = prev_sibling,
+            None => self.tasks[parent].last_child = prev_sibling,
+        }
+    }
+
+    pub(crate) fn put_sighand(&mut self, sighand: Idx<Sighand>) {
+        self.sighands[sighand].count -= 1;
+        if self.sighands[sighand].count == 0 {
+            self.sighands.remove(sighand);
+        }
+    }
+
+    pub(crate) fn put_mm(&mut self, mm: Idx<Mm>) {
+        self.mms[mm].users -= 1;
+        if self.mms[mm].users == 0 {
+            if !self.shm_attached.is_empty() {
+                self.shm_exit_mm(mm);
+            }
+            let user_ns = self.mms[mm].user_ns;
+            self.mms.remove(mm);
+            self.put_user_ns(user_ns);
+        }
+    }
+
+    pub(crate) fn copy_fs_struct(&mut self, fs: Idx<Fs>) -> Idx<Fs> {
+        let copy = Fs { users: 1, ..self.fss[fs] };
+        self.get_path(copy.root);
+        self.get_path(copy.pwd);
+        self.fss.insert(copy)
+    }
+
+    pub(crate) fn put_fs(&mut self, fs: Idx<Fs>) {
+        self.fss[fs].users -= 1;
+        if self.fss[fs].users == 0 {
+            let Fs { root, pwd, .. } = self.fss[fs];
+            self.fss.remove(fs);
+            self.put_path(root);
+            self.put_path(pwd);
+        }
+    }
+}

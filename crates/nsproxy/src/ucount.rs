@@ -1,0 +1,159 @@
+//! Limits per user and user namespace (`kernel/ucount.c`).
+//!
+//! namespaces(7): a namespace is charged to its maker's effective uid in the user
+//! namespace that owns it, and to the owner of every user namespace above.
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::cred::Kuid;
+use crate::ns_common::NsKind;
+use crate::rule::{Denial, Rule};
+use crate::task::{RLIM_INFINITY, Resource, Task};
+use crate::user_namespace::UserNamespace;
+
+/// What a user namespace's limits start with: no limit that anybody reaches.
+pub(crate) const UCOUNT_MAX: u32 = i32::MAX as u32;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ucounts {
+    pub(crate) count: u32,
+    pub(crate) ns: Idx<UserNamespace>,
+    pub(crate) uid: Kuid,
+    /// Namespaces, by kind.
+    pub(crate) ucount: [u32; 8],
+    /// Tasks.
+    pub(crate) nproc: u64,
+}
+
+fn key(ns: Idx<UserNamespace>, uid: Kuid) -> u64 {
+    u64::from(ns.raw()) << 32 | u64::from(uid)
+}
+
+impl Kernel {
+    /// The record of (namespace, uid), with one more reference.
+    pub(crate) fn alloc_ucounts(&mut self, ns: Idx<UserNamespace>, uid: Kuid) -> Idx<Ucounts> {
+        if let Some(found) = self.ucounts_hash.get(key(ns, uid)).and_then(Idx::from_raw) {
+            self.ucounts[found].count += 1;
+            return found;
+        }
+        self.get_user_ns(ns);
+        let record = self.ucounts.insert(Ucounts { count: 1, ns, uid, ucount: [0; 8], nproc: 0 });
+        self.ucounts_hash.insert(key(ns, uid), record.raw());
+        record
+    }
+
+    pub(crate) fn put_ucounts(&mut self, ucounts: Idx<Ucounts>) {
+        self.ucounts[ucounts].count -= 1;
+        if self.ucounts[ucounts].count > 0 {
+            return;
+        }
+        let Ucounts { ns, uid, .. } = self.ucounts[ucounts];
+        self.ucounts.remove(ucounts);
+        self.ucounts_hash.remove(key(ns, uid));
+        self.put_user_ns(ns);
+    }
+
+    /// Charges one namespace to (ns, uid) and to every owner above, or to nobody.
+    ///
+    /// namespaces(7), "The /proc/sys/user directory": ENOSPC when any of the
+    /// limits on the way up is reached.
+    pub(crate) fn inc_ucount(
+        &mut self,
+        ns: Idx<UserNamespace>,
+        uid: Kuid,
+        kind: NsKind,
+        rule: Rule,
+    ) -> Result<Idx<Ucounts>, Denial> {
+        let first = self.alloc_ucounts(ns, uid);
+        let slot = kind as usize;
+        let mut at = Some(first);
+        while let Some(record) = at {
+            let Ucounts { ns, ucount, .. } = self.ucounts[record];
+            let full = ucount[slot] >= self.user_ns[ns].ucount_max[slot];
+            if let Err(denial) = self.refuse_if(full, rule) {
+                self.uncharge(first, Some(record), slot);
+                self.put_ucounts(first);
+                return Err(denial);
+            }
+            self.ucounts[record].ucount[slot] += 1;
+            at = self.user_ns[ns].common.ucounts;
+        }
+        Ok(first)
+    }
+
+    /// The same without looking at limits: for what exists already.
+    pub(crate) fn charge_unlimited(
+        &mut self,
+        ns: Idx<UserNamespace>,
+        uid: Kuid,
+        kind: NsKind,
+    ) -> Idx<Ucounts> {
+        let first = self.alloc_ucounts(ns, uid);
+        let mut at = Some(first);
+        while let Some(record) = at {
+            self.ucounts[record].ucount[kind as usize] += 1;
+            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+        }
+        first
+    }
+
+    /// Takes the charge back and drops the reference to the record.
+    pub(crate) fn dec_ucount(&mut self, ucounts: Idx<Ucounts>, kind: NsKind) {
+        self.uncharge(ucounts, None, kind as usize);
+        self.put_ucounts(ucounts);
+    }
+
+    fn uncharge(&mut self, from: Idx<Ucounts>, until: Option<Idx<Ucounts>>, slot: usize) {
+        let mut at = Some(from);
+        while let Some(record) = at
+            && at != until
+        {
+            self.ucounts[record].ucount[slot] -= 1;
+            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+        }
+    }
+
+    pub(crate) fn inc_nproc(&mut self, ucounts: Idx<Ucounts>) {
+        let mut at = Some(ucounts);
+        while let Some(record) = at {
+            self.ucounts[record].nproc += 1;
+            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+        }
+    }
+
+    pub(crate) fn dec_nproc(&mut self, ucounts: Idx<Ucounts>) {
+        let mut at = Some(ucounts);
+        while let Some(record) = at {
+            self.ucounts[record].nproc -= 1;
+            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+        }
+    }
+
+    /// getrlimit(2) `RLIMIT_NPROC`: the task's own limit for its user here, then for
+    /// each user namespace above the limit its creator had.
+    pub(crate) fn is_nproc_overlimit(&self, ucounts: Idx<Ucounts>, parent: Idx<Task>) -> bool {
+        let own = self.signal_of(parent).rlimits.soft[Resource::Nproc as usize];
+        if !self.params.since(5, 14) {
+            return own != RLIM_INFINITY && self.tasks_of_user(ucounts) > own;
+        }
+        let mut limit = own;
+        let mut at = Some(ucounts);
+        while let Some(record) = at {
+            let Ucounts { ns, nproc, .. } = self.ucounts[record];
+            if nproc > limit {
+                return true;
+            }
+            limit = self.user_ns[ns].rlimit_max[Resource::Nproc as usize];
+            at = self.user_ns[ns].common.ucounts;
+        }
+        false
+    }
+
+    /// Before 5.14 a user was counted once, whatever the namespaces. The count of
+    /// a new child is in its ucounts record already.
+    fn tasks_of_user(&self, ucounts: Idx<Ucounts>) -> u64 {
+        let uid = self.ucounts[ucounts].uid;
+        let tasks = self.tasks.iter().filter(|(_, task)| self.creds[task.cred].uid == uid).count();
+        tasks as u64 + 1
+    }
+}

@@ -1,0 +1,177 @@
+//! Host and domain name (`kernel/utsname.c`, `kernel/sys.c`).
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::capability::Cap;
+use crate::ns_common::{NsCommon, NsKind, NsRef};
+use crate::nsproxy::NsSet;
+use crate::params::Call;
+use crate::rule::{Denial, Rule};
+use crate::task::{Task, TaskId};
+use crate::uapi::CLONE_NEWUTS;
+use crate::user_namespace::UserNamespace;
+
+/// A name of at most 64 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Name {
+    len: u8,
+    bytes: [u8; 64],
+}
+
+impl Name {
+    pub(crate) fn new(name: &[u8]) -> Self {
+        let len = name.len().min(64);
+        let mut bytes = [0; 64];
+        bytes[..len].copy_from_slice(&name[..len]);
+        Self { len: u8::try_from(len).unwrap_or(64), bytes }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UtsNamespace {
+    pub(crate) common: NsCommon,
+    pub(crate) nodename: Name,
+    pub(crate) domainname: Name,
+}
+
+/// The two names that a uts namespace has of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Utsname {
+    /// Host name.
+    pub nodename: alloc::vec::Vec<u8>,
+    /// NIS domain name.
+    pub domainname: alloc::vec::Vec<u8>,
+}
+
+/// Which of the two names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Host,
+    Domain,
+}
+
+impl Kernel {
+    /// The same uts namespace, or a new one with the same names.
+    pub(crate) fn copy_utsname(
+        &mut self,
+        caller: Idx<Task>,
+        flags: u64,
+        user_ns: Idx<UserNamespace>,
+        old: Idx<UtsNamespace>,
+    ) -> Result<Idx<UtsNamespace>, Denial> {
+        if flags & CLONE_NEWUTS == 0 {
+            self.uts_ns[old].common.count += 1;
+            return Ok(old);
+        }
+        let euid = self.cred_of(caller).euid;
+        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Uts, Rule::UtsNsCount)?;
+        let common = self.ns_common_init(user_ns, ucounts);
+        let copy = UtsNamespace { common, ..self.uts_ns[old] };
+        Ok(self.uts_ns.insert(copy))
+    }
+
+    pub(crate) fn free_uts_ns(&mut self, ns: Idx<UtsNamespace>) {
+        let dead = self.uts_ns.take(ns);
+        self.release_ns_now(NsKind::Uts, &dead.common);
+    }
+
+    pub(crate) fn utsns_install(
+        &mut self,
+        caller: Idx<Task>,
+        set: &mut NsSet,
+        target: Idx<UtsNamespace>,
+    ) -> Result<(), Denial> {
+        // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
+        let allowed = self.may_join(caller, set, NsRef::Uts(target));
+        self.refuse_if(!allowed, Rule::SetnsUtsAdmin)?;
+        self.get_ns(NsRef::Uts(target));
+        let old = core::mem::replace(&mut set.nsproxy.uts, target);
+        self.put_ns(NsRef::Uts(old));
+        Ok(())
+    }
+
+    /// sethostname(2).
+    pub fn sethostname(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Sethostname)?;
+        let length = i64::try_from(name.len()).unwrap_or(i64::MAX);
+        self.set_name(task, Which::Host, Some(name), length)
+    }
+
+    /// setdomainname(2).
+    pub fn setdomainname(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Setdomainname)?;
+        let length = i64::try_from(name.len()).unwrap_or(i64::MAX);
+        self.set_name(task, Which::Domain, Some(name), length)
+    }
+
+    /// sethostname(2) with a length that need not be the name's, and `None` for a bad
+    /// pointer: for those who probe the order of the checks.
+    pub fn sethostname_raw(
+        &mut self,
+        caller: TaskId,
+        name: Option<&[u8]>,
+        length: i64,
+    ) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Sethostname)?;
+        self.set_name(task, Which::Host, name, length)
+    }
+
+    fn set_name(
+        &mut self,
+        task: Idx<Task>,
+        which: Which,
+        name: Option<&[u8]>,
+        length: i64,
+    ) -> Result<(), Denial> {
+        let ns = self.current_nsproxy(task).uts;
+        let owner = self.ruling_user_ns(NsRef::Uts(ns));
+        // sethostname(2) EPERM: CAP_SYS_ADMIN in the owner of the uts namespace.
+        let capable = self.ns_capable(task, owner, Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::HostnamePrivilege)?;
+        // sethostname(2) EINVAL: at most 64 bytes.
+        let fits = (0..=64).contains(&length);
+        self.refuse_if(!fits, Rule::HostnameLength)?;
+        // sethostname(2) EFAULT: the name must be readable for all of that length.
+        let length = usize::try_from(length).unwrap_or(0).min(64);
+        let name = name
+            .and_then(|name| name.get(..length))
+            .ok_or_else(|| self.params.denial(Rule::HostnameFault))?;
+        self.store_name(ns, which, name);
+        Ok(())
+    }
+
+    fn store_name(&mut self, ns: Idx<UtsNamespace>, which: Which, name: &[u8]) {
+        let uts = &mut self.uts_ns[ns];
+        match which {
+            Which::Host => uts.nodename = Name::new(name),
+            Which::Domain => uts.domainname = Name::new(name),
+        }
+    }
+
+    /// Writing `/proc/sys/kernel/hostname`, which asks for an id and for no capability.
+    pub fn write_hostname_sysctl(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        // proc_sys_kernel(5): mode 0644, owned by the first namespace's root.
+        let root = self.cred_of(task).euid == 0;
+        self.refuse_if(!root, Rule::HostnameSysctl)?;
+        let ns = self.current_nsproxy(task).uts;
+        let line = name.split(|byte| matches!(byte, b'\n' | 0)).next();
+        self.store_name(ns, Which::Host, line.unwrap_or_default());
+        Ok(())
+    }
+
+    /// uname(2): the names a task sees.
+    pub fn uname(&self, task: TaskId) -> Result<Utsname, Denial> {
+        let task = self.observe(task)?;
+        let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
+        let uts = &self.uts_ns[nsproxy.uts];
+        Ok(Utsname {
+            nodename: uts.nodename.as_bytes().to_vec(),
+            domainname: uts.domainname.as_bytes().to_vec(),
+        })
+    }
+}
