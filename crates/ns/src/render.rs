@@ -144,6 +144,7 @@ pub(crate) struct JsonUnreadable {
     sockets: u32,
     mount_namespaces: u32,
     namespaces: u32,
+    hidden: bool,
 }
 
 impl From<Unreadable> for JsonUnreadable {
@@ -153,6 +154,7 @@ impl From<Unreadable> for JsonUnreadable {
             sockets: unreadable.sockets,
             mount_namespaces: unreadable.mount_namespaces,
             namespaces: unreadable.namespaces,
+            hidden: unreadable.hidden,
         }
     }
 }
@@ -165,11 +167,14 @@ pub(crate) fn warn_unreadable(unreadable: Unreadable) {
         (unreadable.mount_namespaces, "mount namespace", "mount namespaces"),
         (unreadable.namespaces, "namespace", "namespaces"),
     ];
-    let parts: Vec<String> = counts
+    let mut parts: Vec<String> = counts
         .iter()
         .filter(|(count, _, _)| *count > 0)
         .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
         .collect();
+    if unreadable.hidden {
+        parts.push("all processes that /proc hides (its mount option hidepid)".to_owned());
+    }
     if !parts.is_empty() {
         let _ = writeln!(std::io::stderr(), "unreadable: {}", parts.join(", "));
     }

@@ -324,11 +324,25 @@ fn what_is_unreadable_is_counted() {
     // Pid 1 is there before and after.
     let unreadable = json["unreadable"]["processes"].as_u64().unwrap();
     if !readable("1") {
-        assert!(unreadable >= 1);
+        assert!(unreadable >= 1 || json["unreadable"]["hidden"] == true);
         assert_eq!(json["complete"], false);
         let output = ns(&["ls"]);
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("unreadable: "));
     }
+}
+
+#[test]
+fn a_proc_that_hides_processes_makes_the_answer_incomplete() {
+    require_root!();
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("ns");
+    std::fs::copy(env!("CARGO_BIN_EXE_ns"), &copy).unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let script = "mount -o remount,hidepid=2 /proc && exec setpriv --reuid 1000 --regid 1000 --clear-groups \"$0\" ls --json";
+    let output = ns(&["run", "--map", "0:0:65536", "--", "sh", "-c", script, copy.to_str().unwrap()]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["unreadable"]["hidden"], true);
+    assert_eq!(json["complete"], false);
 }
 
 #[test]

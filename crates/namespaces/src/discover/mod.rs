@@ -133,14 +133,16 @@ fn processes(context: &Context) -> Table {
     }
     let mut pids = Vec::with_capacity(256);
     worker::each_number(&context.proc, |pid, _| pids.push(pid));
+    let mut table = Table::default();
+    // Every pid namespace has a pid 1, and the caller's is alive.
+    table.unreadable.hidden = !pids.contains(&1);
     // The caller first, by one thread: later the other one may have a
     // namespace open for a moment, which would then be seen as held.
-    let mut table = Table::default();
     if pids.contains(&context.me) {
         pids.retain(|pid| *pid != context.me);
         let mut first = Worker::new(context);
         first.process(context.me);
-        table = first.table;
+        table.merge(first.table);
     }
     table.merge(spread(context, &pids, |worker, pid| worker.process(*pid)));
     table

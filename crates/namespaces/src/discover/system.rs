@@ -72,6 +72,9 @@ pub struct Unreadable {
     pub mount_namespaces: u32,
     /// Namespaces that were seen but could not be opened.
     pub namespaces: u32,
+    /// Whether `/proc` hides the processes of others, how many so ever: the
+    /// mount option `hidepid` of `proc(5)`.
+    pub hidden: bool,
 }
 
 impl Unreadable {
@@ -85,6 +88,7 @@ impl Unreadable {
         self.sockets += other.sockets;
         self.mount_namespaces += other.mount_namespaces;
         self.namespaces += other.namespaces;
+        self.hidden |= other.hidden;
     }
 }
 
