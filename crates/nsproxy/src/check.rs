@@ -348,10 +348,10 @@ impl Kernel {
 
     fn check_mounts(&self) -> Result<(), Broken> {
         for (idx, mount) in self.mounts.iter() {
-            for child in &mount.children {
+            for child in self.submounts(idx) {
                 let known = self
                     .mounts
-                    .get(*child)
+                    .get(child)
                     .is_some_and(|child| child.parent == Some(idx));
                 broken(known, "a submount knows its parent", &idx)?;
             }

@@ -81,15 +81,21 @@ impl Kernel {
         how: CopyFlags,
     ) -> Vec<(Idx<Mount>, Idx<Mount>)> {
         let copy = self.clone_mnt(top, dentry, how);
-        let mut pairs = alloc::vec![(top, copy)];
+        let mut pairs = Vec::with_capacity(8);
+        pairs.push((top, copy));
         let mut next = 0;
         while next < pairs.len() {
             let (old, new) = pairs[next];
             next += 1;
-            for child in self.mounts[old].children.clone() {
+            let mut next_child = self.mounts[old].first_child;
+            while let Some(child) = next_child {
                 let Mount {
-                    mountpoint, root, ..
+                    mountpoint,
+                    root,
+                    next_child: after,
+                    ..
                 } = self.mounts[child];
+                next_child = after;
                 let skipped = old == top && !self.is_subdir(mountpoint, dentry)
                     || !how.unbindable && self.mounts[child].has(MNT_UNBINDABLE)
                     || !how.ns_files && self.is_mnt_ns_file(root);
@@ -118,15 +124,30 @@ impl Kernel {
     }
 
     /// Hangs a mount into another, at a directory entry of it.
-    pub(super) fn hook_mount(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
-        self.mounts[mnt].parent = Some(parent);
-        self.mounts[mnt].mountpoint = at;
-        self.mounts[parent].children.push(mnt);
+    pub(crate) fn hook_mount(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
+        let next = self.mounts[parent].first_child.replace(mnt);
+        if let Some(next) = next {
+            self.mounts[next].prev_child = Some(mnt);
+        }
+        let mount = &mut self.mounts[mnt];
+        mount.parent = Some(parent);
+        mount.mountpoint = at;
+        mount.next_child = next;
+        mount.prev_child = None;
     }
 
-    pub(super) fn unhook_mount(&mut self, mnt: Idx<Mount>) {
-        if let Some(parent) = self.mounts[mnt].parent.take() {
-            self.mounts[parent].children.retain(|child| *child != mnt);
+    pub(crate) fn unhook_mount(&mut self, mnt: Idx<Mount>) {
+        let mount = &mut self.mounts[mnt];
+        let Some(parent) = mount.parent.take() else {
+            return;
+        };
+        let (next, prev) = (mount.next_child.take(), mount.prev_child.take());
+        match prev {
+            Some(prev) => self.mounts[prev].next_child = next,
+            None => self.mounts[parent].first_child = next,
+        }
+        if let Some(next) = next {
+            self.mounts[next].prev_child = prev;
         }
     }
 
@@ -224,10 +245,8 @@ impl Kernel {
         else {
             return;
         };
-        let covered = self.mounts[parent]
-            .children
-            .iter()
-            .copied()
+        let covered = self
+            .submounts(parent)
             .find(|child| *child != copy && self.mounts[*child].mountpoint == mountpoint);
         let there = self.mounts[parent]
             .ns
@@ -325,7 +344,7 @@ impl Kernel {
                     .parent
                     .is_some_and(|parent| all.contains(&parent) || candidates.contains(&parent));
                 let free = !mount.has(MNT_LOCKED) || parent_goes;
-                !all.contains(mnt) && free && mount.children.iter().all(|child| all.contains(child))
+                !all.contains(mnt) && free && self.submounts(*mnt).all(|child| all.contains(&child))
             });
             match next {
                 Some(mnt) => all.push(mnt),
@@ -370,10 +389,10 @@ impl Kernel {
             count,
             parent,
             mountpoint,
-            ref children,
+            first_child,
             ..
         } = self.mounts[mnt];
-        if count > 0 || !children.is_empty() {
+        if count > 0 || first_child.is_some() {
             return true;
         }
         let Some(parent) = parent else { return false };
@@ -384,7 +403,7 @@ impl Kernel {
             };
             self.lookup_mnt(at).is_some_and(|copy| {
                 let copy = &self.mounts[copy];
-                copy.children.is_empty() && copy.count > 0
+                copy.first_child.is_none() && copy.count > 0
             })
         })
     }

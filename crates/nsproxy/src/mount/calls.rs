@@ -323,7 +323,7 @@ impl Kernel {
             .mounts
             .iter()
             .filter(|(_, mount)| mount.ns == Some(ns))
-            .find(|(_, mount)| self.fully_visible(mount, fstype, *flags));
+            .find(|(mnt, _)| self.fully_visible(*mnt, fstype, *flags));
         self.refuse_if(visible.is_none(), Rule::MountTooRevealing)?;
         if let Some((_, mount)) = visible {
             *flags |= mount.flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
@@ -331,13 +331,14 @@ impl Kernel {
         Ok(())
     }
 
-    fn fully_visible(&self, mount: &Mount, fstype: FsType, flags: u32) -> bool {
+    fn fully_visible(&self, mnt: Idx<Mount>, fstype: FsType, flags: u32) -> bool {
+        let mount = &self.mounts[mnt];
         let sb = &self.supers[mount.sb];
         let readonly_kept = !mount.has(MNT_LOCK_READONLY) || flags & MNT_READONLY != 0;
         let atime_kept =
             !mount.has(MNT_LOCK_ATIME) || flags & MNT_ATIME_MASK == mount.flags & MNT_ATIME_MASK;
-        let uncovered = mount.children.iter().all(|child| {
-            let child = &self.mounts[*child];
+        let uncovered = self.submounts(mnt).all(|child| {
+            let child = &self.mounts[child];
             !child.has(MNT_LOCKED) || self.dentries[child.mountpoint].always_empty
         });
         sb.fstype == fstype && sb.root == mount.root && readonly_kept && atime_kept && uncovered
