@@ -24,7 +24,7 @@ const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
 impl Kernel {
     /// mount(2). For a bind or a move `source` is a path; for a new filesystem it is
-    /// only a name.
+    /// only a name. An empty `fstype` stands for a null pointer.
     pub fn mount(
         &mut self,
         caller: TaskId,
@@ -98,7 +98,7 @@ impl Kernel {
     ) -> Result<(), Denial> {
         let old = self.source(task, source)?;
         self.check_bind_loop(task, self.dentries[old.dentry].ns)?;
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         self.check_bind(task, old, at, recurse)?;
         let copy = if recurse {
             let how = CopyFlags {
@@ -110,6 +110,14 @@ impl Kernel {
             self.clone_mnt(old.mnt, old.dentry, CopyFlags::default())
         };
         self.graft_tree(copy, at)
+    }
+
+    /// The topmost mount on a place to mount on, which must not be unmounted.
+    pub(super) fn lock_mount(&self, at: Path) -> Result<Path, Denial> {
+        let at = self.follow_down(at);
+        let gone = self.mounts[at.mnt].ns.is_none();
+        self.refuse_if(gone, Rule::MountGone)?;
+        Ok(at)
     }
 
     /// `mount_namespaces(7)`: a mount namespace's file may be mounted only in an older
@@ -170,7 +178,7 @@ impl Kernel {
             return Err(self.params.denial(Rule::MountSourceEmpty));
         };
         self.check_bind_loop(task, Some(ns))?;
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
@@ -186,10 +194,10 @@ impl Kernel {
         let old = self.source(task, source)?;
         let mounted = self.path_mounted(old);
         self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
-        let at = self.follow_down(at);
-        // mount(2) EINVAL: directories on directories.
         let mixed = self.dentries[at.dentry].dir != self.dentries[old.dentry].dir;
+        // mount(2) EINVAL: directories on directories.
         self.refuse_if(mixed, Rule::MoveDirFile)?;
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, old.mnt) && self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let Mount {
@@ -252,7 +260,7 @@ impl Kernel {
         if matches!(fstype, FsType::Proc | FsType::Sysfs) {
             self.mount_too_revealing(task, fstype, &mut mnt_flags)?;
         }
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.get_tree(task, fstype, judge);
