@@ -70,21 +70,27 @@ impl<T> fmt::Debug for Idx<T> {
     }
 }
 
+/// A place and what is, or was last, in it.
+#[derive(Clone, Copy, Debug)]
+struct Slot<T> {
+    value: T,
+    /// Odd while the place is taken; a handle carries the number it was made with.
+    generation: u32,
+}
+
 /// Objects of one type, with the places of the dead ones used again.
 ///
 /// What is in the place of a dead object is its last value; only a counted
 /// reference leads to a place, and there is none to a dead one.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T> {
-    items: Vec<T>,
-    /// Odd while the place is taken; a handle carries the number it was made with.
-    generations: Vec<u32>,
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), generations: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -93,62 +99,59 @@ impl<T: Clone> Arena<T> {
     pub(crate) fn insert(&mut self, value: T) -> Idx<T> {
         if let Some(place) = self.free.pop() {
             let position = place as usize;
-            self.items[position] = value;
-            self.generations[position] = self.generations[position].wrapping_add(1);
+            let slot = &mut self.slots[position];
+            slot.value = value;
+            slot.generation = slot.generation.wrapping_add(1);
             return Idx::from_position(position);
         }
-        self.items.push(value);
-        self.generations.push(1);
-        Idx::from_position(self.items.len() - 1)
+        self.slots.push(Slot { value, generation: 1 });
+        Idx::from_position(self.slots.len() - 1)
     }
 
     /// Frees the place; every handle to it becomes stale.
     #[inline]
     pub(crate) fn remove(&mut self, idx: Idx<T>) {
-        debug_assert!(self.alive(idx.position()));
-        let generation = &mut self.generations[idx.position()];
-        *generation = generation.wrapping_add(1);
+        let slot = &mut self.slots[idx.position()];
+        debug_assert!(slot.generation & 1 == 1);
+        slot.generation = slot.generation.wrapping_add(1);
         self.free.push(idx.raw() - 1);
     }
 
     /// Frees the place and hands out what was in it.
     pub(crate) fn take(&mut self, idx: Idx<T>) -> T {
         self.remove(idx);
-        self.items[idx.position()].clone()
-    }
-
-    fn alive(&self, position: usize) -> bool {
-        self.generations.get(position).is_some_and(|generation| generation & 1 == 1)
+        self.slots[idx.position()].value.clone()
     }
 
     pub(crate) fn get(&self, idx: Idx<T>) -> Option<&T> {
-        self.alive(idx.position()).then(|| &self.items[idx.position()])
+        let slot = self.slots.get(idx.position())?;
+        (slot.generation & 1 == 1).then_some(&slot.value)
     }
 
     /// The generation a handle to this place must carry.
     pub(crate) fn generation(&self, idx: Idx<T>) -> u32 {
-        self.generations[idx.position()]
+        self.slots[idx.position()].generation
     }
 
     /// The index behind a handle, if the object is still the one the handle was made for.
     #[inline]
     pub(crate) fn resolve(&self, raw: u32, generation: u32) -> Option<Idx<T>> {
         let idx = Idx::from_raw(raw)?;
-        let current = *self.generations.get(idx.position())?;
+        let current = self.slots.get(idx.position())?.generation;
         (current == generation && current & 1 == 1).then_some(idx)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.items.len() - self.free.len()
+        self.slots.len() - self.free.len()
     }
 
     /// Everything alive, in index order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Idx<T>, &T)> {
-        self.items
+        self.slots
             .iter()
             .enumerate()
-            .filter(|(position, _)| self.alive(*position))
-            .map(|(position, item)| (Idx::from_position(position), item))
+            .filter(|(_, slot)| slot.generation & 1 == 1)
+            .map(|(position, slot)| (Idx::from_position(position), &slot.value))
     }
 
     pub(crate) fn indices(&self) -> Vec<Idx<T>> {
@@ -157,7 +160,7 @@ impl<T: Clone> Arena<T> {
 
     /// Bytes one object occupies here.
     pub(crate) const fn stride() -> usize {
-        size_of::<T>() + size_of::<u32>()
+        size_of::<Slot<T>>()
     }
 }
 
@@ -166,16 +169,18 @@ impl<T> Index<Idx<T>> for Arena<T> {
 
     #[inline]
     fn index(&self, idx: Idx<T>) -> &T {
-        debug_assert!(self.generations[idx.position()] & 1 == 1);
-        &self.items[idx.position()]
+        let slot = &self.slots[idx.position()];
+        debug_assert!(slot.generation & 1 == 1, "a counted reference is to a live object");
+        &slot.value
     }
 }
 
 impl<T> IndexMut<Idx<T>> for Arena<T> {
     #[inline]
     fn index_mut(&mut self, idx: Idx<T>) -> &mut T {
-        debug_assert!(self.generations[idx.position()] & 1 == 1);
-        &mut self.items[idx.position()]
+        let slot = &mut self.slots[idx.position()];
+        debug_assert!(slot.generation & 1 == 1, "a counted reference is to a live object");
+        &mut slot.value
     }
 }
 

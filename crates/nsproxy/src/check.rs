@@ -250,8 +250,8 @@ impl Kernel {
 
     fn check_mounts(&self) -> Result<(), Broken> {
         for (idx, mount) in self.mounts.iter() {
-            for child in &mount.children {
-                let known = self.mounts.get(*child).is_some_and(|child| child.parent == Some(idx));
+            for child in self.submounts(idx) {
+                let known = self.mounts.get(child).is_some_and(|child| child.parent == Some(idx));
                 broken(known, "a submount knows its parent", &idx)?;
             }
             let ring = self.mounts[mount.next_peer].prev_peer == idx;

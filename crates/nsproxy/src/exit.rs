@@ -340,6 +340,8 @@ impl Kernel {
         let known = WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
         // wait4(2) EINVAL: unknown options.
         self.refuse_if(options & !known != 0, Rule::WaitOptions)?;
+        // wait4(2) ESRCH: -pid does not exist.
+        self.refuse_if(pid == i32::MIN, Rule::WaitNumber)?;
         let (any, found) =
             if pid > 0 { self.wait_one(task, pid, options) } else { self.wait_some(task, pid, options) };
         // wait4(2) ECHILD: no child matches.

@@ -281,13 +281,14 @@ impl Kernel {
         // clone(2) EINVAL: threads of a process stay in its user and pid namespace.
         let apart = thread && any(flags, CLONE_NEWUSER | CLONE_NEWPID);
         self.refuse_if(apart, Rule::ThreadInNewNamespace)?;
-        let nsproxy = self.current_nsproxy(parent);
-        let pending = self.task_active_pid_ns(parent) != nsproxy.pid_for_children;
-        self.refuse_if(thread && pending, Rule::ThreadWhilePidPending)?;
-        // time_namespaces(7), up to 6.1: one address space, one clock page.
-        let time_pending = nsproxy.time != nsproxy.time_for_children;
-        let shares_vm = any(flags, CLONE_THREAD | CLONE_VM);
-        self.refuse_if(shares_vm && time_pending, Rule::VmWhileTimePending)?;
+        if any(flags, CLONE_THREAD | CLONE_VM) {
+            let nsproxy = self.current_nsproxy(parent);
+            let pending = self.task_active_pid_ns(parent) != nsproxy.pid_for_children;
+            self.refuse_if(thread && pending, Rule::ThreadWhilePidPending)?;
+            // time_namespaces(7), up to 6.1: one address space, one clock page.
+            let time_pending = nsproxy.time != nsproxy.time_for_children;
+            self.refuse_if(time_pending, Rule::VmWhileTimePending)?;
+        }
         // clone(2) EINVAL: CLONE_PIDFD with CLONE_DETACHED.
         let detached = all(flags, CLONE_PIDFD | CLONE_DETACHED);
         self.refuse_if(detached, Rule::PidfdDetached)?;

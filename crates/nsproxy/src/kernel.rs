@@ -334,10 +334,10 @@ impl Kernel {
             mnt
         });
         let at = self.mounts[bottom].root;
-        self.hook_mount_at_boot(top, bottom, at);
+        self.hook_mount(top, bottom, at);
         let disk_root = self.mounts[top].root;
         let proc_dir = self.dentries[disk_root].children[0];
-        self.hook_mount_at_boot(proc_mnt, top, proc_dir);
+        self.hook_mount(proc_mnt, top, proc_dir);
         let ns = self.mnt_ns.insert(MntNamespace {
             common: initial(NsKind::Mnt, Some(self.init_user_ns)),
             root: bottom,
@@ -348,12 +348,6 @@ impl Kernel {
         }
         let root = Path { mnt: top, dentry: disk_root };
         (ns, root)
-    }
-
-    fn hook_mount_at_boot(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
-        self.mounts[mnt].parent = Some(parent);
-        self.mounts[mnt].mountpoint = at;
-        self.mounts[parent].children.push(mnt);
     }
 
     /// The first process.

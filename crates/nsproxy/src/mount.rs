@@ -130,7 +130,7 @@ pub(crate) struct SuperBlock {
     pub(crate) shown: Option<NsRef>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Mount {
     /// Roots and working directories in it.
     pub(crate) count: u32,
@@ -141,7 +141,10 @@ pub(crate) struct Mount {
     pub(crate) mountpoint: Idx<Dentry>,
     pub(crate) root: Idx<Dentry>,
     pub(crate) sb: Idx<SuperBlock>,
-    pub(crate) children: Vec<Idx<Mount>>,
+    /// What is mounted on it, newest first.
+    pub(crate) first_child: Option<Idx<Mount>>,
+    pub(crate) next_child: Option<Idx<Mount>>,
+    pub(crate) prev_child: Option<Idx<Mount>>,
     pub(crate) flags: u32,
     pub(crate) id: u64,
     /// The number of its peer group; 0 when it is not shared.
@@ -186,13 +189,13 @@ impl Kernel {
         if mount.count > 0 || mount.ns.is_some() {
             return;
         }
-        let dead = self.mounts.take(mnt);
-        if let Some(parent) = dead.parent
-            && let Some(parent) = self.mounts.get(parent).map(|_| parent)
-        {
-            self.mounts[parent].children.retain(|child| *child != mnt);
+        if mount.parent.is_some_and(|parent| self.mounts.get(parent).is_some()) {
+            self.unhook_mount(mnt);
         }
-        for child in dead.children {
+        let dead = self.mounts[mnt];
+        let children: Vec<Idx<Mount>> = self.submounts(mnt).collect();
+        self.mounts.remove(mnt);
+        for child in children {
             self.mounts[child].parent = None;
             self.cleanup_mnt(child);
         }
@@ -291,7 +294,9 @@ impl Kernel {
             mountpoint: root,
             root,
             sb,
-            children: Vec::new(),
+            first_child: None,
+            next_child: None,
+            prev_child: None,
             flags,
             id: self.next_mount_id,
             group: 0,
@@ -307,9 +312,14 @@ impl Kernel {
         mnt
     }
 
+    /// What is mounted on a mount, newest first.
+    pub(crate) fn submounts(&self, mnt: Idx<Mount>) -> impl Iterator<Item = Idx<Mount>> {
+        core::iter::successors(self.mounts[mnt].first_child, |child| self.mounts[*child].next_child)
+    }
+
     /// What is mounted exactly there.
     pub(crate) fn lookup_mnt(&self, at: Path) -> Option<Idx<Mount>> {
-        self.mounts[at.mnt].children.iter().copied().find(|child| self.mounts[*child].mountpoint == at.dentry)
+        self.submounts(at.mnt).find(|child| self.mounts[*child].mountpoint == at.dentry)
     }
 
     /// The topmost mount stacked on a place.
@@ -322,10 +332,11 @@ impl Kernel {
 
     /// A mount and everything mounted below it, parents first.
     pub(crate) fn mount_tree(&self, top: Idx<Mount>) -> Vec<Idx<Mount>> {
-        let mut all = alloc::vec![top];
+        let mut all = Vec::with_capacity(8);
+        all.push(top);
         let mut next = 0;
-        while let Some(mnt) = all.get(next) {
-            all.extend(&self.mounts[*mnt].children);
+        while let Some(mnt) = all.get(next).copied() {
+            all.extend(self.submounts(mnt));
             next += 1;
         }
         all

@@ -45,8 +45,8 @@ pub struct CapSets {
     pub inheritable: CapSet,
 }
 
-const SECUREBITS_ALL: u32 = 0xff;
-const SECUREBITS_LOCKS: u32 = 0xaa;
+/// Every second securebit locks the one below it.
+const SECUREBITS_LOCKS: u32 = 0xaaa;
 
 impl Kernel {
     /// capset(2) on `pid`, which must be the caller (or 0).
@@ -165,7 +165,9 @@ impl Kernel {
         // prctl(2) EPERM: locked bits and locks stay, unknown bits are none, CAP_SETPCAP.
         let locked_changed = (old & SECUREBITS_LOCKS) >> 1 & (old ^ bits) != 0;
         let lock_cleared = old & SECUREBITS_LOCKS & !bits != 0;
-        let unknown = bits & !SECUREBITS_ALL != 0;
+        // Four bits about interpreters came with 6.14.
+        let known = if self.params.since(6, 14) { 0xfff } else { 0xff };
+        let unknown = bits & !known != 0;
         let own_ns = self.current_user_ns(task);
         let capable = self.ns_capable(task, own_ns, Cap::Setpcap);
         let refused = locked_changed || lock_cleared || unknown || !capable;

@@ -68,15 +68,17 @@ impl Kernel {
         let slot = kind as usize;
         let mut at = Some(first);
         while let Some(record) = at {
-            let Ucounts { ns, ucount, .. } = self.ucounts[record];
-            let full = ucount[slot] >= self.user_ns[ns].ucount_max[slot];
+            let Ucounts { ns, ref ucount, .. } = self.ucounts[record];
+            let owner = &self.user_ns[ns];
+            let above = owner.common.ucounts;
+            let full = ucount[slot] >= owner.ucount_max[slot];
             if let Err(denial) = self.refuse_if(full, rule) {
                 self.uncharge(first, Some(record), slot);
                 self.put_ucounts(first);
                 return Err(denial);
             }
             self.ucounts[record].ucount[slot] += 1;
-            at = self.user_ns[ns].common.ucounts;
+            at = above;
         }
         Ok(first)
     }

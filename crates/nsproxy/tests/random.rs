@@ -79,7 +79,7 @@ const RUNS: u64 = 1;
 #[cfg(not(miri))]
 const STEPS: usize = 400;
 #[cfg(miri)]
-const STEPS: usize = 40;
+const STEPS: usize = 12;
 
 #[test]
 fn invariants_hold_after_every_call() {

@@ -75,13 +75,16 @@ impl Kernel {
         how: CopyFlags,
     ) -> Vec<(Idx<Mount>, Idx<Mount>)> {
         let copy = self.clone_mnt(top, dentry, how);
-        let mut pairs = alloc::vec![(top, copy)];
+        let mut pairs = Vec::with_capacity(8);
+        pairs.push((top, copy));
         let mut next = 0;
         while next < pairs.len() {
             let (old, new) = pairs[next];
             next += 1;
-            for child in self.mounts[old].children.clone() {
-                let Mount { mountpoint, root, .. } = self.mounts[child];
+            let mut next_child = self.mounts[old].first_child;
+            while let Some(child) = next_child {
+                let Mount { mountpoint, root, next_child: after, .. } = self.mounts[child];
+                next_child = after;
                 let skipped = old == top && !self.is_subdir(mountpoint, dentry)
                     || !how.unbindable && self.mounts[child].has(MNT_UNBINDABLE)
                     || !how.ns_files && self.is_mnt_ns_file(root);
@@ -103,15 +106,30 @@ impl Kernel {
     }
 
     /// Hangs a mount into another, at a directory entry of it.
-    pub(super) fn hook_mount(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
-        self.mounts[mnt].parent = Some(parent);
-        self.mounts[mnt].mountpoint = at;
-        self.mounts[parent].children.push(mnt);
+    pub(crate) fn hook_mount(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
+        let next = self.mounts[parent].first_child.replace(mnt);
+        if let Some(next) = next {
+            self.mounts[next].prev_child = Some(mnt);
+        }
+        let mount = &mut self.mounts[mnt];
+        mount.parent = Some(parent);
+        mount.mountpoint = at;
+        mount.next_child = next;
+        mount.prev_child = None;
     }
 
-    pub(super) fn unhook_mount(&mut self, mnt: Idx<Mount>) {
-        if let Some(parent) = self.mounts[mnt].parent.take() {
-            self.mounts[parent].children.retain(|child| *child != mnt);
+    pub(crate) fn unhook_mount(&mut self, mnt: Idx<Mount>) {
+        let mount = &mut self.mounts[mnt];
+        let Some(parent) = mount.parent.take() else {
+            return;
+        };
+        let (next, prev) = (mount.next_child.take(), mount.prev_child.take());
+        match prev {
+            Some(prev) => self.mounts[prev].next_child = next,
+            None => self.mounts[parent].first_child = next,
+        }
+        if let Some(next) = next {
+            self.mounts[next].prev_child = prev;
         }
     }
 
@@ -197,10 +215,8 @@ impl Kernel {
         let Mount { parent: Some(parent), mountpoint, root, .. } = self.mounts[copy] else {
             return;
         };
-        let covered = self.mounts[parent]
-            .children
-            .iter()
-            .copied()
+        let covered = self
+            .submounts(parent)
             .find(|child| *child != copy && self.mounts[*child].mountpoint == mountpoint);
         let there = self.mounts[parent].ns.map(|ns| self.ruling_user_ns(crate::ns_common::NsRef::Mnt(ns)));
         if there != home {
@@ -287,7 +303,7 @@ impl Kernel {
                 let parent_goes =
                     mount.parent.is_some_and(|parent| all.contains(&parent) || candidates.contains(&parent));
                 let free = !mount.has(MNT_LOCKED) || parent_goes;
-                !all.contains(mnt) && free && mount.children.iter().all(|child| all.contains(child))
+                !all.contains(mnt) && free && self.submounts(*mnt).all(|child| all.contains(&child))
             });
             match next {
                 Some(mnt) => all.push(mnt),
@@ -328,8 +344,8 @@ impl Kernel {
 
     /// Whether a mount or a copy of it is in use, so that umount without force fails.
     pub(super) fn propagate_mount_busy(&self, mnt: Idx<Mount>) -> bool {
-        let Mount { count, parent, mountpoint, ref children, .. } = self.mounts[mnt];
-        if count > 0 || !children.is_empty() {
+        let Mount { count, parent, mountpoint, first_child, .. } = self.mounts[mnt];
+        if count > 0 || first_child.is_some() {
             return true;
         }
         let Some(parent) = parent else { return false };
@@ -337,7 +353,7 @@ impl Kernel {
             let at = Path { mnt: receiver, dentry: mountpoint };
             self.lookup_mnt(at).is_some_and(|copy| {
                 let copy = &self.mounts[copy];
-                copy.children.is_empty() && copy.count > 0
+                copy.first_child.is_none() && copy.count > 0
             })
         })
     }

@@ -24,7 +24,7 @@ const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
 impl Kernel {
     /// mount(2). For a bind or a move `source` is a path; for a new filesystem it is
-    /// only a name.
+    /// only a name. An empty `fstype` stands for a null pointer.
     pub fn mount(
         &mut self,
         caller: TaskId,
@@ -88,7 +88,7 @@ impl Kernel {
     fn do_loopback(&mut self, task: Idx<Task>, source: &str, at: Path, recurse: bool) -> Result<(), Denial> {
         let old = self.source(task, source)?;
         self.check_bind_loop(task, self.dentries[old.dentry].ns)?;
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         self.check_bind(task, old, at, recurse)?;
         let copy = if recurse {
             let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
@@ -97,6 +97,14 @@ impl Kernel {
             self.clone_mnt(old.mnt, old.dentry, CopyFlags::default())
         };
         self.graft_tree(copy, at)
+    }
+
+    /// The topmost mount on a place to mount on, which must not be unmounted.
+    pub(super) fn lock_mount(&self, at: Path) -> Result<Path, Denial> {
+        let at = self.follow_down(at);
+        let gone = self.mounts[at.mnt].ns.is_none();
+        self.refuse_if(gone, Rule::MountGone)?;
+        Ok(at)
     }
 
     /// `mount_namespaces(7)`: a mount namespace's file may be mounted only in an older
@@ -151,7 +159,7 @@ impl Kernel {
             return Err(self.params.denial(Rule::MountSourceEmpty));
         };
         self.check_bind_loop(task, Some(ns))?;
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
@@ -167,10 +175,10 @@ impl Kernel {
         let old = self.source(task, source)?;
         let mounted = self.path_mounted(old);
         self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
-        let at = self.follow_down(at);
-        // mount(2) EINVAL: directories on directories.
         let mixed = self.dentries[at.dentry].dir != self.dentries[old.dentry].dir;
+        // mount(2) EINVAL: directories on directories.
         self.refuse_if(mixed, Rule::MoveDirFile)?;
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, old.mnt) && self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let Mount { parent, root: top, .. } = self.mounts[old.mnt];
@@ -224,7 +232,7 @@ impl Kernel {
         if matches!(fstype, FsType::Proc | FsType::Sysfs) {
             self.mount_too_revealing(task, fstype, &mut mnt_flags)?;
         }
-        let at = self.follow_down(at);
+        let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.get_tree(task, fstype, judge);
@@ -285,7 +293,7 @@ impl Kernel {
             .mounts
             .iter()
             .filter(|(_, mount)| mount.ns == Some(ns))
-            .find(|(_, mount)| self.fully_visible(mount, fstype, *flags));
+            .find(|(mnt, _)| self.fully_visible(*mnt, fstype, *flags));
         self.refuse_if(visible.is_none(), Rule::MountTooRevealing)?;
         if let Some((_, mount)) = visible {
             *flags |= mount.flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
@@ -293,12 +301,13 @@ impl Kernel {
         Ok(())
     }
 
-    fn fully_visible(&self, mount: &Mount, fstype: FsType, flags: u32) -> bool {
+    fn fully_visible(&self, mnt: Idx<Mount>, fstype: FsType, flags: u32) -> bool {
+        let mount = &self.mounts[mnt];
         let sb = &self.supers[mount.sb];
         let readonly_kept = !mount.has(MNT_LOCK_READONLY) || flags & MNT_READONLY != 0;
         let atime_kept = !mount.has(MNT_LOCK_ATIME) || flags & MNT_ATIME_MASK == mount.flags & MNT_ATIME_MASK;
-        let uncovered = mount.children.iter().all(|child| {
-            let child = &self.mounts[*child];
+        let uncovered = self.submounts(mnt).all(|child| {
+            let child = &self.mounts[child];
             !child.has(MNT_LOCKED) || self.dentries[child.mountpoint].always_empty
         });
         sb.fstype == fstype && sb.root == mount.root && readonly_kept && atime_kept && uncovered

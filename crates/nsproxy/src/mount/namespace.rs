@@ -179,8 +179,8 @@ impl Kernel {
 
     /// `mount_namespaces(7)`: a bind without them would show what locked mounts cover.
     pub(super) fn has_locked_children(&self, at: Path) -> bool {
-        self.mounts[at.mnt].children.iter().any(|child| {
-            let child = &self.mounts[*child];
+        self.submounts(at.mnt).any(|child| {
+            let child = &self.mounts[child];
             child.has(MNT_LOCKED) && self.is_subdir(child.mountpoint, at.dentry)
         })
     }

@@ -21,7 +21,7 @@ impl Kernel {
             return Ok(());
         };
         let root = self.fss[fs].root;
-        let old = self.follow_down(old);
+        let old = self.lock_mount(old)?;
         self.check_pivot(task, new, old, root)?;
         self.do_pivot(new, old, root);
         Ok(())

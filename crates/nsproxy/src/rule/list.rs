@@ -209,6 +209,7 @@ rules! {
     PidfdSignalFlags: EINVAL, "pidfd_send_signal", "pidfd_send_signal(2) EINVAL", ALWAYS, "The call takes no such flag.";
     PidfdSignalForeign: EINVAL, "access_pidfd_pidns", "pidfd_send_signal(2) EINVAL", ALWAYS, "The target does not live in the caller's pid namespace or below it.";
     WaitOptions: EINVAL, "kernel_wait4", "waitpid(2) EINVAL", ALWAYS, "The options contain an unknown bit.";
+    WaitNumber: ESRCH, "kernel_wait4", "waitpid(2) ESRCH", ALWAYS, "The smallest number has no opposite, so it names no process group.";
     WaitNoChild: ECHILD, "do_wait", "waitpid(2) ECHILD", ALWAYS, "The caller has no child that matches.";
     RebootPrivilege: EPERM, "reboot", "reboot(2) EPERM", ALWAYS, "reboot needs CAP_SYS_BOOT in the owner of the caller's pid namespace.";
     RebootCommand: EINVAL, "reboot_pid_ns", "reboot(2) EINVAL", ALWAYS, "In a pid namespace only restart, halt and power off have a meaning.";
@@ -347,6 +348,7 @@ rules! {
     ChrootPrivilege: EPERM, "chroot", "chroot(2) EPERM", ALWAYS, "chroot needs CAP_SYS_CHROOT in the caller's user namespace.";
     MountPrivilege: EPERM, "may_mount", "mount(2) EPERM", ALWAYS, "Mounting needs CAP_SYS_ADMIN in the owner of the caller's mount namespace.";
     MountLsm: EACCES, "security_sb_mount", "none", ALWAYS, "A security module refuses the mount.";
+    MountGone: ENOENT, "do_lock_mount", "none", since(6, 17), "The place is in a mount that has been unmounted.";
     MountFlags: EINVAL, "flags_to_propagation_type", "mount(2) EINVAL", ALWAYS, "Exactly one propagation type, with MS_REC and MS_SILENT at most.";
     MountNotMountpoint: EINVAL, "path_mounted", "mount(2) EINVAL", ALWAYS, "The path is not the root of a mount.";
     MountForeign: EINVAL, "check_mnt", "mount(2) EINVAL", ALWAYS, "The mount is not in the caller's mount namespace.";

@@ -73,6 +73,10 @@ pub(super) const CASES: &[Case] = &[
         kernel.fork(shell).unwrap();
         ok(kernel.wait4(shell, -1, if bad { 64 } else { WNOHANG }))
     }),
+    (Rule::WaitNumber, |bad| {
+        let (mut kernel, _, shell) = boot();
+        ok(kernel.wait4(shell, if bad { i32::MIN } else { -9 }, 0))
+    }),
     (Rule::WaitNoChild, |bad| {
         let (mut kernel, _, shell) = boot();
         kernel.sys_clone(shell, 0).unwrap();

@@ -115,16 +115,21 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, shell) = tree();
         kernel.mount(shell, "", if bad { "/mnt/a" } else { "/mnt" }, "", MS_PRIVATE)
     }),
-    (Rule::MountForeign, |bad| {
-        // The working directory stays in the old namespace's mount.
+    (Rule::MountGone, |bad| {
         let (mut kernel, shell) = tree();
-        let child = kernel.fork(shell).unwrap().task;
-        kernel.mount(child, "none", "/tmp", "tmpfs", 0).unwrap();
-        kernel.chdir(child, "/tmp").unwrap();
+        kernel.chdir(shell, "/mnt").unwrap();
         if bad {
-            kernel.umount(child, "/tmp", MNT_DETACH).unwrap();
+            kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
         }
-        kernel.mount(child, "none", ".", "tmpfs", 0)
+        kernel.mount(shell, "none", "a", "tmpfs", 0)
+    }),
+    (Rule::MountForeign, |bad| {
+        let (mut kernel, shell) = tree();
+        kernel.chdir(shell, "/mnt").unwrap();
+        if bad {
+            kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
+        }
+        kernel.mount(shell, "", ".", "", MS_REMOUNT | MS_BIND)
     }),
     (Rule::MountSourceEmpty, |bad| {
         let (mut kernel, shell) = tree();
@@ -316,11 +321,12 @@ pub(super) const CASES: &[Case] = &[
     }),
     (Rule::PivotForeign, |bad| {
         let (mut kernel, shell) = tree();
+        kernel.mount(shell, "none", "/tmp", "tmpfs", 0).unwrap();
         kernel.chdir(shell, "/mnt").unwrap();
         if bad {
             kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
         }
-        kernel.pivot_root(shell, ".", "a")
+        kernel.pivot_root(shell, ".", "/tmp")
     }),
     (Rule::PivotLocked, |bad| {
         let (mut kernel, shell) = locked();

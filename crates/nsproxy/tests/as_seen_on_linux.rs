@@ -1,0 +1,149 @@
+//! What a 6.18 kernel was seen to answer, replayed.
+
+use nsproxy::uapi::*;
+use nsproxy::{Errno, Kernel, Prctl, TaskId};
+
+fn shell() -> (Kernel, TaskId) {
+    let mut kernel = Kernel::default();
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    kernel.unshare(shell, CLONE_NEWNS).unwrap();
+    kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+    for dir in ["/mnt/a", "/mnt/b", "/mnt/c", "/mnt/e"] {
+        kernel.mkdir(shell, dir).unwrap();
+    }
+    (kernel, shell)
+}
+
+/// `errno` of a refusal, `None` of a success.
+fn errno<T>(answer: Result<T, nsproxy::Denial>) -> Option<Errno> {
+    answer.err().map(|denial| denial.errno)
+}
+
+/// The mount points below /mnt with their propagation.
+fn below(kernel: &Kernel, task: TaskId) -> Vec<(String, String)> {
+    let lines = kernel.mountinfo(task).unwrap();
+    let mut all: Vec<_> = lines
+        .into_iter()
+        .filter(|line| line.mountpoint.starts_with("/mnt"))
+        .map(|line| (line.mountpoint, line.propagation.join(" ")))
+        .collect();
+    all.sort();
+    all
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
+}
+
+#[test]
+fn mounts_travel_from_a_shared_tree_to_a_container() {
+    let (mut kernel, host) = shell();
+    kernel.mount(host, "", "/mnt", "", MS_SHARED).unwrap();
+    let inside = kernel.clone3(host, &nsproxy::CloneArgs::new(CLONE_NEWUSER | CLONE_NEWNS)).unwrap().task;
+    kernel.mount(host, "none", "/mnt/b", "tmpfs", 0).unwrap();
+    kernel.mkdir(host, "/mnt/b/x").unwrap();
+    kernel.mount(host, "none", "/mnt/b/x", "tmpfs", 0).unwrap();
+    kernel.mount(host, "/mnt/b", "/mnt/a", "", MS_BIND | MS_REC).unwrap();
+    assert_eq!(
+        below(&kernel, host),
+        pairs(&[
+            ("/mnt", "shared:1"),
+            ("/mnt/a", "shared:2"),
+            ("/mnt/a/x", "shared:3"),
+            ("/mnt/b", "shared:2"),
+            ("/mnt/b/x", "shared:3"),
+        ])
+    );
+    assert_eq!(
+        below(&kernel, inside),
+        pairs(&[
+            ("/mnt", "master:1"),
+            ("/mnt/a", "master:2"),
+            ("/mnt/a/x", "master:3"),
+            ("/mnt/b", "master:2"),
+            ("/mnt/b/x", "master:3"),
+        ])
+    );
+    assert_eq!(errno(kernel.umount(inside, "/mnt/a", 0)), Some(Errno::EBUSY));
+    assert_eq!(errno(kernel.umount(inside, "/mnt/a/x", 0)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(inside, "/mnt/a", MNT_DETACH)), None);
+    assert_eq!(kernel.check(), Ok(()));
+
+    // What the host unmounts goes in the container too.
+    kernel.umount(host, "/mnt/b/x", 0).unwrap();
+    assert_eq!(below(&kernel, inside), pairs(&[("/mnt", "master:1"), ("/mnt/b", "master:2")]));
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_container_cannot_undo_what_it_was_given() {
+    let (mut kernel, task) = shell();
+    kernel.mount(task, "none", "/mnt/a", "tmpfs", MS_NOSUID | MS_NODEV).unwrap();
+    kernel.mount(task, "none", "/mnt/b", "tmpfs", 0).unwrap();
+    kernel.mkdir(task, "/mnt/b/x").unwrap();
+    kernel.mount(task, "none", "/mnt/b/x", "tmpfs", 0).unwrap();
+    kernel.unshare(task, CLONE_NEWUSER | CLONE_NEWNS).unwrap();
+    let bind = MS_REMOUNT | MS_BIND;
+    let kept = MS_NOSUID | MS_NODEV;
+    let mut mount = |source: &str, target: &str, fstype: &str, flags: u64| {
+        errno(kernel.mount(task, source, target, fstype, flags))
+    };
+    assert_eq!(mount("/mnt/a", "/mnt/c", "", MS_MOVE), Some(Errno::EINVAL));
+    assert_eq!(mount("", "/mnt/a", "", bind), Some(Errno::EPERM));
+    assert_eq!(mount("", "/mnt/a", "", bind | kept), None);
+    assert_eq!(mount("", "/mnt/a", "", bind | kept | MS_NOATIME), Some(Errno::EPERM));
+    assert_eq!(mount("/mnt/b", "/mnt/c", "", MS_BIND), Some(Errno::EINVAL));
+    assert_eq!(mount("/mnt/b", "/mnt/c", "", MS_BIND | MS_REC), None);
+    assert_eq!(mount("", "/mnt/a", "", MS_REMOUNT | kept | MS_RDONLY), Some(Errno::EPERM));
+    assert_eq!(mount("none", "/mnt/e", "tmpfs", 0), None);
+    for fstype in ["mqueue", "ext4", "proc", "cgroup2"] {
+        assert_eq!(mount("none", "/mnt/e", fstype, 0), Some(Errno::EPERM), "{fstype}");
+    }
+    assert_eq!(mount("", "/mnt/a", "", MS_SHARED), None);
+    assert_eq!(errno(kernel.umount(task, "/mnt/a", MNT_DETACH)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(task, "/mnt/c/x", MNT_DETACH)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(task, "/mnt/c", MNT_DETACH)), None);
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_lazily_unmounted_place_takes_no_mounts() {
+    let (mut kernel, task) = shell();
+    kernel.mount(task, "none", "/mnt/e", "tmpfs", 0).unwrap();
+    kernel.mkdir(task, "/mnt/e/x").unwrap();
+    kernel.mount(task, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    kernel.chdir(task, "/mnt/e").unwrap();
+    kernel.umount(task, "/mnt/e", MNT_DETACH).unwrap();
+    let mut mount =
+        |source: &str, target: &str, flags: u64| errno(kernel.mount(task, source, target, "tmpfs", flags));
+    assert_eq!(mount(".", "/mnt/c", MS_BIND), Some(Errno::EINVAL));
+    assert_eq!(mount("none", ".", 0), Some(Errno::ENOENT));
+    assert_eq!(mount("/mnt/a", "x", MS_BIND), Some(Errno::ENOENT));
+    assert_eq!(mount("/mnt/a", "x", MS_MOVE), Some(Errno::ENOENT));
+    assert_eq!(mount(".", "/mnt/c", MS_MOVE), Some(Errno::EINVAL));
+    assert_eq!(mount("", ".", MS_PRIVATE), Some(Errno::EINVAL));
+    assert_eq!(mount("", ".", MS_REMOUNT | MS_BIND), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(task, ".", 0)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.pivot_root(task, ".", "x")), Some(Errno::ENOENT));
+    assert_eq!(errno(kernel.pivot_root(task, "/mnt/a", "x")), Some(Errno::ENOENT));
+}
+
+#[test]
+fn the_old_root_may_be_put_on_the_new_one() {
+    let (mut kernel, task) = shell();
+    kernel.mount(task, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    kernel.pivot_root(task, "/mnt/a", "/mnt/a").unwrap();
+    assert_eq!(kernel.check(), Ok(()));
+    kernel.umount(task, "/", MNT_DETACH).ok();
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn small_numbers() {
+    let (mut kernel, task) = shell();
+    assert_eq!(errno(kernel.wait4(task, i32::MIN, 0)), Some(Errno::ESRCH));
+    assert_eq!(errno(kernel.kill(task, 99_999, 65)), Some(Errno::ESRCH));
+    assert_eq!(errno(kernel.prctl(task, Prctl::SetSecurebits(0x100))), None);
+    assert_eq!(errno(kernel.prctl(task, Prctl::SetDumpable(2))), Some(Errno::EINVAL));
+}
