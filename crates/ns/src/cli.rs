@@ -35,6 +35,16 @@ impl Command {
         match self {
             Command::Run(args) => run::run(&args),
             Command::Enter(args) => enter::run(&args),
+            rest => rest.execute_rest(),
+        }
+    }
+
+    /// Apart, because the stack it needs would be touched for the others too.
+    #[inline(never)]
+    fn execute_rest(self) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Run(args) => run::run(&args),
+            Command::Enter(args) => enter::run(&args),
             Command::Ls(args) => ls::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Pin(args) => pin::pin(&args),
@@ -61,12 +71,21 @@ pub(crate) fn parse() -> Command {
             Command::Enter(enter::Args::without_options(&args[2..]).unwrap_or_else(|| alone(&args)))
         }
         Some("ls") if args.len() == 2 => Command::Ls(ls::Args::default()),
-        _ => Cli::parse().command,
+        _ => any(),
     }
+}
+
+/// Apart, as all that defines options: see [`operands`].
+#[cold]
+#[inline(never)]
+fn any() -> Command {
+    Cli::parse().command
 }
 
 /// Parses the arguments of one subcommand that runs a program: for it, a usage
 /// error has the exit status of every failure of its own.
+#[cold]
+#[inline(never)]
 fn alone<A: Args>(args: &[OsString]) -> A {
     alone_or_error(args).unwrap_or_else(|error| {
         let _ = error.print();
