@@ -134,6 +134,33 @@ fn pinned_entered_and_let_go() {
     assert_eq!((done.code, done.stderr.as_str()), (Some(1), "ns: /etc/passwd is not a namespace file\n"));
 }
 
+/// A pid namespace is of use only while its pid 1 lives.
+#[test]
+fn a_pinned_pid_namespace_is_entered_while_its_pid_1_lives() {
+    require_root!();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pid").to_str().unwrap().to_owned();
+    let (target, pid) = target(&[]);
+    succeed(&["pin", &format!("{pid}:pid"), &path]);
+    let text = succeed(&[
+        "enter",
+        &path,
+        "--",
+        "sh",
+        "-c",
+        "readlink /proc/self/ns/pid; grep NSpid /proc/self/status",
+    ]);
+    assert!(text.starts_with(&link(&pid, "pid")), "{text}");
+    // Two numbers: one here, and one inside.
+    assert_eq!(text.lines().last().unwrap().split_whitespace().count(), 3, "{text}");
+    drop(target);
+    common::eventually("the end of pid 1", || !common::is_alive(pid.parse().unwrap()));
+    let done = run(&["enter", &path, "true"]);
+    assert_eq!(done.code, Some(125));
+    assert!(done.stderr.contains("its pid 1 has ended"), "{done:?}");
+    succeed(&["unpin", &path]);
+}
+
 #[test]
 fn pinned_by_run() {
     require_root!();
