@@ -145,6 +145,7 @@ pub(crate) fn joiner(context: &Context<'_>) -> ! {
 
 /// The program's process, made by init and in init's memory.
 pub(crate) fn program(context: &Context<'_>) -> ! {
+    context.region.control().await_turn();
     for (index, step) in context.plan.of(Actor::Program) {
         if let Err(errno) = perform(step, context) {
             context.region.control().fail(Report { step: index, errno });

@@ -3,8 +3,6 @@
 //! It has every signal blocked and takes them one by one: a blocked signal
 //! reaches even pid 1, for which the kernel drops those that have no handler.
 
-use rustix::process::DumpableBehavior;
-
 use super::child::Context;
 use crate::errno::Errno;
 use crate::sys::exec::exit;
@@ -17,19 +15,17 @@ pub(super) fn run(context: &Context<'_>, step: usize) -> ! {
     }
     // An ignored one would not be seen: `execve` leaves that to the next program.
     signal::reset(libc::SIGCHLD);
-    // The program will be there before the descriptors of the caller are gone.
-    let dumpable = rustix::process::dumpable_behavior();
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let program = match sys::launch::program(context) {
         Ok(program) => program,
         Err(errno) => context.fail(step, errno),
     };
+    // The program must not find in here what is the caller's: it is let go of
+    // before there is a program. Its process has a descriptor table of its own.
+    settle(context);
+    context.region.control().give_turn();
+    context.region.control().await_end();
     if let Some(report) = context.region.control().report() {
         context.fail(report.step, report.errno);
-    }
-    settle(context);
-    if let Ok(DumpableBehavior::Dumpable) = dumpable {
-        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
     }
     context.send(0);
     let status = serve(program);

@@ -55,7 +55,7 @@ impl Step {
             }
             Step::Chdir(path) => format!("chdir({path:?})"),
             Step::Init => {
-                "clone(CLONE_VM|CLONE_VFORK); then rt_sigtimedwait and wait4 until the program ends"
+                "clone(CLONE_VM|CLONE_CHILD_CLEARTID); then rt_sigtimedwait and wait4 until the program ends"
                     .to_owned()
             }
             Step::NewSession => "setsid()".to_owned(),

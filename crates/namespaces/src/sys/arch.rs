@@ -52,8 +52,7 @@ pub(super) unsafe fn syscall(number: libc::c_long, args: [usize; 5]) -> Result<u
     answer_of(answer)
 }
 
-/// Makes the system call `number`, `clone` or `clone3`, with its first two
-/// arguments; in the new process calls `child(data)` on the stack that they
+/// Makes the system call `number`, `clone` or `clone3`; in the new process calls `child(data)` on the stack that they
 /// name, or on a copy of this one if they name none.
 ///
 /// # Safety
@@ -63,7 +62,7 @@ pub(super) unsafe fn syscall(number: libc::c_long, args: [usize; 5]) -> Result<u
 #[cfg(target_arch = "x86_64")]
 pub(super) unsafe fn clone(
     number: libc::c_long,
-    args: [usize; 2],
+    args: [usize; 5],
     child: extern "C" fn(*const c_void) -> !,
     data: *const c_void,
 ) -> Result<usize, Errno> {
@@ -83,7 +82,8 @@ pub(super) unsafe fn clone(
             "ud2",
             "2:",
             inlateout("rax") number as isize => answer,
-            in("rdi") args[0], in("rsi") args[1],
+            in("rdi") args[0], in("rsi") args[1], in("rdx") args[2],
+            in("r10") args[3], in("r8") args[4],
             in("r12") child, in("r13") data,
             lateout("rcx") _, lateout("r11") _,
         );
@@ -91,8 +91,7 @@ pub(super) unsafe fn clone(
     answer_of(answer)
 }
 
-/// Makes the system call `number`, `clone` or `clone3`, with its first two
-/// arguments; in the new process calls `child(data)` on the stack that they
+/// Makes the system call `number`, `clone` or `clone3`; in the new process calls `child(data)` on the stack that they
 /// name, or on a copy of this one if they name none.
 ///
 /// # Safety
@@ -102,7 +101,7 @@ pub(super) unsafe fn clone(
 #[cfg(target_arch = "aarch64")]
 pub(super) unsafe fn clone(
     number: libc::c_long,
-    args: [usize; 2],
+    args: [usize; 5],
     child: extern "C" fn(*const c_void) -> !,
     data: *const c_void,
 ) -> Result<usize, Errno> {
@@ -119,7 +118,7 @@ pub(super) unsafe fn clone(
             "2:",
             in("x8") number,
             inlateout("x0") args[0] as isize => answer,
-            in("x1") args[1],
+            in("x1") args[1], in("x2") args[2], in("x3") args[3], in("x4") args[4],
             in("x20") child, in("x21") data,
         );
     }

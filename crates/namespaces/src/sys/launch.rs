@@ -29,7 +29,7 @@ unsafe fn clone3(
     child: extern "C" fn(*const c_void) -> !,
     context: &Context<'_>,
 ) -> Result<i32, Errno> {
-    let args = [std::ptr::from_ref(args) as usize, size_of::<CloneArgs>()];
+    let args = [std::ptr::from_ref(args) as usize, size_of::<CloneArgs>(), 0, 0, 0];
     // SAFETY: the caller's.
     let pid = unsafe { arch::clone(libc::SYS_clone3, args, child, std::ptr::from_ref(context).cast())? };
     Ok(pid as i32)
@@ -132,16 +132,21 @@ pub(crate) fn made_by_joiner(context: &Context<'_>) -> Option<(i32, OwnedFd)> {
     (pid != 0).then(|| (pid, own(control.pidfd.load(Ordering::SeqCst) as usize)))
 }
 
-/// The program, made by init; init sleeps until it runs. It is a plain
-/// `clone`: nothing of it needs the newer call.
+/// The program's process, made by init in its own memory. It waits for its turn,
+/// and its end or `execve` clears a word. It is a plain `clone`: nothing of it
+/// needs the newer call.
 pub(crate) fn program(context: &Context<'_>) -> Result<i32, Errno> {
-    let flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    let flags = (CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD) as usize;
     let (stack, size) = context.region.stack();
-    let args = [flags as usize, (stack + size) as usize];
-    let context = std::ptr::from_ref(context).cast();
-    // SAFETY: as above; the memory is init's own, and init sleeps meanwhile.
-    // Init runs on its copy of the caller's stack, so the region's is free.
-    let pid = unsafe { arch::clone(libc::SYS_clone, args, program_entry, context)? };
+    let stack = (stack + size) as usize;
+    let alive = context.region.control().alive.as_ptr() as usize;
+    // The order of the last two is a matter of the architecture: `clone(2)`.
+    let args =
+        if cfg!(target_arch = "x86_64") { [flags, stack, 0, alive, 0] } else { [flags, stack, 0, 0, alive] };
+    // SAFETY: as above; the memory is init's own. Init runs on its copy of the
+    // caller's stack, so the region's is free.
+    let pid =
+        unsafe { arch::clone(libc::SYS_clone, args, program_entry, std::ptr::from_ref(context).cast())? };
     Ok(pid as i32)
 }
 

@@ -18,6 +18,8 @@ pub struct Outcome {
 pub fn ns(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ns"));
     command.args(args).stdin(Stdio::null()).env("NO_COLOR", "1");
+    // A directory of PATH that may not be searched changes what is not found.
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
     command
 }
 
