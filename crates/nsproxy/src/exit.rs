@@ -216,6 +216,9 @@ impl Kernel {
     }
 
     fn find_alive_thread(&self, task: Idx<Task>) -> Option<Idx<Task>> {
+        if self.thread_group_empty(task) {
+            return None;
+        }
         self.threads(task).into_iter().find(|thread| *thread != task && self.is_alive(*thread))
     }
 
@@ -326,8 +329,7 @@ impl Kernel {
         self.tasks.remove(task);
         if nr_threads == 0 {
             self.signals.remove(signal);
-            self.detach_pid(pgrp);
-            self.detach_pid(session);
+            self.detach_group(pgrp, session);
         }
         self.detach_pid(pid);
         self.put_cred(cred);

@@ -135,9 +135,11 @@ impl Kernel {
         let active = self.task_active_pid_ns(caller);
         let below = self.in_pidns(active, target);
         self.refuse_if(!below, Rule::SetnsPidNotBelow)?;
-        self.get_ns(NsRef::Pid(target));
-        let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
-        self.put_ns(NsRef::Pid(old));
+        if set.nsproxy.pid_for_children != target {
+            self.get_ns(NsRef::Pid(target));
+            let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
+            self.put_ns(NsRef::Pid(old));
+        }
         Ok(())
     }
 
@@ -150,6 +152,9 @@ impl Kernel {
             self.sighands[sighand].ignored |= 1 << SIGCHLD;
         }
         self.tasks[init].state = State::Zapping;
+        if self.zap_done(init) {
+            return true;
+        }
         let group = self.tasks[init].signal;
         let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
         for pid in pids {
