@@ -80,9 +80,11 @@ impl Kernel {
         // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
         let allowed = self.may_join(caller, set, NsRef::Cgroup(target));
         self.refuse_if(!allowed, Rule::SetnsCgroupAdmin)?;
-        self.get_ns(NsRef::Cgroup(target));
-        let old = core::mem::replace(&mut set.nsproxy.cgroup, target);
-        self.put_ns(NsRef::Cgroup(old));
+        if set.nsproxy.cgroup != target {
+            self.get_ns(NsRef::Cgroup(target));
+            let old = core::mem::replace(&mut set.nsproxy.cgroup, target);
+            self.put_ns(NsRef::Cgroup(old));
+        }
         Ok(())
     }
 

@@ -364,8 +364,7 @@ impl Kernel {
         self.tasks.remove(task);
         if nr_threads == 0 {
             self.signals.remove(signal);
-            self.detach_pid(pgrp);
-            self.detach_pid(session);
+            self.detach_group(pgrp, session);
         }
         self.detach_pid(pid);
         self.put_cred(cred);

@@ -596,8 +596,14 @@ impl Kernel {
         real_parent: Option<Idx<Task>>,
         autoreap: bool,
     ) {
-        let of_parent = *self.signal_of(real_parent.unwrap_or(parent));
-        let caller = *self.signal_of(parent);
+        let of_parent = self.signal_of(real_parent.unwrap_or(parent));
+        let has_child_subreaper = of_parent.has_child_subreaper || of_parent.is_child_subreaper;
+        let Signal {
+            pgrp,
+            session,
+            rlimits,
+            ..
+        } = *self.signal_of(parent);
         let pid = self.tasks[child].pid;
         let ns = self.pids[pid].ns;
         // pid_namespaces(7): the process with number 1 is init.
@@ -606,20 +612,20 @@ impl Kernel {
             self.pid_ns[ns].child_reaper = Some(child);
             self.pid_ns[ns].had_init = true;
         }
-        self.attach_pid(caller.pgrp);
-        self.attach_pid(caller.session);
+        self.attach_pid(pgrp);
+        self.attach_pid(session);
         let signal = self.signals.insert(Signal {
             nr_threads: 1,
             live: 1,
             leader: child,
-            pgrp: caller.pgrp,
-            session: caller.session,
+            pgrp,
+            session,
             shared_pending: 0,
             group_exit_code: None,
-            rlimits: caller.rlimits,
+            rlimits,
             unkillable: init,
             is_child_subreaper: false,
-            has_child_subreaper: of_parent.has_child_subreaper || of_parent.is_child_subreaper,
+            has_child_subreaper,
             autoreap,
         });
         let task = &mut self.tasks[child];

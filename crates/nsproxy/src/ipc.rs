@@ -170,9 +170,11 @@ impl Kernel {
         // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
         let allowed = self.may_join(caller, set, NsRef::Ipc(target));
         self.refuse_if(!allowed, Rule::SetnsIpcAdmin)?;
-        self.get_ns(NsRef::Ipc(target));
-        let old = core::mem::replace(&mut set.nsproxy.ipc, target);
-        self.put_ns(NsRef::Ipc(old));
+        if set.nsproxy.ipc != target {
+            self.get_ns(NsRef::Ipc(target));
+            let old = core::mem::replace(&mut set.nsproxy.ipc, target);
+            self.put_ns(NsRef::Ipc(old));
+        }
         Ok(())
     }
 

@@ -140,9 +140,11 @@ impl Kernel {
         // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
         let allowed = self.may_join(caller, set, NsRef::Net(target));
         self.refuse_if(!allowed, Rule::SetnsNetAdmin)?;
-        self.get_ns(NsRef::Net(target));
-        let old = core::mem::replace(&mut set.nsproxy.net, target);
-        self.put_ns(NsRef::Net(old));
+        if set.nsproxy.net != target {
+            self.get_ns(NsRef::Net(target));
+            let old = core::mem::replace(&mut set.nsproxy.net, target);
+            self.put_ns(NsRef::Net(old));
+        }
         Ok(())
     }
 

@@ -205,6 +205,7 @@ impl Kernel {
         }
     }
 
+    #[inline]
     fn common_mut(&mut self, ns: NsRef) -> &mut NsCommon {
         match ns {
             NsRef::User(i) => &mut self.user_ns[i].common,
@@ -227,17 +228,22 @@ impl Kernel {
         }
     }
 
+    #[inline]
     pub(crate) fn get_ns(&mut self, ns: NsRef) {
         self.common_mut(ns).count += 1;
     }
 
     /// Drops one reference; the last one ends the namespace.
+    #[inline]
     pub(crate) fn put_ns(&mut self, ns: NsRef) {
         let common = self.common_mut(ns);
         common.count -= 1;
-        if common.count > 0 {
-            return;
+        if common.count == 0 {
+            self.free_ns(ns);
         }
+    }
+
+    fn free_ns(&mut self, ns: NsRef) {
         match ns {
             NsRef::User(i) => self.free_user_ns(i),
             NsRef::Mnt(i) => self.free_mnt_ns(i),

@@ -115,9 +115,14 @@ impl Kernel {
 
     /// A record with references of its own.
     fn copy_nsproxy(&mut self, old: &NsProxy) -> NsProxy {
-        for ns in old.refs() {
-            self.get_ns(ns);
-        }
+        self.mnt_ns[old.mnt].common.count += 1;
+        self.uts_ns[old.uts].common.count += 1;
+        self.ipc_ns[old.ipc].common.count += 1;
+        self.pid_ns[old.pid_for_children].common.count += 1;
+        self.cgroup_ns[old.cgroup].common.count += 1;
+        self.net_ns[old.net].common.count += 1;
+        self.time_ns[old.time].common.count += 1;
+        self.time_ns[old.time_for_children].common.count += 1;
         NsProxy { count: 1, ..*old }
     }
 

@@ -54,8 +54,13 @@ impl Kernel {
 
     /// The number of a pid in a namespace; 0 where it cannot be seen.
     pub(crate) fn pid_nr_ns(&self, pid: Idx<Pid>, ns: Idx<PidNamespace>) -> u32 {
-        if self.pids[pid].freed {
+        let Pid { freed, deepest, .. } = self.pids[pid];
+        if freed {
             return 0;
+        }
+        let first = &self.upids[deepest];
+        if first.ns == ns {
+            return first.nr;
         }
         self.upids(pid)
             .find(|upid| upid.ns == ns)
@@ -308,12 +313,27 @@ impl Kernel {
         pid.count += 1;
     }
 
+    /// Ends the uses of a process's group and session numbers, mostly one and the same.
+    pub(crate) fn detach_group(&mut self, pgrp: Idx<Pid>, session: Idx<Pid>) {
+        let pid = &mut self.pids[pgrp];
+        if pgrp == session && pid.attached > 2 {
+            pid.attached -= 2;
+            pid.count -= 2;
+            return;
+        }
+        self.detach_pid(pgrp);
+        self.detach_pid(session);
+    }
+
     /// Ends one use of a number; the last use frees the numbers.
     pub(crate) fn detach_pid(&mut self, pid: Idx<Pid>) {
-        self.pids[pid].attached -= 1;
-        if self.pids[pid].attached == 0 {
-            self.free_pid(pid);
+        let used = &mut self.pids[pid];
+        used.attached -= 1;
+        if used.attached > 0 {
+            used.count -= 1;
+            return;
         }
+        self.free_pid(pid);
         self.put_pid(pid);
     }
 
@@ -328,17 +348,19 @@ impl Kernel {
         self.pids[pid].freed = true;
         let poisons = !self.params.since(7, 1);
         while let Some(ns) = at {
+            let level = &mut self.pid_ns[ns];
             // A first process that failed late leaves its namespace dead, up to 7.0.
-            if poisons && self.pid_ns[ns].pid_allocated == 0 && !self.pid_ns[ns].had_init {
-                self.pid_ns[ns].adding = false;
+            if poisons && level.pid_allocated == 0 && !level.had_init {
+                level.adding = false;
             }
-            if let Some(reaper) = self.pid_ns[ns].child_reaper
-                && self.pid_ns[ns].pid_allocated <= self.signal_of(reaper).nr_threads
+            let parent = level.parent;
+            if !level.adding
+                && let Some(reaper) = level.child_reaper
                 && self.tasks[reaper].state == crate::task::State::Zapping
             {
                 self.zap_wakeups.push(reaper);
             }
-            at = self.pid_ns[ns].parent;
+            at = parent;
         }
     }
 

@@ -141,9 +141,11 @@ impl Kernel {
         let active = self.task_active_pid_ns(caller);
         let below = self.in_pidns(active, target);
         self.refuse_if(!below, Rule::SetnsPidNotBelow)?;
-        self.get_ns(NsRef::Pid(target));
-        let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
-        self.put_ns(NsRef::Pid(old));
+        if set.nsproxy.pid_for_children != target {
+            self.get_ns(NsRef::Pid(target));
+            let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
+            self.put_ns(NsRef::Pid(old));
+        }
         Ok(())
     }
 

@@ -94,9 +94,11 @@ impl Kernel {
         // setns(2) EPERM: CAP_SYS_ADMIN on both sides.
         let allowed = self.may_join(caller, set, NsRef::Uts(target));
         self.refuse_if(!allowed, Rule::SetnsUtsAdmin)?;
-        self.get_ns(NsRef::Uts(target));
-        let old = core::mem::replace(&mut set.nsproxy.uts, target);
-        self.put_ns(NsRef::Uts(old));
+        if set.nsproxy.uts != target {
+            self.get_ns(NsRef::Uts(target));
+            let old = core::mem::replace(&mut set.nsproxy.uts, target);
+            self.put_ns(NsRef::Uts(old));
+        }
         Ok(())
     }
 

@@ -130,9 +130,11 @@ impl Kernel {
         // call this looks at a private copy, and is no obstacle.
         let shared = set.fs().is_some_and(|fs| self.fss[fs].users != 1);
         self.refuse_if(shared, Rule::SetnsMntSharedFs)?;
-        self.get_ns(NsRef::Mnt(target));
-        let old = core::mem::replace(&mut set.nsproxy.mnt, target);
-        self.put_ns(NsRef::Mnt(old));
+        if set.nsproxy.mnt != target {
+            self.get_ns(NsRef::Mnt(target));
+            let old = core::mem::replace(&mut set.nsproxy.mnt, target);
+            self.put_ns(NsRef::Mnt(old));
+        }
         let top = self.ns_root(target);
         if let Some(fs) = set.fs() {
             self.set_fs_pwd(fs, top);
