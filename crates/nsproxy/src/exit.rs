@@ -223,6 +223,9 @@ impl Kernel {
     }
 
     fn find_alive_thread(&self, task: Idx<Task>) -> Option<Idx<Task>> {
+        if self.thread_group_empty(task) {
+            return None;
+        }
         self.threads(task)
             .into_iter()
             .find(|thread| *thread != task && self.is_alive(*thread))

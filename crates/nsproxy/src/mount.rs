@@ -344,6 +344,21 @@ impl Kernel {
         at
     }
 
+    /// The mount after `mnt` on a walk over the tree of `top`, parents first.
+    pub(crate) fn next_mnt(&self, mnt: Idx<Mount>, top: Idx<Mount>) -> Option<Idx<Mount>> {
+        let mut at = mnt;
+        if let Some(child) = self.mounts[at].first_child {
+            return Some(child);
+        }
+        while at != top {
+            if let Some(next) = self.mounts[at].next_child {
+                return Some(next);
+            }
+            at = self.mounts[at].parent?;
+        }
+        None
+    }
+
     /// A mount and everything mounted below it, parents first.
     pub(crate) fn mount_tree(&self, top: Idx<Mount>) -> Vec<Idx<Mount>> {
         let mut all = Vec::with_capacity(8);

@@ -158,6 +158,9 @@ impl Kernel {
             self.sighands[sighand].ignored |= 1 << SIGCHLD;
         }
         self.tasks[init].state = State::Zapping;
+        if self.zap_done(init) {
+            return true;
+        }
         let group = self.tasks[init].signal;
         let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
         for pid in pids {

@@ -25,8 +25,12 @@ pub enum Disposition {
     Handle,
 }
 
+/// The bit of a signal in a set; none for a number that is no signal.
 const fn bit(signal: u32) -> u64 {
-    1 << (signal - 1)
+    match signal {
+        1..=NSIG => 1 << (signal - 1),
+        _ => 0,
+    }
 }
 
 const STOP_SIGNALS: u64 = bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
@@ -51,7 +55,7 @@ impl Kernel {
     /// Delivers a signal to a process. `force` says that it comes from outside the
     /// target's pid namespace, or from the kernel.
     pub(crate) fn send_signal(&mut self, task: Idx<Task>, signal: u32, force: bool) {
-        if !self.is_alive(task) || signal == 0 {
+        if !self.is_alive(task) || bit(signal) == 0 {
             return;
         }
         if signal == SIGCONT {

@@ -160,7 +160,9 @@ impl Kernel {
             (MNT_NOSUID, MNT_LOCK_NOSUID),
             (MNT_NOEXEC, MNT_LOCK_NOEXEC),
         ];
-        for mnt in self.mount_tree(top) {
+        let mut next = Some(top);
+        while let Some(mnt) = next {
+            next = self.next_mnt(mnt, top);
             let flags = &mut self.mounts[mnt].flags;
             *flags |= MNT_LOCK_ATIME;
             for (flag, lock) in locks {

@@ -240,7 +240,7 @@ rules! {
 }
 "inspecting" {
     PtraceAccess: EACCES, "ptrace_may_access", "namespaces(7)", ALWAYS, "The caller may not inspect this process: ids, dumpability, or capabilities differ.";
-    LinkGone: ENOENT, "proc_ns_readlink", "namespaces(7)", ALWAYS, "The process has exited; only its user and pid namespace are still there.";
+    LinkGone: ENOENT lookup, "proc_ns_readlink", "namespaces(7)", ALWAYS, "The process has exited; only its user and pid namespace are still there.";
     PidForChildrenEmpty: ENOENT, "pidns_for_children_get", "pid_namespaces(7)", until(7, 0), "The pid namespace for children has no init yet.";
     NsOpenReadOnly: EPERM, "ns_get_path", "namespaces(7)", ALWAYS, "A namespace file opens for reading only.";
     NsIoctlUnknown: ENOTTY, "ns_ioctl", "ioctl_nsfs(2) ENOTTY", ALWAYS, "This kernel has no such request on namespace files.";
@@ -249,13 +249,13 @@ rules! {
     NsGetParentKind: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "Only user and pid namespaces have parents.";
     NsGetParentScope: EPERM, "pidns_get_parent", "ioctl_nsfs(2) EPERM", ALWAYS, "The parent is not the caller's pid namespace or one below it.";
     NsGetOwnerUidKind: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "Only user namespaces have an owner uid.";
-    NsMntKind: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "The request is for mount namespaces.";
+    NsMntKind: EINVAL lookup, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "The request is for mount namespaces.";
     NsMntInfo: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "NS_MNT_GET_INFO needs a place to write to.";
     NsMntInfoSize: ENOTTY, "ns_ioctl", "ioctl_nsfs(2) ENOTTY", ALWAYS, "The information structure is smaller than its first version of 16 bytes.";
     NsMntNextPrivilege: EPERM, "may_see_all_namespaces", "ioctl_nsfs(2) EPERM", ALWAYS, "Walking all mount namespaces is for privileged tasks of the first pid namespace.";
     NsMntNextNull: EFAULT, "ns_ioctl", "ioctl_nsfs(2) EFAULT", since(6, 19), "NS_MNT_GET_NEXT and PREV need a place to write to.";
     NsMntNextEnd: ENOENT lookup, "lookup_mnt_ns", "ioctl_nsfs(2) ENOENT", ALWAYS, "No further mount namespace is visible.";
-    NsPidKind: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "The request is for pid namespaces.";
+    NsPidKind: EINVAL lookup, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "The request is for pid namespaces.";
     NsPidUnknown: ESRCH lookup, "ns_ioctl", "ioctl_nsfs(2) ESRCH", ALWAYS, "No process has this number there, or it has none on the other side.";
     HandleBad: ESTALE lookup, "nsfs_fh_to_dentry", "open_by_handle_at(2) ESTALE", since(6, 18), "No living namespace matches the handle.";
     HandlePermission: ESTALE, "nsfs_fh_to_dentry", "open_by_handle_at(2) ESTALE", since(6, 18), "The caller may not open this namespace; the answer does not admit that it exists.";
@@ -263,7 +263,7 @@ rules! {
     HandleUnsupported: EOPNOTSUPP, "exportfs_encode_fh", "name_to_handle_at(2) EOPNOTSUPP", until(6, 17), "Namespaces have no file handles before 6.18.";
     PidfdOpenFlags: EINVAL, "pidfd_open", "pidfd_open(2) EINVAL", ALWAYS, "An unknown flag, or a number that is not positive.";
     PidfdOpenThread: EINVAL, "pidfd_prepare", "pidfd_open(2) EINVAL", ALWAYS, "The number belongs to a thread that leads no process; ask with PIDFD_THREAD.";
-    PidfdIoctlUnknown: ENOTTY, "pidfd_ioctl", "ioctl_pidfd(2) ENOTTY", ALWAYS, "This kernel has no such request on a pidfd.";
+    PidfdIoctlUnknown: ENOTTY lookup, "pidfd_ioctl", "ioctl_pidfd(2) ENOTTY", ALWAYS, "This kernel has no such request on a pidfd.";
     PidfdIoctlNotPidfd: ENOTTY lookup, "pidfd_ioctl", "ioctl_pidfd(2) ENOTTY", ALWAYS, "The descriptor is not a pidfd.";
     PidfdReaped: ESRCH lookup, "pidfd_ioctl", "ioctl_pidfd(2) ESRCH", ALWAYS, "The process behind the pidfd has been reaped.";
     PidfdArgument: EINVAL, "pidfd_ioctl", "ioctl_pidfd(2) EINVAL", ALWAYS, "The request takes no argument.";

@@ -10,7 +10,10 @@ mod objects;
 mod setns;
 
 use nsproxy::uapi::*;
-use nsproxy::{Cap, CapSet, CapSets, Denial, Kernel, MapKind, Params, Rule, TaskId};
+use nsproxy::{
+    Cap, CapSet, CapSets, Denial, Errno, Kernel, MapKind, Mutation, Params, Rule, TaskId,
+};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// Runs with the flaw the rule looks for, or without it.
@@ -21,7 +24,13 @@ fn boot() -> (Kernel, TaskId, TaskId) {
     boot_as(Params::default())
 }
 
-fn boot_as(params: Params) -> (Kernel, TaskId, TaskId) {
+thread_local! {
+    /// What every kernel of this thread is to do wrong.
+    static FAULT: Cell<Option<Mutation>> = const { Cell::new(None) };
+}
+
+fn boot_as(mut params: Params) -> (Kernel, TaskId, TaskId) {
+    params.mutations.extend(FAULT.get());
     let mut kernel = Kernel::boot(params);
     let init = kernel.init();
     let shell = kernel.fork(init).unwrap().task;
@@ -135,4 +144,43 @@ fn no_rule_is_without_a_case() {
         .filter(|rule| !count.contains_key(rule))
         .collect();
     assert!(missing.is_empty(), "no case for {missing:?}");
+}
+
+#[test]
+fn a_rule_can_be_switched_off() {
+    let mut wrong = Vec::new();
+    for (rule, case) in all_cases()
+        .into_iter()
+        .filter(|(rule, _)| !rule.facts().lookup)
+    {
+        FAULT.set(Some(Mutation::Off(rule)));
+        if let Err(denial) = case(true)
+            && denial.rule == rule
+        {
+            wrong.push(rule);
+        }
+    }
+    FAULT.set(None);
+    assert!(wrong.is_empty(), "still there: {wrong:?}");
+}
+
+#[test]
+fn a_rule_can_answer_with_another_errno() {
+    for (rule, case) in all_cases() {
+        FAULT.set(Some(Mutation::Errno(rule, Errno::ENXIO)));
+        let denial = case(true).unwrap_err();
+        assert_eq!(denial.rule, rule);
+        let hooked = [
+            "CallFiltered",
+            "ForkLsm",
+            "UserNsLsm",
+            "KillLsm",
+            "ExecLsm",
+            "MountLsm",
+        ];
+        if !hooked.contains(&rule.name()) {
+            assert_eq!(denial.errno, Errno::ENXIO, "{rule}");
+        }
+    }
+    FAULT.set(None);
 }
