@@ -1,7 +1,7 @@
 //! The main road: clone, unshare, setns, the death of a pid namespace.
 
 use nsproxy::uapi::{CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_NS_FLAGS};
-use nsproxy::{CloneArgs, Kernel, Rule, State, Waited};
+use nsproxy::{CloneArgs, Holder, Kernel, NsKind, NsLink, Rule, State, Waited};
 
 #[test]
 fn a_fresh_kernel_is_in_order() {
@@ -67,5 +67,29 @@ fn init_of_a_pid_namespace_takes_everybody_along() {
     assert_eq!(kernel.fork(outer).unwrap_err().rule, Rule::PidNsDead);
     kernel.wait4(outer, two.pid.cast_signed(), 0).unwrap();
     assert_eq!(state(&kernel, one.task), Ok(State::Zombie));
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_namespace_lives_as_long_as_something_holds_it() {
+    let mut kernel = Kernel::default();
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    kernel.unshare(shell, CLONE_NEWNS).unwrap();
+    kernel.mknod(shell, "/f").unwrap();
+    let child = kernel.clone3(shell, &CloneArgs::new(CLONE_NEWUTS)).unwrap();
+    let link = NsLink::Own(NsKind::Uts);
+    let uts = kernel.stat_ns(shell, child.task, link).unwrap().id;
+    assert_eq!(kernel.holders_of(uts), [Holder::Nsproxy(child.task)]);
+    let fd = kernel
+        .open_ns(shell, child.pid.cast_signed(), link)
+        .unwrap();
+    kernel.exit(child.task, 0).unwrap();
+    assert_eq!(kernel.holders_of(uts), [Holder::File]);
+    kernel.bind_namespace(shell, fd, "/f").unwrap();
+    kernel.close(shell, fd).unwrap();
+    assert_eq!(kernel.holders_of(uts), [Holder::Mount]);
+    kernel.umount(shell, "/f", 0).unwrap();
+    assert!(!kernel.is_alive_ns(uts));
     assert_eq!(kernel.check(), Ok(()));
 }
