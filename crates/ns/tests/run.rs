@@ -318,24 +318,28 @@ fn pid_1_dies_with_the_command() {
     eventually("the end of init", || !is_alive(init));
 }
 
-/// The terminal sends its signals to the whole foreground group: the program
-/// gets one of its own, and must not get a second by forwarding.
-#[test]
-fn the_interrupt_key_reaches_the_program_once() {
-    require_namespaces!();
+/// Starts `ns run -- sh -c SCRIPT` as the leader of a session on a terminal;
+/// answers with the other side of the terminal too.
+fn on_terminal(script: &str) -> (std::process::Child, std::fs::File) {
     let terminal =
         rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
     rustix::pty::grantpt(&terminal).unwrap();
     rustix::pty::unlockpt(&terminal).unwrap();
     let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
     let open = || std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let script = "n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i+1)); done; echo got $n";
     let mut command = Command::new("setsid");
     command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_ns"), "run", "--", "sh", "-c", script]);
     command.stdin(open()).stdout(open()).stderr(open());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
+    (command.spawn().unwrap(), std::fs::File::from(terminal))
+}
+
+/// The terminal sends its signals to the whole foreground group: the program
+/// gets one of its own, and must not get a second by forwarding.
+#[test]
+fn the_interrupt_key_reaches_the_program_once() {
+    require_namespaces!();
+    let script = "n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i+1)); done; echo got $n";
+    let (mut child, mut terminal) = on_terminal(script);
     let mut text = String::new();
     let mut sent = false;
     let mut buffer = [0; 256];
@@ -404,27 +408,7 @@ fn a_map_is_not_written_through_the_proc_of_another_pid_namespace() {
 #[test]
 fn the_stop_key_does_not_stop_it_where_no_shell_could_continue_it() {
     require_namespaces!();
-    let terminal =
-        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
-    rustix::pty::grantpt(&terminal).unwrap();
-    rustix::pty::unlockpt(&terminal).unwrap();
-    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
-    let open = || std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut command = Command::new("setsid");
-    command.args([
-        "--ctty",
-        "--wait",
-        env!("CARGO_BIN_EXE_ns"),
-        "run",
-        "--",
-        "sh",
-        "-c",
-        "echo ready; read x; echo got $x",
-    ]);
-    command.stdin(open()).stdout(open()).stderr(open());
-    let mut child = command.spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
+    let (mut child, mut terminal) = on_terminal("echo ready; read x; echo got $x");
     let mut text = String::new();
     let mut buffer = [0; 256];
     while let Ok(length @ 1..) = std::io::Read::read(&mut terminal, &mut buffer) {
