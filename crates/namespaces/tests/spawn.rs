@@ -332,7 +332,11 @@ fn a_script_without_interpreter_line_runs_in_a_shell() {
     let path = dir.path().join("script");
     std::fs::write(&path, "echo \"$0:$1\"").unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    assert_eq!(stdout(Spawn::new(&path).arg("x")), format!("{}:x\n", path.display()));
+    let mut spawn = Spawn::new(&path);
+    spawn.arg("x");
+    // Another test's new process may still have the script open for writing.
+    while spawn.status().is_err_and(|error| error.errno() == Some(Errno::ETXTBSY)) {}
+    assert_eq!(stdout(&spawn), format!("{}:x\n", path.display()));
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn read_mounts(context: &Context, table: &mut Table, own: Option<Name>) {
 fn ask(context: &Context, table: &mut Table) {
     let listed = names(table);
     // Again for those whose first process has ended meanwhile.
-    for _ in 0..2 {
+    for _ in 0..=table::SPARES {
         let questions = relatives::questions(table);
         table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
         if table.gone.is_empty() {

@@ -19,14 +19,18 @@ pub(super) struct Details {
     pub(super) owner_uid: Option<u32>,
 }
 
+/// How many processes of a namespace are known beside the first: where many
+/// come and go, the first ones may all have ended when they are asked.
+pub(super) const SPARES: usize = 4;
+
 /// One namespace.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) processes: u32,
     /// The lowest pid.
     pub(super) pid: Option<i32>,
-    /// Another one, in case that one ends.
-    spare: Option<i32>,
+    /// Some of the others, in case that one ends, and the next.
+    spares: [Option<i32>; SPARES],
     pub(super) holders: Vec<Holder>,
     counts: [u32; Holder::SORTS],
     pub(super) details: Option<Details>,
@@ -35,8 +39,25 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn process(&mut self, pid: i32) {
         self.processes += 1;
+        self.know(pid);
+    }
+
+    /// Keeps the lowest pid as such, and others as there is room.
+    fn know(&mut self, pid: i32) {
         let known = self.pid.replace(self.pid.map_or(pid, |known| known.min(pid)));
-        self.spare = self.spare.or(known.map(|known| known.max(pid)));
+        let other = known.map(|known| known.max(pid));
+        if let Some(slot) = self.spares.iter_mut().find(|slot| slot.is_none()) {
+            *slot = other;
+        }
+    }
+
+    /// Turns to another process than the one that has ended.
+    fn next(&mut self) {
+        self.processes = self.processes.saturating_sub(1);
+        self.pid = self.spares.iter().flatten().min().copied();
+        if let Some(slot) = self.spares.iter_mut().find(|slot| **slot == self.pid) {
+            *slot = None;
+        }
     }
 
     pub(super) fn hold(&mut self, holder: Holder) {
@@ -61,9 +82,9 @@ impl Entry {
 
     fn merge(&mut self, other: Entry) {
         self.processes += other.processes;
-        let highest = [self.pid, other.pid].into_iter().flatten().max();
-        self.pid = [self.pid, other.pid].into_iter().flatten().min();
-        self.spare = self.spare.or(other.spare).or(highest).filter(|spare| self.pid != Some(*spare));
+        for pid in other.pid.into_iter().chain(other.spares.into_iter().flatten()) {
+            self.know(pid);
+        }
         for (sort, count) in other.counts.into_iter().enumerate() {
             // What the other one did not keep still counts.
             self.counts[sort] += count.saturating_sub(MOST);
@@ -99,9 +120,8 @@ impl Table {
     pub(super) fn forget_gone(&mut self) {
         for name in std::mem::take(&mut self.gone) {
             let Some(entry) = self.entries.get_mut(&name) else { continue };
-            entry.processes = entry.processes.saturating_sub(1);
-            entry.pid = entry.spare.take();
-            if entry.pid.is_none() && entry.holders.is_empty() && entry.details.is_none() {
+            entry.next();
+            if entry.processes == 0 && entry.holders.is_empty() && entry.details.is_none() {
                 self.entries.remove(&name);
             }
         }
