@@ -1,6 +1,6 @@
 //! The four places where this crate makes a process.
 //!
-//! Each pairs a `clone3` with the function that runs in the new process. Those
+//! Each pairs a `clone3` or `clone` with the function that runs in the new process. Those
 //! functions live in `crate::launch`; what makes the pairing sound is that they
 //! and all they call allocate nothing, take no lock, touch no thread-local
 //! storage and cannot unwind.
