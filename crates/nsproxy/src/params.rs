@@ -111,11 +111,20 @@ pub struct Features {
     pub unprivileged_userns_clone: Option<bool>,
     /// cgroup2 is mounted with `nsdelegate`.
     pub nsdelegate: bool,
+    /// A fault of all kernels before 7.0, mended in stable releases from February 2026 on:
+    /// an unshare with `CLONE_NEWNS` that is refused after the mounts are copied leaves
+    /// the caller's root and working directory in the copy, which is gone.
+    pub refused_unshare_loses_root: bool,
 }
 
 impl Default for Features {
     fn default() -> Self {
-        Self { kinds: u8::MAX, unprivileged_userns_clone: None, nsdelegate: false }
+        Self {
+            kinds: u8::MAX,
+            unprivileged_userns_clone: None,
+            nsdelegate: false,
+            refused_unshare_loses_root: false,
+        }
     }
 }
 

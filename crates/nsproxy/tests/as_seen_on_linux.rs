@@ -37,6 +37,21 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn before_7_0_a_refused_unshare_loses_the_root() {
+    for faulty in [false, true] {
+        let (mut kernel, shell) = shell();
+        kernel.params_mut().features.refused_unshare_loses_root = faulty;
+        kernel.unshare(shell, CLONE_NEWPID).unwrap();
+        assert_eq!(errno(kernel.unshare(shell, CLONE_NEWNS | CLONE_NEWPID)), Some(Errno::EINVAL));
+        // `/mnt` is a mount of its own, and the copy that root now is has nothing on it.
+        let found = errno(kernel.chdir(shell, "/mnt/a"));
+        assert_eq!(found, faulty.then_some(Errno::ENOENT));
+        assert_eq!(kernel.mountinfo(shell).unwrap().is_empty(), faulty);
+        assert_eq!(kernel.check(), Ok(()));
+    }
+}
+
+#[test]
 fn mounts_travel_from_a_shared_tree_to_a_container() {
     let (mut kernel, host) = shell();
     kernel.mount(host, "", "/mnt", "", MS_SHARED).unwrap();

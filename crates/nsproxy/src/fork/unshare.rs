@@ -73,7 +73,8 @@ impl Kernel {
     /// A private root and working directory where one is needed.
     fn unshare_fs(&mut self, task: Idx<Task>, flags: u64) -> Option<Idx<Fs>> {
         let fs = self.tasks[task].fs?;
-        let private = !any(flags, CLONE_NEWNS) && self.fss[fs].users == 1;
+        let moves_own = self.params.features.refused_unshare_loses_root;
+        let private = self.fss[fs].users == 1 && (moves_own || !any(flags, CLONE_NEWNS));
         if !any(flags, CLONE_FS) || private {
             return None;
         }
