@@ -62,13 +62,12 @@ pub(crate) fn definition() -> clap::Command {
 }
 
 /// Parses the command line. Usage errors, help and version end the process here.
-pub(crate) fn parse() -> Command {
-    let args: Vec<OsString> = std::env::args_os().collect();
+pub(crate) fn parse(args: &[OsString]) -> Command {
     // Only these are started often enough for the time of parsing to matter.
     match args.get(1).and_then(|arg| arg.to_str()) {
-        Some("run") => Command::Run(run::Args::without_options(&args[2..]).unwrap_or_else(|| alone(&args))),
+        Some("run") => Command::Run(run::Args::without_options(&args[2..]).unwrap_or_else(|| alone(args))),
         Some("enter") => {
-            Command::Enter(enter::Args::without_options(&args[2..]).unwrap_or_else(|| alone(&args)))
+            Command::Enter(enter::Args::without_options(&args[2..]).unwrap_or_else(|| alone(args)))
         }
         Some("ls") if args.len() == 2 => Command::Ls(ls::Args::default()),
         _ => any(),

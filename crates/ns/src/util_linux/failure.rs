@@ -1,0 +1,83 @@
+//! Why a tool failed, in util-linux's words.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+use namespaces::{Errno, Error};
+
+use super::strerror::Strerror;
+
+/// A failure, and the exit status that says so.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(super) what: What,
+    /// Whether a line points at `--help`.
+    pub(super) hint: bool,
+    pub(super) status: u8,
+    /// The error of the library behind it, for what can be said of the reason.
+    pub(super) cause: Option<Error>,
+}
+
+/// The line on standard error, without the name in front. In bytes, because
+/// it repeats what it was given.
+#[derive(Debug)]
+pub(super) enum What {
+    /// A complaint about an option.
+    Usage(Vec<u8>),
+    Message(Vec<u8>),
+    /// Somebody else has said it already.
+    Nothing,
+}
+
+impl Failure {
+    /// What the command line means can't be told: `getopt_long(3)`'s line, and
+    /// one that points at `--help`.
+    pub(crate) fn usage(line: Vec<u8>) -> Failure {
+        Failure { what: What::Usage(line), hint: true, status: 1, cause: None }
+    }
+
+    /// A line of the tool's own.
+    pub(crate) fn message(line: impl fmt::Display) -> Failure {
+        Failure::bytes(line.to_string().into_bytes())
+    }
+
+    /// The same for a line with bytes of unknown meaning in it.
+    pub(crate) fn bytes(line: Vec<u8>) -> Failure {
+        Failure { what: What::Message(line), hint: false, status: 1, cause: None }
+    }
+
+    /// Only the line that points at `--help`.
+    pub(crate) fn hint() -> Failure {
+        Failure { what: What::Nothing, hint: true, status: 1, cause: None }
+    }
+
+    /// Nothing but an exit status.
+    pub(crate) fn status(status: u8) -> Failure {
+        Failure { what: What::Nothing, hint: false, status, cause: None }
+    }
+
+    /// `line: ` and what the system said, in the C library's words.
+    pub(crate) fn system(line: impl fmt::Display, errno: impl Into<Errno>) -> Failure {
+        Failure::message(format_args!("{line}: {}", Strerror(errno.into())))
+    }
+
+    /// The same, with a name of unknown bytes after `what`.
+    pub(crate) fn on(what: &str, name: &OsStr, errno: impl Into<Errno>) -> Failure {
+        let strerror = Strerror(errno.into()).to_string();
+        Failure::bytes([what.as_bytes(), name.as_bytes(), b": ", strerror.as_bytes()].concat())
+    }
+
+    pub(crate) fn with_hint(self) -> Failure {
+        Failure { hint: true, ..self }
+    }
+
+    pub(crate) fn with_status(self, status: u8) -> Failure {
+        Failure { status, ..self }
+    }
+
+    /// Remembers the error of the library that it comes from.
+    pub(crate) fn because(self, cause: Error) -> Failure {
+        Failure { cause: Some(cause), ..self }
+    }
+}

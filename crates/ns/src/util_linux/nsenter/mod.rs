@@ -1,0 +1,1 @@
+//! `nsenter`: runs a program in namespaces that exist.

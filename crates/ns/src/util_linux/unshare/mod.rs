@@ -1,0 +1,1 @@
+//! `unshare`: runs a program in new namespaces.
