@@ -411,10 +411,10 @@ impl Kernel {
         self.cgroup_can_fork(parent, any(args.flags, CLONE_INTO_CGROUP).then_some(args.cgroup))
     }
 
-    /// A child that a host puts together from parts.
-    pub(crate) fn host_task(&mut self, parent: Idx<Task>, parts: Parts) -> Idx<Task> {
+    /// A child that a host puts together from parts; `flags` say what else it shares.
+    pub(crate) fn host_task(&mut self, parent: Idx<Task>, flags: u64, parts: Parts) -> Idx<Task> {
         let args = KernelCloneArgs {
-            flags: 0,
+            flags,
             pidfd: 0,
             parent_tid: 0,
             exit_signal: SIGCHLD,

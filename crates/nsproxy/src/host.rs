@@ -2,6 +2,11 @@
 //! a running system. Nothing here asks for permission; what does not fit together
 //! is refused by the lookups only.
 
+mod task;
+mod tree;
+
+pub use tree::HostMount;
+
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::{Cap, CapSet};
@@ -202,7 +207,7 @@ impl Kernel {
         let nsproxy = self.nsproxies.insert(nsproxy);
         let cgroup = self.tasks[parent].cgroup;
         let parts = Parts { cred, fs, nsproxy, pid, cgroup };
-        let task = self.host_task(parent, parts);
+        let task = self.host_task(parent, 0, parts);
         self.tasks[task].no_new_privs = credentials.no_new_privs;
         if let Some(mm) = self.tasks[task].mm {
             self.get_user_ns(user_ns);

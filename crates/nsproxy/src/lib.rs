@@ -141,7 +141,7 @@ pub use exit::{Waited, exit_status};
 pub use file::Fd;
 pub use fork::{Child, CloneArgs};
 pub use holders::Holder;
-pub use host::{Credentials, Placement};
+pub use host::{Credentials, HostMount, Placement};
 pub use idmap::{Extent, MapKind};
 pub use ipc::SemOp;
 pub use kernel::Kernel;

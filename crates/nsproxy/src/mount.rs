@@ -13,6 +13,7 @@ mod show;
 pub use remount::MountAttr;
 pub use show::MountLine;
 
+pub(crate) use attach::Umount;
 pub(crate) use namespace::MntNamespace;
 
 use crate::Kernel;
@@ -95,6 +96,18 @@ impl FsType {
             Self::Mqueue => "mqueue",
             Self::Cgroup2 => "cgroup2",
             Self::Nsfs => "nsfs",
+        }
+    }
+
+    /// What stands for a filesystem of a running system. Those the model does not tell
+    /// apart are disks, which only the first user namespace may mount.
+    pub(crate) fn from_host(name: &str) -> Self {
+        match name {
+            "ramfs" | "fuse" | "bpf" => Self::Tmpfs,
+            "cgroup" => Self::Cgroup2,
+            "nsfs" => Self::Nsfs,
+            "rootfs" => Self::Rootfs,
+            name => Self::from_name(name).unwrap_or(Self::Disk),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) struct CopyFlags {
 
 /// How a tree is taken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Umount {
+pub(crate) enum Umount {
     /// The end of a namespace: nobody else is concerned.
     Namespace,
     /// umount(2): also where it was propagated to.
@@ -316,7 +316,7 @@ impl Kernel {
     }
 
     /// Takes a tree out of its namespace.
-    pub(super) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
+    pub(crate) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
         let mut tree = self.mount_tree(top);
         if how != Umount::Namespace {
             let more = self.propagate_umount(&tree);

@@ -212,6 +212,7 @@ impl Kernel {
             FsType::Sysfs => self.ruling_user_ns(NsRef::Net(nsproxy.net)),
             FsType::Mqueue => self.ruling_user_ns(NsRef::Ipc(nsproxy.ipc)),
             FsType::Cgroup2 => self.ruling_user_ns(NsRef::Cgroup(nsproxy.cgroup)),
+            FsType::Overlay if !self.params.since(5, 11) => return None,
             FsType::Tmpfs | FsType::Devpts | FsType::Overlay => self.current_user_ns(task),
             FsType::Disk | FsType::Rootfs | FsType::Nsfs => return None,
         })

@@ -10,7 +10,7 @@ use crate::task::{Fs, Task, TaskId};
 
 impl Kernel {
     /// The place a path names for a task; mounts are crossed, the last one too.
-    pub(super) fn lookup(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+    pub(crate) fn lookup(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
         let missing = self.params.denial(Rule::PathMissing);
         let fs = self.tasks[task].fs.ok_or(missing)?;
         let Fs { root, pwd, .. } = self.fss[fs];
@@ -57,7 +57,7 @@ impl Kernel {
         }
     }
 
-    pub(super) fn lookup_dir(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+    pub(crate) fn lookup_dir(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
         let at = self.lookup(task, path)?;
         if self.dentries[at.dentry].dir {
             Ok(at)

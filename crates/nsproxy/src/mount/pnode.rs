@@ -55,7 +55,7 @@ impl Kernel {
         all
     }
 
-    pub(super) fn join_peers(&mut self, mnt: Idx<Mount>, of: Idx<Mount>) {
+    pub(crate) fn join_peers(&mut self, mnt: Idx<Mount>, of: Idx<Mount>) {
         let next = self.mounts[of].next_peer;
         self.mounts[mnt].group = self.mounts[of].group;
         self.mounts[mnt].prev_peer = of;
@@ -64,7 +64,7 @@ impl Kernel {
         self.mounts[next].prev_peer = mnt;
     }
 
-    pub(super) fn add_slave(&mut self, slave: Idx<Mount>, master: Idx<Mount>) {
+    pub(crate) fn add_slave(&mut self, slave: Idx<Mount>, master: Idx<Mount>) {
         let next = self.mounts[master].first_slave.replace(slave);
         self.mounts[slave].master = Some(master);
         self.mounts[slave].prev_slave = None;
@@ -114,7 +114,7 @@ impl Kernel {
         heir
     }
 
-    pub(super) fn make_shared(&mut self, mnt: Idx<Mount>) {
+    pub(crate) fn make_shared(&mut self, mnt: Idx<Mount>) {
         if !self.mounts[mnt].shared() {
             let group = self.alloc_group();
             self.mounts[mnt].group = group;

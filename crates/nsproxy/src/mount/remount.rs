@@ -37,7 +37,7 @@ pub struct MountAttr {
 impl Kernel {
     /// Mount flags from the flags of mount(2). A remount that says nothing of access
     /// times keeps them.
-    pub(super) fn mount_flags(flags: u64, old: Option<u32>) -> u32 {
+    pub(crate) fn mount_flags(flags: u64, old: Option<u32>) -> u32 {
         let pairs = [
             (MS_NOSUID, MNT_NOSUID),
             (MS_NODEV, MNT_NODEV),

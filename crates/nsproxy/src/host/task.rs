@@ -1,0 +1,79 @@
+//! What a task shares, its limits and its root, as a host found them.
+
+use crate::Kernel;
+use crate::arena::Idx;
+use crate::file::{Fd, FileKind};
+use crate::fork::Parts;
+use crate::ns_common::{NsId, NsRef};
+use crate::rule::{Denial, Rule};
+use crate::task::{Resource, Task, TaskId};
+use crate::uapi::{CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM};
+
+impl Kernel {
+    /// One more thread of the task's process. Returns it.
+    pub fn host_thread(&mut self, task: TaskId) -> Result<TaskId, Denial> {
+        self.host_sharer(task, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES)
+    }
+
+    /// Another process that shares root and working directory with the task. Returns it.
+    pub fn host_fs_sharer(&mut self, task: TaskId) -> Result<TaskId, Denial> {
+        self.host_sharer(task, CLONE_FS)
+    }
+
+    fn host_sharer(&mut self, task: TaskId, flags: u64) -> Result<TaskId, Denial> {
+        let task = self.observe(task)?;
+        let gone = self.params.denial(Rule::CallerDead);
+        let (nsproxy, fs) = (self.tasks[task].nsproxy.ok_or(gone)?, self.tasks[task].fs.ok_or(gone)?);
+        let active = self.task_active_pid_ns(task);
+        let init = self.signals[self.first_signal].leader;
+        let pid = self.alloc_pid(init, active, &[])?;
+        let Task { cred, cgroup, .. } = self.tasks[task];
+        self.creds[cred].count += 1;
+        self.inc_nproc(self.creds[cred].ucounts);
+        self.nsproxies[nsproxy].count += 1;
+        self.fss[fs].users += 1;
+        let sharer = self.host_task(task, flags, Parts { cred, fs, nsproxy, pid, cgroup });
+        Ok(self.task_id(sharer))
+    }
+
+    /// A resource limit of the task's process, soft and hard.
+    pub fn host_rlimit(&mut self, task: TaskId, resource: Resource, limit: u64) -> Result<(), Denial> {
+        let task = self.observe(task)?;
+        let group = self.tasks[task].signal;
+        let limits = &mut self.signals[group].rlimits;
+        limits.soft[resource as usize] = limit;
+        match resource {
+            Resource::Nproc => limits.nproc_max = limit,
+            Resource::Nofile => limits.nofile_max = limit,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Root and working directory of a task; the directory must be there.
+    pub fn host_root(&mut self, task: TaskId, path: &str) -> Result<(), Denial> {
+        let task: Idx<Task> = self.observe(task)?;
+        let dir = self.lookup_dir(task, path)?;
+        if let Some(fs) = self.tasks[task].fs {
+            self.set_fs_root(fs, dir);
+            self.set_fs_pwd(fs, dir);
+        }
+        Ok(())
+    }
+
+    /// An open descriptor of a namespace, for a task that got it somehow.
+    pub fn host_fd(&mut self, task: TaskId, ns: NsId) -> Result<Fd, Denial> {
+        let task = self.observe(task)?;
+        let ns: NsRef = self.known_ns(ns)?;
+        self.get_ns(ns);
+        Ok(self.fd_install(task, FileKind::Ns(ns), true))
+    }
+
+    /// An open pidfd of another task, or of one of its threads.
+    pub fn host_pidfd(&mut self, task: TaskId, of: TaskId) -> Result<Fd, Denial> {
+        let (task, of) = (self.observe(task)?, self.observe(of)?);
+        let pid = self.tasks[of].pid;
+        self.pids[pid].count += 1;
+        Ok(self.fd_install(task, FileKind::Pidfd { pid, thread: false }, true))
+    }
+}
