@@ -333,6 +333,15 @@ impl Kernel {
         Ok(self.cgroup_path_from(self.cgroup_ns[ns].root, self.tasks[task].cgroup))
     }
 
+    /// The root of a task's cgroup namespace, as a path from the first one's: for
+    /// hosts.
+    pub fn cgroup_root(&self, task: TaskId) -> Result<String, Denial> {
+        let task = self.observe(task)?;
+        let ns = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?.cgroup;
+        let first = self.cgroup_ns[self.init_namespaces.cgroup].root;
+        Ok(self.cgroup_path_from(first, self.cgroup_ns[ns].root))
+    }
+
     /// The path from one cgroup to another, with `/..` for each step up.
     fn cgroup_path_from(&self, root: Idx<Cgroup>, to: Idx<Cgroup>) -> String {
         let down: Vec<Idx<Cgroup>> = self.ancestors(to).collect();

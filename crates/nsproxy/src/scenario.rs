@@ -92,6 +92,62 @@ impl Expected {
     }
 }
 
+/// A line of a scenario, read but not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Nothing, or a comment.
+    Empty,
+    /// A call of a task.
+    Call(CallLine),
+    /// Words to the kernel.
+    Directive(Vec<String>),
+}
+
+/// A call of a task, and what it should answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallLine {
+    /// The calling task's name.
+    pub caller: String,
+    /// The call and its arguments.
+    pub words: Vec<String>,
+    /// What the task or descriptor it makes is to be called.
+    pub binding: Option<String>,
+    expected: Expected,
+}
+
+impl CallLine {
+    /// Whether an answer is the one expected.
+    pub fn expects(&self, answer: &Result<Reply, Denial>) -> bool {
+        self.expected.fits(answer)
+    }
+}
+
+impl Line {
+    /// Reads a line; what is wrong with it if it is none.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        let line = line.split('#').next().unwrap_or("").trim();
+        if line.is_empty() {
+            return Ok(Self::Empty);
+        }
+        let (call, expected) = line.split_once("=>").unwrap_or((line, ""));
+        let (call, binding) = match call.split_once("->") {
+            Some((call, name)) => (call, Some(name.trim().to_string())),
+            None => (call, None),
+        };
+        let expected_words: Vec<&str> = expected.split_whitespace().collect();
+        let expected = Expected::parse(&expected_words)?;
+        Ok(match call.split_once(':') {
+            Some((caller, call)) => Self::Call(CallLine {
+                caller: caller.trim().to_string(),
+                words: split_words(call),
+                binding,
+                expected,
+            }),
+            None => Self::Directive(split_words(call)),
+        })
+    }
+}
+
 /// What a name stands for.
 #[derive(Clone, Copy, Debug)]
 enum Named {
@@ -146,44 +202,34 @@ impl Scenario {
     /// Runs one line.
     pub fn line(&mut self, number: usize, line: &str) -> Result<(), ScenarioError> {
         let wrong = |problem: String| ScenarioError { line: number, problem };
-        let line = line.split('#').next().unwrap_or("").trim();
-        if line.is_empty() {
-            return Ok(());
-        }
-        let (call, expected) = line.split_once("=>").unwrap_or((line, ""));
-        let (call, binding) = match call.split_once("->") {
-            Some((call, name)) => (call, Some(name.trim())),
-            None => (call, None),
-        };
-        let expected_words: Vec<&str> = expected.split_whitespace().collect();
-        let expected = Expected::parse(&expected_words).map_err(wrong)?;
-        match call.split_once(':') {
-            Some((caller, call)) if self.names.contains_key(caller.trim()) => {
-                let answer = self.call(caller.trim(), call, binding).map_err(wrong)?;
+        match Line::parse(line).map_err(wrong)? {
+            Line::Empty => Ok(()),
+            Line::Directive(words) => {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                self.directive(number, &words).map_err(wrong)
+            }
+            Line::Call(call) => {
+                let answer = self.call(&call).map_err(wrong)?;
+                let text = line.split('#').next().unwrap_or("");
                 self.steps.push(Step {
                     line: number,
-                    text: line.split("=>").next().unwrap_or(line).trim().to_string(),
-                    as_expected: expected.fits(&answer),
+                    text: text.split("=>").next().unwrap_or(text).trim().to_string(),
+                    as_expected: call.expects(&answer),
                     answer: Some(answer),
                     picture: None,
                 });
                 Ok(())
             }
-            Some((caller, _)) => Err(wrong(format!("no task is called {}", caller.trim()))),
-            None => self.directive(number, call.trim()).map_err(wrong),
         }
     }
 
-    fn call(
-        &mut self,
-        caller: &str,
-        call: &str,
-        binding: Option<&str>,
-    ) -> Result<Result<Reply, Denial>, String> {
-        let Some(Named::Task(task)) = self.names.get(caller).copied() else {
-            return Err(format!("{caller} is not a task"));
+    fn call(&mut self, line: &CallLine) -> Result<Result<Reply, Denial>, String> {
+        let CallLine { caller, words, binding, .. } = line;
+        let task = match self.names.get(caller).copied() {
+            Some(Named::Task(task)) => task,
+            Some(Named::Fd(_)) => return Err(format!("{caller} is not a task")),
+            None => return Err(format!("no task is called {caller}")),
         };
-        let words = split_words(call);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let number = |name: &str| match self.names.get(name)? {
             Named::Task(named) => {
@@ -200,14 +246,14 @@ impl Scenario {
                 Reply::Fd(fd) => Named::Fd(*fd),
                 _ => return Err(format!("nothing to call {name}")),
             };
-            self.names.insert(name.to_string(), named);
+            self.names.insert(name.clone(), named);
         }
         Ok(answer)
     }
 
     /// Lines without a caller.
-    fn directive(&mut self, line: usize, text: &str) -> Result<(), String> {
-        let words: Vec<&str> = text.split_whitespace().collect();
+    fn directive(&mut self, line: usize, words: &[&str]) -> Result<(), String> {
+        let text = words.join(" ");
         let mut picture = None;
         match words[..] {
             ["release", release] => {
@@ -235,7 +281,7 @@ impl Scenario {
             }
             _ => return Err(format!("cannot understand: {text}")),
         }
-        self.steps.push(Step { line, text: text.to_string(), answer: None, as_expected: true, picture });
+        self.steps.push(Step { line, text, answer: None, as_expected: true, picture });
         Ok(())
     }
 

@@ -1,0 +1,155 @@
+//! The machine the run happens on: its release, its limits, and who the runner is.
+//! Asked for, never assumed, so that the model can be told the same.
+
+use std::fs;
+use std::io;
+
+use nsproxy::op::Op;
+use nsproxy::{CapSet, CapSets, Features, Kernel, Params, Prctl, Release, Resource};
+
+/// What the model has to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) params: Params,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    groups: Vec<u32>,
+    permitted: CapSet,
+    bounding: CapSet,
+    no_new_privs: bool,
+    limits: [(Resource, u64); 5],
+}
+
+fn number(path: &str) -> Option<u32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Actors keep what they need at descriptors below this.
+const DESCRIPTORS: u64 = 1024;
+
+impl Machine {
+    /// Asks the system about itself and this process. Its limits are made equal, hard
+    /// and soft, as the model has one number for both.
+    pub(crate) fn probe() -> io::Result<Machine> {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
+        let status = fs::read_to_string("/proc/self/status")?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.map(str::trim).ok_or_else(|| io::Error::other(format!("/proc/self/status has no {name}")))
+        };
+        let caps = |name: &str| {
+            let bits = u64::from_str_radix(field(name)?, 16);
+            bits.map(CapSet::from_bits).map_err(io::Error::other)
+        };
+        let groups: Result<Vec<u32>, _> = field("Groups:")?.split_whitespace().map(str::parse).collect();
+        let mut machine = Machine {
+            params: params(&release)?,
+            uid: rustix::process::getuid().as_raw(),
+            gid: rustix::process::getgid().as_raw(),
+            groups: groups.map_err(io::Error::other)?,
+            permitted: caps("CapPrm:")?,
+            bounding: caps("CapBnd:")?,
+            no_new_privs: field("NoNewPrivs:")? == "1",
+            limits: [
+                (Resource::Nproc, 0),
+                (Resource::Msgqueue, 0),
+                (Resource::Sigpending, 0),
+                (Resource::Memlock, 0),
+                (Resource::Nofile, DESCRIPTORS),
+            ],
+        };
+        for (resource, limit) in &mut machine.limits {
+            *limit = level(*resource, *limit)?;
+        }
+        Ok(machine)
+    }
+
+    /// Whether the runner may make namespaces without a user namespace of its own.
+    pub(crate) fn privileged(&self) -> bool {
+        let admin = 1 << nsproxy::Cap::SysAdmin as u8;
+        self.uid == 0 && self.permitted.bits() & admin != 0
+    }
+
+    /// A kernel of the model whose first process is like the runner.
+    pub(crate) fn boot(&self) -> Kernel {
+        let mut kernel = Kernel::boot(self.params.clone());
+        let init = kernel.init();
+        for op in self.like_the_runner() {
+            kernel.apply(init, &op).unwrap_or_else(|denial| panic!("the model's init: {op:?}: {denial}"));
+        }
+        kernel
+    }
+
+    /// What the model's init does to become like the runner.
+    pub(crate) fn like_the_runner(&self) -> Vec<Op> {
+        let mut ops: Vec<Op> = self
+            .limits
+            .iter()
+            .map(|(resource, limit)| Op::Prlimit { resource: *resource, limit: *limit })
+            .collect();
+        ops.push(Op::Setgroups(self.groups.clone()));
+        let full = CapSet::FULL.bits();
+        let missing = (0..64).filter(|cap| (full & !self.bounding.bits()) >> cap & 1 != 0);
+        ops.extend(missing.map(|cap| Op::Prctl(Prctl::CapbsetDrop(cap))));
+        if self.gid != 0 {
+            ops.push(Op::Setresgid([self.gid; 3]));
+        }
+        if self.uid == 0 {
+            let (effective, permitted) = (self.permitted, self.permitted);
+            ops.push(Op::Capset(CapSets { effective, permitted, inheritable: CapSet::EMPTY }));
+        } else {
+            ops.push(Op::Setresuid([self.uid; 3]));
+        }
+        if self.no_new_privs {
+            ops.push(Op::Prctl(Prctl::SetNoNewPrivs(1)));
+        }
+        ops
+    }
+}
+
+fn params(release: &str) -> io::Result<Params> {
+    let known = Release::parse(release)
+        .ok_or_else(|| io::Error::other(format!("no release of the kernel: {release}")))?;
+    let defaults = Params::default();
+    let sysctl = |path: &str, default: u32| number(path).unwrap_or(default);
+    let mut features = Features::default();
+    features.unprivileged_userns_clone =
+        number("/proc/sys/kernel/unprivileged_userns_clone").map(|value| value != 0);
+    features.nsdelegate = fs::read_to_string("/proc/self/mountinfo").is_ok_and(|text| {
+        text.lines().any(|line| line.contains(" - cgroup2 ") && line.contains("nsdelegate"))
+    });
+    for kind in nsproxy::NsKind::ALL {
+        features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
+    }
+    Ok(Params {
+        release: known,
+        features,
+        threads_max: sysctl("/proc/sys/kernel/threads-max", defaults.threads_max),
+        pid_max: sysctl("/proc/sys/kernel/pid_max", defaults.pid_max),
+        mount_max: sysctl("/proc/sys/fs/mount-max", defaults.mount_max),
+        suid_dumpable: u8::try_from(sysctl("/proc/sys/fs/suid_dumpable", 0)).unwrap_or(0),
+        // What the kernel gives back a little later is waited for: see `run`.
+        deferred_release: false,
+        ..defaults
+    })
+}
+
+/// Makes a limit of this process the same, hard and soft, and says what it is.
+fn level(resource: Resource, wish: u64) -> io::Result<u64> {
+    use rustix::process::{Resource as Limit, Rlimit, getrlimit, setrlimit};
+    let limit = match resource {
+        Resource::Nproc => Limit::Nproc,
+        Resource::Msgqueue => Limit::Msgqueue,
+        Resource::Sigpending => Limit::Sigpending,
+        Resource::Memlock => Limit::Memlock,
+        Resource::Nofile => Limit::Nofile,
+    };
+    let hard = getrlimit(limit).maximum;
+    let value = match (wish, hard) {
+        (0, hard) => hard,
+        (wish, Some(hard)) => Some(wish.min(hard)),
+        (wish, None) => Some(wish),
+    };
+    setrlimit(limit, Rlimit { current: value, maximum: value })?;
+    Ok(value.unwrap_or(nsproxy::RLIM_INFINITY))
+}

@@ -1,0 +1,303 @@
+//! A call of the model as system calls of an actor: one each, but where a file is
+//! opened, written and closed.
+
+mod args;
+mod file;
+mod ipc;
+mod net;
+
+use std::time::Duration;
+
+use nsproxy::op::Op;
+use nsproxy::{Disposition, Fd, Kernel, Prctl, Reboot, Resource, TaskId};
+
+use super::{Outcome, Real};
+use crate::sys;
+use args::Arguments;
+
+/// How long an actor may take that the model expects to answer.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The kernel's answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// This errno.
+    Refused(i32),
+    /// What the call returned, where that means something.
+    Number(u64),
+    /// A new task, and the descriptor asked for with `CLONE_PIDFD`.
+    Child { pid: u64, pidfd: Option<i32> },
+    /// A child and its status word.
+    Waited { pid: u64, status: u32 },
+    /// `NS_MNT_GET_INFO`.
+    Mounts { count: u32, id: u64 },
+    /// `PIDFD_GET_INFO`: pid, tgid, ppid, four user and four group ids.
+    Info([u32; 11]),
+    /// None: the caller ended in the call or is held in it.
+    Pending,
+}
+
+/// Who makes a call, and what the model knew of the world before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) kernel: &'a Kernel,
+    /// The world's first process: its numbers are those of the world's /proc.
+    pub(crate) world: TaskId,
+    pub(crate) task: TaskId,
+    pub(crate) slot: usize,
+    /// The slot for a task that the call makes.
+    pub(crate) child: usize,
+    /// Whether the model expects no answer: the caller ends, or is held.
+    pub(crate) lost: bool,
+}
+
+/// An answer that is not one of the kernel's, or none where one had to come.
+pub(crate) type Broken = String;
+
+impl Real {
+    /// Lets an actor make a call.
+    pub(crate) fn perform(&self, call: &Call<'_>, op: &Op) -> Result<Answer, Broken> {
+        let mut hand = Hand { real: self, call, args: Arguments::new(&self.mailbox, call.slot) };
+        hand.perform(op)
+    }
+}
+
+/// An actor's hand, for the time of one call.
+struct Hand<'a> {
+    real: &'a Real,
+    call: &'a Call<'a>,
+    args: Arguments<'a>,
+}
+
+/// The kernel's answer, or an errno.
+type Raw = Result<u64, Answer>;
+
+fn done(raw: Raw) -> Answer {
+    match raw {
+        Ok(number) => Answer::Number(number),
+        Err(answer) => answer,
+    }
+}
+
+/// An argument as the kernel's register has it.
+fn arg(value: i32) -> u64 {
+    i64::from(value).cast_unsigned()
+}
+
+impl Hand<'_> {
+    fn make(&self, number: i64, args: [u64; 6], child: Option<usize>) -> Result<Raw, Broken> {
+        let patience = if self.call.lost { Duration::ZERO } else { SOON };
+        match self.real.order(self.call.slot, number, args, child, patience) {
+            Outcome::Pending if self.call.lost => Ok(Err(Answer::Pending)),
+            Outcome::Pending => Err(format!("no answer to system call {number} with {args:x?}")),
+            Outcome::Answer(answer) => Ok(match sys::errno_of(answer) {
+                Some(errno) => Err(Answer::Refused(errno)),
+                None => Ok(answer.cast_unsigned()),
+            }),
+        }
+    }
+
+    fn sys<const N: usize>(&self, number: i64, args: [u64; N]) -> Result<Raw, Broken> {
+        let mut all = [0; 6];
+        all[..N].copy_from_slice(&args);
+        self.make(number, all, None)
+    }
+
+    /// A call whose answer is what matters.
+    fn plain<const N: usize>(&self, number: i64, args: [u64; N]) -> Result<Answer, Broken> {
+        self.sys(number, args).map(done)
+    }
+
+    fn perform(&mut self, op: &Op) -> Result<Answer, Broken> {
+        match op {
+            Op::Clone(flags) => self.clone_old(*flags),
+            Op::Clone3 { flags, exit_signal, set_tid, cgroup } => {
+                self.clone3(*flags, *exit_signal, set_tid, *cgroup)
+            }
+            Op::Unshare(flags) => self.plain(libc::SYS_unshare, [*flags]),
+            Op::Setns { fd, flags } => self.plain(libc::SYS_setns, [arg(*fd), u64::from(*flags)]),
+            Op::Exit(code) => self.plain(libc::SYS_exit, [u64::from(*code)]),
+            Op::ExitGroup(code) => self.plain(libc::SYS_exit_group, [u64::from(*code)]),
+            Op::Wait { pid, options } => self.wait4(*pid, *options),
+            Op::Kill { pid, signal } => self.plain(libc::SYS_kill, [arg(*pid), u64::from(*signal)]),
+            Op::PidfdSendSignal { fd, signal } => {
+                self.plain(libc::SYS_pidfd_send_signal, [arg(*fd), u64::from(*signal), 0, 0])
+            }
+            Op::Sigaction { signal, to } => self.sigaction(*signal, *to),
+            Op::Sigprocmask(blocked) => {
+                let set = self.args.u64s(&[*blocked]);
+                self.plain(libc::SYS_rt_sigprocmask, [arg(libc::SIG_SETMASK), set, 0, 8])
+            }
+            Op::Execve(program) => self.execve(program),
+            Op::Setpgid { pid, pgid } => self.plain(libc::SYS_setpgid, [arg(*pid), arg(*pgid)]),
+            Op::Setsid => self.plain(libc::SYS_setsid, [0]),
+            Op::Reboot(command) => self.reboot(*command),
+            Op::Setresuid([r, e, s]) => self.plain(libc::SYS_setresuid, [*r, *e, *s].map(u64::from)),
+            Op::Setresgid([r, e, s]) => self.plain(libc::SYS_setresgid, [*r, *e, *s].map(u64::from)),
+            Op::Setgroups(groups) => {
+                let list = self.args.u32s(groups);
+                self.plain(libc::SYS_setgroups, [groups.len() as u64, list])
+            }
+            Op::Capset(sets) => self.capset(sets),
+            Op::Prctl(operation) => self.prctl(*operation),
+            Op::Prlimit { resource, limit } => self.prlimit(*resource, *limit),
+            Op::Sethostname(name) => {
+                let text = self.args.bytes(name.as_bytes());
+                self.plain(libc::SYS_sethostname, [text, name.len() as u64])
+            }
+            Op::Setdomainname(name) => {
+                let text = self.args.bytes(name.as_bytes());
+                self.plain(libc::SYS_setdomainname, [text, name.len() as u64])
+            }
+            Op::Settle => Ok(Answer::Number(0)),
+            _ => self.perform_file(op),
+        }
+    }
+
+    fn wait4(&mut self, pid: i32, options: u32) -> Result<Answer, Broken> {
+        let status = self.args.u32s(&[0]);
+        // Nobody may sleep here: what would sleep is asked not to.
+        let options = u64::from(options | nsproxy::uapi::WNOHANG);
+        let raw = self.sys(libc::SYS_wait4, [arg(pid), status, options, 0])?;
+        Ok(match raw {
+            Ok(pid) if pid > 0 => Answer::Waited { pid, status: self.args.read_u32(status) },
+            other => done(other),
+        })
+    }
+
+    fn sigaction(&mut self, signal: u32, to: Disposition) -> Result<Answer, Broken> {
+        let handler = match to {
+            Disposition::Default => 0,
+            Disposition::Ignore => 1,
+            Disposition::Handle => (sys::HANDLER)(),
+        };
+        let restorer = 0x0400_0000;
+        let action = self.args.u64s(&[handler, restorer, (sys::RESTORER)(), 0]);
+        self.plain(libc::SYS_rt_sigaction, [u64::from(signal), action, 0, 8])
+    }
+
+    fn reboot(&mut self, command: Reboot) -> Result<Answer, Broken> {
+        let command = match command {
+            Reboot::Restart => 0x0123_4567,
+            Reboot::Halt => 0xcdef_0123,
+            // Ctrl-Alt-Del on: nothing a pid namespace knows.
+            Reboot::Other => 0x89ab_cdef,
+        };
+        self.plain(libc::SYS_reboot, [0xfee1_dead, 672_274_793, command, 0])
+    }
+
+    fn capset(&mut self, sets: &nsproxy::CapSets) -> Result<Answer, Broken> {
+        let header = self.args.u32s(&[0x2008_0522, 0]);
+        let half = |set: nsproxy::CapSet, high: bool| {
+            let bits = if high { set.bits() >> 32 } else { set.bits() & 0xffff_ffff };
+            u32::try_from(bits).unwrap_or(0)
+        };
+        let words: Vec<u32> = [false, true]
+            .into_iter()
+            .flat_map(|high| [sets.effective, sets.permitted, sets.inheritable].map(|set| half(set, high)))
+            .collect();
+        let data = self.args.u32s(&words);
+        self.plain(libc::SYS_capset, [header, data])
+    }
+
+    fn prctl(&mut self, operation: Prctl) -> Result<Answer, Broken> {
+        let ambient = |what: i32, cap: u64| (libc::PR_CAP_AMBIENT, arg(what), cap);
+        let (option, second, third) = match operation {
+            Prctl::SetChildSubreaper(on) => (libc::PR_SET_CHILD_SUBREAPER, u64::from(on), 0),
+            Prctl::SetNoNewPrivs(value) => (libc::PR_SET_NO_NEW_PRIVS, value, 0),
+            Prctl::SetSecurebits(bits) => (libc::PR_SET_SECUREBITS, u64::from(bits), 0),
+            Prctl::SetKeepcaps(value) => (libc::PR_SET_KEEPCAPS, value, 0),
+            Prctl::SetDumpable(value) => (libc::PR_SET_DUMPABLE, value, 0),
+            Prctl::SetPdeathsig(signal) => (libc::PR_SET_PDEATHSIG, u64::from(signal), 0),
+            Prctl::CapbsetDrop(cap) => (libc::PR_CAPBSET_DROP, cap, 0),
+            Prctl::AmbientRaise(cap) => ambient(libc::PR_CAP_AMBIENT_RAISE, cap),
+            Prctl::AmbientLower(cap) => ambient(libc::PR_CAP_AMBIENT_LOWER, cap),
+            Prctl::AmbientClearAll => ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0),
+        };
+        self.plain(libc::SYS_prctl, [arg(option), second, third, 0, 0])
+    }
+
+    fn prlimit(&mut self, resource: Resource, limit: u64) -> Result<Answer, Broken> {
+        let number = match resource {
+            Resource::Nproc => libc::RLIMIT_NPROC,
+            Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
+            Resource::Sigpending => libc::RLIMIT_SIGPENDING,
+            Resource::Memlock => libc::RLIMIT_MEMLOCK,
+            Resource::Nofile => libc::RLIMIT_NOFILE,
+        };
+        let limits = self.args.u64s(&[limit, limit]);
+        self.plain(libc::SYS_prlimit64, [0, u64::from(number), limits, 0])
+    }
+
+    fn clone_old(&mut self, flags: u64) -> Result<Answer, Broken> {
+        let places = self.args.u32s(&[u32::MAX, 0]);
+        let raw = self.make(libc::SYS_clone, [flags, 0, places, places + 4, 0, 0], Some(self.call.child))?;
+        self.child(raw, flags, places)
+    }
+
+    fn clone3(&mut self, flags: u64, signal: u64, set_tid: &[i32], cgroup: Fd) -> Result<Answer, Broken> {
+        let places = self.args.u32s(&[u32::MAX, 0, 0]);
+        let tids: Vec<u32> = set_tid.iter().map(|tid| tid.cast_unsigned()).collect();
+        let array = if tids.is_empty() { 0 } else { self.args.u32s(&tids) };
+        // As the model has it: what is no descriptor is no number either.
+        let cgroup = u64::try_from(cgroup).unwrap_or(u64::MAX);
+        let parts =
+            [flags, places, places + 4, places + 8, signal, 0, 0, 0, array, set_tid.len() as u64, cgroup];
+        let place = self.args.u64s(&parts);
+        let raw = self.make(libc::SYS_clone3, [place, 88, 0, 0, 0, 0], Some(self.call.child))?;
+        self.child(raw, flags, places)
+    }
+
+    fn child(&self, raw: Raw, flags: u64, pidfd: u64) -> Result<Answer, Broken> {
+        let answer = match raw {
+            Ok(pid) => {
+                let wanted = flags & nsproxy::uapi::CLONE_PIDFD != 0;
+                let pidfd = wanted.then(|| self.args.read_u32(pidfd).cast_signed());
+                Answer::Child { pid, pidfd }
+            }
+            Err(answer) => answer,
+        };
+        let made = matches!(answer, Answer::Child { .. } | Answer::Pending);
+        if made && !self.real.arrived(self.call.child) {
+            return Err(String::from("the new task does not come to its loop"));
+        }
+        Ok(answer)
+    }
+
+    fn execve(&mut self, program: &nsproxy::Program) -> Result<Answer, Broken> {
+        let _ = program;
+        let letter = u8::try_from(self.call.slot).unwrap_or(0) + b'A';
+        let name = self.args.bytes(&[letter, 0]);
+        let argv = self.args.u64s(&[name, 0]);
+        let empty = self.args.bytes(b"\0");
+        let flags = arg(libc::AT_EMPTY_PATH);
+        self.plain(libc::SYS_execveat, [arg(super::super::sys::PROGRAM_FD), empty, argv, 0, flags])
+    }
+}
+
+impl Real {
+    /// The answer to a call that held its caller and goes on now.
+    pub(crate) fn finish(&self, call: &Call<'_>, op: &Op) -> Result<Answer, Broken> {
+        let raw = match self.answer(call.slot, SOON) {
+            Outcome::Pending => return Err(format!("no answer at last to {op:?}")),
+            Outcome::Answer(answer) => match sys::errno_of(answer) {
+                Some(errno) => Err(Answer::Refused(errno)),
+                None => Ok(answer.cast_unsigned()),
+            },
+        };
+        let flags = match op {
+            Op::Clone(flags) | Op::Clone3 { flags, .. } => *flags,
+            _ => return Ok(done(raw)),
+        };
+        let hand = Hand { real: self, call, args: Arguments::new(&self.mailbox, call.slot) };
+        Ok(match raw {
+            Ok(pid) => {
+                let wanted = flags & nsproxy::uapi::CLONE_PIDFD != 0;
+                // It was the first thing put into the slot.
+                let place = self.mailbox.slot(call.slot) + crate::sys::DATA;
+                Answer::Child { pid, pidfd: wanted.then(|| hand.args.read_u32(place).cast_signed()) }
+            }
+            Err(answer) => answer,
+        })
+    }
+}

@@ -1,0 +1,319 @@
+//! What can be seen of a task from outside, in the same form from both sides, and
+//! the comparison of the two.
+//!
+//! Numbers that each side hands out by itself (inodes of namespaces, peer groups)
+//! are compared as classes: what is the same number here must be the same number
+//! there.
+
+use std::collections::BTreeMap;
+
+use nsproxy::{Kernel, MapKind, NsId, NsLink, State, TaskId};
+
+/// The state of a task, as far as both sides can tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Running or sleeping: it can take an order, or is held in one.
+    Running,
+    Stopped,
+    /// An init that waits for the others of its namespace.
+    Dying,
+    Zombie,
+}
+
+/// Numbers and ids, as the world's first pid namespace and the machine's user
+/// namespace show them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) life: Life,
+    pub(crate) tgid: u32,
+    pub(crate) pid: u32,
+    pub(crate) ppid: u32,
+    pub(crate) ns_pid: Vec<u32>,
+    pub(crate) pgid: u32,
+    pub(crate) sid: u32,
+    pub(crate) uids: [u32; 4],
+    pub(crate) gids: [u32; 4],
+    pub(crate) groups: Vec<u32>,
+    /// Inheritable, permitted, effective, bounding, ambient.
+    pub(crate) caps: [u64; 5],
+    pub(crate) no_new_privs: bool,
+    pub(crate) threads: u32,
+}
+
+/// One mount, with the place of its parent among the mounts seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mount {
+    /// From the root down: where each mount on the way is mounted.
+    pub(crate) way: Vec<String>,
+    pub(crate) root: String,
+    pub(crate) options: String,
+    pub(crate) fstype: String,
+    pub(crate) shared: Option<u64>,
+    pub(crate) master: Option<u64>,
+    pub(crate) unbindable: bool,
+}
+
+/// A mount as a line of mountinfo.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) id: u64,
+    pub(crate) parent: u64,
+    pub(crate) mountpoint: String,
+    pub(crate) mount: Mount,
+}
+
+/// Brings lines into an order that does not depend on numbers.
+pub(crate) fn tree(lines: Vec<Line>) -> Vec<Mount> {
+    let places: BTreeMap<u64, (u64, String)> =
+        lines.iter().map(|line| (line.id, (line.parent, line.mountpoint.clone()))).collect();
+    let mut mounts: Vec<Mount> = lines
+        .into_iter()
+        .map(|line| {
+            let mut way = Vec::new();
+            let mut at = line.id;
+            while let Some((parent, mountpoint)) = places.get(&at) {
+                way.push(mountpoint.clone());
+                if *parent == at {
+                    break;
+                }
+                at = *parent;
+            }
+            way.reverse();
+            Mount { way, ..line.mount }
+        })
+        .collect();
+    mounts.sort();
+    mounts
+}
+
+/// What is seen of a task that has not exited.
+#[derive(Clone, Debug)]
+pub(crate) struct Inside {
+    /// The three maps, as the machine's user namespace reads them.
+    pub(crate) maps: [String; 3],
+    pub(crate) setgroups: bool,
+    pub(crate) cgroup: String,
+    pub(crate) offsets: String,
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: Status,
+    /// The namespaces, in the order of [`NsLink::ALL`], by inode number.
+    pub(crate) links: [Option<u64>; 10],
+    pub(crate) inside: Option<Inside>,
+}
+
+/// The model's side.
+pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId) -> Option<Seen> {
+    let here = kernel.status(world, task).ok()?;
+    let outside = kernel.status(kernel.init(), task).ok()?;
+    let life = match here.state {
+        State::Running | State::VforkWait => Life::Running,
+        State::Stopped => Life::Stopped,
+        State::Zapping => Life::Dying,
+        State::Zombie => Life::Zombie,
+    };
+    let status = Status {
+        life,
+        tgid: here.tgid,
+        pid: here.pid,
+        ppid: here.ppid,
+        ns_pid: here.ns_pid,
+        pgid: here.pgid,
+        sid: here.sid,
+        uids: outside.uids,
+        gids: outside.gids,
+        groups: outside.groups,
+        caps: outside.caps.map(nsproxy::CapSet::bits),
+        no_new_privs: outside.no_new_privs,
+        threads: outside.threads,
+    };
+    let links = kernel.namespaces_of(task).ok()?.map(|(_, ns)| ns.map(|ns| u64::from(ns.inum)));
+    let inside = match life {
+        Life::Running | Life::Stopped => model_inside(kernel, task),
+        _ => None,
+    };
+    Some(Seen { status, links, inside })
+}
+
+fn model_inside(kernel: &Kernel, task: TaskId) -> Option<Inside> {
+    let map = |kind| kernel.id_map_text(kernel.init(), task, kind).unwrap_or_default();
+    let lines = kernel.mountinfo(task).ok()?;
+    let class =
+        |tags: &[String], name: &str| tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse::<u64>().ok());
+    let lines = lines
+        .into_iter()
+        .map(|line| Line {
+            id: line.id,
+            parent: line.parent,
+            mountpoint: line.mountpoint,
+            mount: Mount {
+                way: Vec::new(),
+                root: line.root,
+                options: line.options,
+                fstype: line.fstype.to_owned(),
+                shared: class(&line.propagation, "shared:"),
+                master: class(&line.propagation, "master:"),
+                unbindable: line.propagation.iter().any(|tag| tag == "unbindable"),
+            },
+        })
+        .collect();
+    Some(Inside {
+        maps: [map(MapKind::Uid), map(MapKind::Gid), map(MapKind::Projid)],
+        setgroups: kernel.setgroups_allowed(task).unwrap_or(false),
+        cgroup: kernel.cgroup_path(kernel.init(), task).unwrap_or_default(),
+        offsets: kernel.timens_offsets(task).unwrap_or_default(),
+        mounts: tree(lines),
+    })
+}
+
+/// Which number of the kernel is which number of the model.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Classes {
+    to_model: BTreeMap<u64, u64>,
+    to_kernel: BTreeMap<u64, u64>,
+}
+
+impl Classes {
+    /// Whether the two may be the same; they are from now on.
+    pub(crate) fn same(&mut self, kernel: u64, model: u64) -> bool {
+        match (self.to_model.get(&kernel), self.to_kernel.get(&model)) {
+            (None, None) => {
+                self.to_model.insert(kernel, model);
+                self.to_kernel.insert(model, kernel);
+                true
+            }
+            (Some(known), _) if *known == model => true,
+            _ => false,
+        }
+    }
+
+    /// Forgets pairs of which the model's number stands for nothing any more.
+    pub(crate) fn forget(&mut self, alive: impl Fn(u64) -> bool) {
+        self.to_kernel.retain(|model, kernel| {
+            let keep = alive(*model);
+            if !keep {
+                self.to_model.remove(kernel);
+            }
+            keep
+        });
+    }
+}
+
+/// The classes of a run: namespaces live on from one comparison to the next, peer
+/// groups are numbered anew in each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) namespaces: Classes,
+    pub(crate) ids: Classes,
+    pub(crate) groups: Classes,
+}
+
+/// Collects differences, each in words.
+#[derive(Debug, Default)]
+pub(crate) struct Differences(pub(crate) Vec<String>);
+
+impl Differences {
+    pub(crate) fn check<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, kernel: &T, model: &T) {
+        if kernel != model {
+            self.0.push(format!("{what}: kernel {kernel:?}, model {model:?}"));
+        }
+    }
+}
+
+/// Compares what was seen of one task.
+pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known) -> Vec<String> {
+    let mut found = Differences::default();
+    let (real, ours) = (&kernel.status, &model.status);
+    found.check("state", &real.life, &ours.life);
+    found.check("pid, tgid", &(real.pid, real.tgid), &(ours.pid, ours.tgid));
+    found.check("parent", &real.ppid, &ours.ppid);
+    found.check("numbers", &real.ns_pid, &ours.ns_pid);
+    found.check("group, session", &(real.pgid, real.sid), &(ours.pgid, ours.sid));
+    found.check("uids", &real.uids, &ours.uids);
+    found.check("gids", &real.gids, &ours.gids);
+    found.check("groups", &real.groups, &ours.groups);
+    for (set, (real, ours)) in ["inheritable", "permitted", "effective", "bounding", "ambient"]
+        .into_iter()
+        .zip(real.caps.into_iter().zip(ours.caps))
+    {
+        if real != ours {
+            found.0.push(format!("{set}: kernel {real:#x}, model {ours:#x}"));
+        }
+    }
+    found.check("no_new_privs", &real.no_new_privs, &ours.no_new_privs);
+    found.check("threads", &real.threads, &ours.threads);
+    for (link, (real, ours)) in NsLink::ALL.into_iter().zip(kernel.links.into_iter().zip(model.links)) {
+        let same = match (real, ours) {
+            (None, None) => true,
+            (Some(real), Some(ours)) => known.namespaces.same(real, ours),
+            _ => false,
+        };
+        if !same {
+            found.0.push(format!("{}: kernel {real:?}, model {ours:?}", link.name()));
+        }
+    }
+    match (&kernel.inside, &model.inside) {
+        (Some(real), Some(ours)) => compare_inside(real, ours, known, &mut found),
+        (None, None) => {}
+        _ => found.0.push(String::from("one side sees its files, the other does not")),
+    }
+    found.0.into_iter().map(|difference| format!("{name}: {difference}")).collect()
+}
+
+fn compare_inside(real: &Inside, ours: &Inside, known: &mut Known, found: &mut Differences) {
+    for (name, (real, ours)) in
+        ["uid_map", "gid_map", "projid_map"].into_iter().zip(real.maps.iter().zip(&ours.maps))
+    {
+        found.check(name, real, ours);
+    }
+    found.check("setgroups", &real.setgroups, &ours.setgroups);
+    found.check("cgroup", &real.cgroup, &ours.cgroup);
+    found.check("timens_offsets", &real.offsets, &ours.offsets);
+    if real.mounts.len() != ours.mounts.len() {
+        let ways = |mounts: &[Mount]| mounts.iter().map(|mount| mount.way.join(" > ")).collect::<Vec<_>>();
+        found.check("mounts", &ways(&real.mounts), &ways(&ours.mounts));
+        return;
+    }
+    for (real, ours) in real.mounts.iter().zip(&ours.mounts) {
+        let way = real.way.join(" > ");
+        found.check(&format!("mount {way}"), &real.way, &ours.way);
+        if !same_root(&real.root, &ours.root, known) {
+            found.check(&format!("root of mount {way}"), &real.root, &ours.root);
+        }
+        found.check(&format!("options of {way}"), &real.options, &ours.options);
+        found.check(&format!("type of {way}"), &real.fstype, &ours.fstype);
+        found.check(&format!("unbindable {way}"), &real.unbindable, &ours.unbindable);
+        for (what, real, ours) in [("peers", real.shared, ours.shared), ("master", real.master, ours.master)]
+        {
+            let same = match (real, ours) {
+                (None, None) => true,
+                (Some(real), Some(ours)) => known.groups.same(real, ours),
+                _ => false,
+            };
+            if !same {
+                found.0.push(format!("{what} of {way}: kernel {real:?}, model {ours:?}"));
+            }
+        }
+    }
+}
+
+/// A namespace file shows `uts:[number]` as its root: a class, too.
+fn same_root(real: &str, ours: &str, known: &mut Known) -> bool {
+    let number = |text: &str| {
+        let (kind, rest) = text.split_once(":[")?;
+        Some((kind.to_owned(), rest.strip_suffix(']')?.parse::<u64>().ok()?))
+    };
+    match (number(real), number(ours)) {
+        (Some((kind, real)), Some((our_kind, ours))) => kind == our_kind && known.namespaces.same(real, ours),
+        _ => real == ours,
+    }
+}
+
+/// Inode numbers of the namespaces that live in the model.
+pub(crate) fn living(kernel: &Kernel) -> BTreeMap<u64, NsId> {
+    kernel.namespaces().into_iter().map(|ns| (u64::from(ns.inum), ns.id)).collect()
+}

@@ -1,0 +1,365 @@
+//! A world: fresh namespaces of every kind, made the same way in the kernel and in
+//! the model, and then stepped through one call at a time.
+
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use nsproxy::op::{Op, Reply};
+use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
+use nsproxy::{Denial, Kernel, MapKind, Prctl, State, TaskId};
+
+use crate::answer;
+use crate::machine::Machine;
+use crate::real::call::{Answer, Call};
+use crate::real::{Real, look};
+use crate::seen::{self, Known, Seen};
+use crate::sys::SLOTS;
+
+/// Which namespaces the first process of a world gets, and what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All kinds but user: root of the machine.
+    Root,
+    /// All kinds, made by root, with many ids.
+    Userns,
+    /// All kinds, made by an ordinary user, with one id.
+    User,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Userns, Self::User];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Userns => "userns",
+            Self::User => "user",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn flags(self) -> u64 {
+        match self {
+            Self::Root => CLONE_PROXY_FLAGS,
+            Self::Userns | Self::User => CLONE_PROXY_FLAGS | CLONE_NEWUSER,
+        }
+    }
+}
+
+/// A task on both sides.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor {
+    pub(crate) name: String,
+    pub(crate) task: TaskId,
+    slot: usize,
+    /// A call it is held in, and what the model says it will answer.
+    held: Option<(Op, Result<Reply, Denial>)>,
+}
+
+/// Where the two sides differ.
+#[derive(Clone, Debug)]
+pub(crate) struct Divergence {
+    pub(crate) differences: Vec<String>,
+}
+
+/// Why a step was not one.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Diverged(Divergence),
+    /// The machinery failed, not the comparison.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+fn diverged(difference: String) -> Stop {
+    Stop::Diverged(Divergence { differences: vec![difference] })
+}
+
+/// How long the end or the stop of a task may take to be seen.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How long the kernel may take to give back the charge of a dead namespace.
+const RELEASE: Duration = Duration::from_secs(3);
+
+/// Both sides of one world.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) kernel: Kernel,
+    /// The world's first process.
+    pub(crate) init: TaskId,
+    pub(crate) actors: Vec<Actor>,
+    real: Real,
+    known: Known,
+    /// The path of the runner's cgroup, which is the model's first one.
+    cgroup: String,
+    named: usize,
+}
+
+impl World {
+    /// Makes a world on both sides and compares the two for the first time.
+    pub(crate) fn new(machine: &Machine, kind: Kind, cgroup: Option<&OwnedFd>) -> Result<World, Stop> {
+        let mut kernel = machine.boot();
+        let outer = kernel.init();
+        let flags = kind.flags() | u64::from(SIGCHLD);
+        let made = kernel.apply(outer, &clone3(kind.flags()));
+        let Ok(Reply::Child(child)) = made else {
+            return Err(diverged(format!("the model refuses to make a world with {flags:#x}: {made:?}")));
+        };
+        let init = child.task;
+        let real = Real::start(kind.flags(), cgroup)?;
+        let first = Actor { name: String::from("init"), task: init, slot: 0, held: None };
+        let mut world = World {
+            kernel,
+            init,
+            actors: vec![first],
+            real,
+            known: Known::default(),
+            cgroup: own_cgroup()?,
+            named: 0,
+        };
+        world.model(&Op::Execve(nsproxy::Program::default()))?;
+        world.write_maps(machine, kind, child.pid)?;
+        world.furnish()?;
+        world.compare()?;
+        Ok(world)
+    }
+
+    fn model(&mut self, op: &Op) -> Result<(), Stop> {
+        let answer = self.kernel.apply(self.init, op);
+        answer.map(|_| ()).map_err(|denial| diverged(format!("the model's world: {op:?}: {denial}")))
+    }
+
+    /// The maps of the world's user namespace, written from outside.
+    fn write_maps(&mut self, machine: &Machine, kind: Kind, pid: u32) -> Result<(), Stop> {
+        let (uids, gids) = match kind {
+            Kind::Root => return Ok(()),
+            Kind::Userns => (String::from("0 0 65536"), String::from("0 0 65536")),
+            Kind::User => (format!("0 {} 1", machine.uid), format!("0 {} 1", machine.gid)),
+        };
+        let outer = self.kernel.init();
+        let pid = i32::try_from(pid).unwrap_or(0);
+        let mut write = |op: Op, file: &str, text: &str| -> Result<(), Stop> {
+            let answer = self.kernel.apply(outer, &op);
+            answer.map_err(|denial| diverged(format!("the model's maps: {op:?}: {denial}")))?;
+            std::fs::write(format!("/proc/{}/{file}", self.real.host_pid), text)?;
+            Ok(())
+        };
+        if kind == Kind::User {
+            write(Op::WriteSetgroups { pid, text: String::from("deny") }, "setgroups", "deny")?;
+        }
+        write(Op::WriteMap { pid, kind: MapKind::Gid, text: gids.clone() }, "gid_map", &gids)?;
+        write(Op::WriteMap { pid, kind: MapKind::Uid, text: uids.clone() }, "uid_map", &uids)
+    }
+
+    /// A root directory of the world's own, of which nothing leads outside.
+    fn furnish(&mut self) -> Result<(), Stop> {
+        let private = MS_REC | MS_PRIVATE;
+        let mount = |source: &str, target: &str, fstype: &str, flags: u64| Op::Mount {
+            source: source.to_owned(),
+            target: target.to_owned(),
+            fstype: fstype.to_owned(),
+            flags,
+        };
+        // Executed once more, as now it is root with a name.
+        self.furnish_with(&[
+            Op::Execve(nsproxy::Program::default()),
+            Op::Prctl(Prctl::SetDumpable(1)),
+            Op::Prctl(Prctl::SetPdeathsig(9)),
+            Op::Setsid,
+            mount("none", "/", "", private),
+        ])?;
+        self.real.call(0, libc::SYS_umask, [0; 6])?;
+        self.real.attach_proc()?;
+        self.furnish_with(&[mount("none", "/tmp", "tmpfs", 0)])?;
+        for name in ["proc", "sys", "dev", "tmp", "mnt", "run", "home", "old"] {
+            self.furnish_with(&[Op::Mkdir(format!("/tmp/{name}"))])?;
+        }
+        self.furnish_with(&[
+            mount("none", "/tmp/proc", "proc", 0),
+            Op::PivotRoot { new: String::from("/tmp"), old: String::from("/tmp/old") },
+            Op::Chdir(String::from("/")),
+            Op::Umount { target: String::from("/old"), flags: MNT_DETACH },
+            Op::Mknod(String::from("/f")),
+        ])
+    }
+
+    fn furnish_with(&mut self, ops: &[Op]) -> Result<(), Stop> {
+        for op in ops {
+            let (answer, model) = self.both(0, op)?;
+            if !answer::agree(op, &answer, &model, &mut self.known) || model.is_err() {
+                return Err(diverged(format!(
+                    "making the world: {op:?}: kernel {answer:?}, model {model:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The actor with this handle.
+    pub(crate) fn find(&self, task: TaskId) -> Option<usize> {
+        self.actors.iter().position(|actor| actor.task == task)
+    }
+
+    /// Gives a task a name of the scenario's.
+    pub(crate) fn name(&mut self, task: TaskId, name: &str) {
+        if let Some(actor) = self.actors.iter_mut().find(|actor| actor.task == task) {
+            name.clone_into(&mut actor.name);
+        }
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        (0..SLOTS).find(|slot| self.actors.iter().all(|actor| actor.slot != *slot))
+    }
+
+    /// Makes a call on both sides, without a look at what came of it.
+    fn both(&mut self, actor: usize, op: &Op) -> Result<(Answer, Result<Reply, Denial>), Stop> {
+        let Actor { task, slot, .. } = self.actors[actor].clone();
+        let child = self.free_slot().ok_or_else(|| io::Error::other("too many tasks"))?;
+        let mut next = self.kernel.clone();
+        let model = next.apply(task, op);
+        let state = next.status(next.init(), task).map(|status| status.state);
+        let lost = state != Ok(State::Running);
+        let call = Call { kernel: &self.kernel, world: self.init, task, slot, child, lost };
+        let mut answer = self.real.perform(&call, op).map_err(diverged)?;
+        // user, pid and net namespaces give their charge back a little after their end.
+        // Where the model says there is room the kernel may say so later: the only place
+        // where two answers are good.
+        let patience = Instant::now() + RELEASE;
+        while answer == Answer::Refused(libc::ENOSPC) && model.is_ok() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+            answer = self.real.perform(&call, op).map_err(diverged)?;
+        }
+        self.kernel = next;
+        if lost && state.is_ok_and(|state| state != State::Zombie) && answer == Answer::Pending {
+            self.actors[actor].held = Some((op.clone(), model.clone()));
+        }
+        if let Ok(Reply::Child(made)) = &model {
+            self.named += 1;
+            let name = format!("t{}", self.named);
+            self.actors.push(Actor { name, task: made.task, slot: child, held: None });
+        }
+        Ok((answer, model))
+    }
+
+    /// Makes a call on both sides and compares everything. Returns the model's answer.
+    pub(crate) fn step(&mut self, actor: usize, op: &Op) -> Result<Result<Reply, Denial>, Stop> {
+        let name = self.actors[actor].name.clone();
+        let (answer, model) = self.both(actor, op)?;
+        let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
+        let ended = answer == Answer::Pending;
+        if !held && !ended && !answer::agree(op, &answer, &model, &mut self.known) {
+            let model = in_words(&model);
+            return Err(diverged(format!("{name} answers: kernel {answer:?}, model {model}")));
+        }
+        self.compare()?;
+        self.release_held()?;
+        Ok(model)
+    }
+
+    /// Calls that a task was held in and that go on now.
+    fn release_held(&mut self) -> Result<(), Stop> {
+        for at in 0..self.actors.len() {
+            let Actor { name, task, slot, held } = self.actors[at].clone();
+            let Some((op, model)) = held else { continue };
+            let state = self.kernel.status(self.kernel.init(), task).map(|status| status.state);
+            if state != Ok(State::Running) {
+                continue;
+            }
+            self.actors[at].held = None;
+            let call = Call { kernel: &self.kernel, world: self.init, task, slot, child: 0, lost: false };
+            let answer = self.real.finish(&call, &op).map_err(diverged)?;
+            if !answer::agree(&op, &answer, &model, &mut self.known) {
+                let model = in_words(&model);
+                return Err(diverged(format!("{name} answers at last: kernel {answer:?}, model {model}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what is seen of every actor. Ends and stops take their time, so what
+    /// differs is looked at again before it counts.
+    pub(crate) fn compare(&mut self) -> Result<(), Stop> {
+        self.bury();
+        let living = seen::living(&self.kernel);
+        self.known.namespaces.forget(|inum| living.contains_key(&inum));
+        let until = Instant::now() + SETTLE;
+        loop {
+            let differences = self.differences();
+            if differences.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(Stop::Diverged(Divergence { differences }));
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+
+    fn differences(&mut self) -> Vec<String> {
+        let mut known = self.known.clone();
+        known.groups = seen::Classes::default();
+        let mut found = Vec::new();
+        for actor in &self.actors {
+            match self.compare_one(actor, &mut known) {
+                Ok(more) => found.extend(more),
+                Err(difference) => found.push(difference),
+            }
+        }
+        if found.is_empty() {
+            self.known = known;
+        }
+        found
+    }
+
+    fn compare_one(&self, actor: &Actor, known: &mut Known) -> Result<Vec<String>, String> {
+        let Actor { name, task, .. } = actor;
+        let model: Seen = seen::model(&self.kernel, self.init, *task)
+            .ok_or_else(|| format!("{name}: the model has lost it"))?;
+        let kernel = look(&self.real, model.status.pid, &self.cgroup)
+            .ok_or_else(|| format!("{name}: no such process as {}", model.status.pid))?;
+        Ok(seen::compare(name, &kernel, &model, known))
+    }
+
+    /// Forgets the actors that the model has reaped.
+    fn bury(&mut self) {
+        let kernel = &self.kernel;
+        let gone = |actor: &Actor| kernel.status(kernel.init(), actor.task).is_err();
+        let dead: Vec<usize> =
+            self.actors.iter().filter(|actor| gone(actor)).map(|actor| actor.slot).collect();
+        self.actors.retain(|actor| !gone(actor));
+        for slot in dead {
+            self.real.mailbox.clear(slot);
+        }
+    }
+}
+
+fn clone3(flags: u64) -> Op {
+    Op::Clone3 { flags, exit_signal: u64::from(SIGCHLD), set_tid: Vec::new(), cgroup: -1 }
+}
+
+/// The cgroup of this process in the hierarchy of version 2.
+fn own_cgroup() -> io::Result<String> {
+    let text = std::fs::read_to_string("/proc/self/cgroup")?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned())
+}
+
+/// The model's answer with its reason.
+pub(crate) fn in_words(model: &Result<Reply, Denial>) -> String {
+    match model {
+        Ok(reply) => format!("{reply:?}"),
+        Err(denial) => {
+            let mut text = denial.errno.to_string();
+            let _ = write!(text, " {}", denial.rule);
+            text
+        }
+    }
+}
