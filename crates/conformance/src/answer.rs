@@ -20,7 +20,14 @@ pub(crate) fn agree(op: &Op, kernel: &Answer, model: &Result<Reply, Denial>, kno
 fn errno_of(op: &Op, denial: Denial) -> i32 {
     let through_proc = matches!(
         op,
-        Op::OpenNs { .. } | Op::WriteMap { .. } | Op::WriteSetgroups { .. } | Op::WriteTimensOffsets { .. }
+        Op::OpenNs { .. }
+            | Op::OpenNsWrite { .. }
+            | Op::OpenMap { .. }
+            | Op::OpenSetgroups(_)
+            | Op::OpenTimensOffsets(_)
+            | Op::WriteMap { .. }
+            | Op::WriteSetgroups { .. }
+            | Op::WriteTimensOffsets { .. }
     );
     if through_proc && denial.rule == Rule::NoSuchTask {
         return libc::ENOENT;
@@ -55,6 +62,10 @@ fn same(op: &Op, kernel: &Answer, model: &Reply, known: &mut Known) -> bool {
             count == ours && known.ids.same(*id, *our_id)
         }
         (Answer::Info(words), Reply::Pidfd(PidfdAnswer::Info(info))) => *words == info_words(info),
+        (Answer::Message(message), Reply::Message(ours)) => message == ours,
+        (Answer::Ids(ids), Reply::Ids(ours)) => {
+            ids.len() == ours.len() && ids.iter().zip(ours).all(|(id, ours)| known.ids.same(*id, *ours))
+        }
         _ => false,
     }
 }

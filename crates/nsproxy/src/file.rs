@@ -7,7 +7,7 @@ use crate::cgroup::Cgroup;
 use crate::cred::Cred;
 use crate::idmap::MapKind;
 use crate::net::NetNamespace;
-use crate::ns_common::NsRef;
+use crate::ns_common::{NsId, NsRef};
 use crate::params::Call;
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
@@ -35,6 +35,27 @@ pub(crate) struct FdEntry {
     pub(crate) cloexec: bool,
     pub(crate) file: Idx<File>,
     pub(crate) next: Option<Idx<FdEntry>>,
+}
+
+/// What a descriptor stands for, for those who look from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Descriptor {
+    /// A namespace.
+    Ns(NsId),
+    /// A process or thread.
+    Pidfd,
+    /// A cgroup directory.
+    Cgroup,
+    /// A map of ids.
+    Map,
+    /// A setgroups file.
+    Setgroups,
+    /// A file of clock offsets.
+    TimensOffsets,
+    /// A socket.
+    Socket,
+    /// Anything else.
+    Plain,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -256,6 +277,29 @@ impl Kernel {
         }
         self.run_deferred();
         Ok(())
+    }
+
+    /// The descriptors of a task, in order.
+    pub fn descriptors(&self, task: TaskId) -> Result<Vec<(Fd, Descriptor)>, Denial> {
+        let task = self.observe(task)?;
+        let Some(files) = self.tasks[task].files else {
+            return Ok(Vec::new());
+        };
+        let describe = |entry: Idx<FdEntry>| {
+            let FdEntry { fd, file, .. } = self.fds[entry];
+            let descriptor = match self.files_open[file].kind {
+                FileKind::Ns(ns) => Descriptor::Ns(self.ns_id(ns)),
+                FileKind::Pidfd { .. } => Descriptor::Pidfd,
+                FileKind::Cgroup(_) => Descriptor::Cgroup,
+                FileKind::Map(..) => Descriptor::Map,
+                FileKind::Setgroups(_) => Descriptor::Setgroups,
+                FileKind::TimensOffsets(_) => Descriptor::TimensOffsets,
+                FileKind::Socket(_) => Descriptor::Socket,
+                FileKind::Plain => Descriptor::Plain,
+            };
+            (fd, descriptor)
+        };
+        Ok(self.entries(files).map(describe).collect())
     }
 
     /// Duplicates a descriptor, as `F_DUPFD_CLOEXEC` or `F_DUPFD` does.

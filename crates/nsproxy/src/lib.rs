@@ -138,7 +138,7 @@ pub use cred::{Kgid, Kuid};
 pub use errno::Errno;
 pub use exec::{FileCaps, Program};
 pub use exit::{Waited, exit_status};
-pub use file::Fd;
+pub use file::{Descriptor, Fd};
 pub use fork::{Child, CloneArgs};
 pub use holders::Holder;
 pub use host::{Credentials, HostMount, Placement};

@@ -357,6 +357,8 @@ fn in_words(reply: &Reply) -> String {
         Reply::Waited(Waited::WouldBlock) => "would block".to_string(),
         Reply::Ns(answer) => format!("ok {answer:?}"),
         Reply::Pidfd(answer) => format!("ok {answer:?}"),
+        Reply::Message(message) => format!("ok {message:?}"),
+        Reply::Ids(ids) => format!("ok {ids:?}"),
     }
 }
 

@@ -109,3 +109,19 @@ fn any_bytes_are_some_calls() {
         assert!(used <= bytes.len());
     }
 }
+
+#[test]
+fn a_call_is_printed_as_it_is_read() {
+    let mut random = Random(4711);
+    for _ in 0..20_000 {
+        let (op, _) = Op::decode(&random.bytes());
+        let text = op.to_string();
+        let script = format!("init: {text}");
+        let Ok(nsproxy::scenario::Line::Call(call)) = nsproxy::scenario::Line::parse(&script) else {
+            panic!("no call: {script}");
+        };
+        let words: Vec<&str> = call.words.iter().map(String::as_str).collect();
+        let read = Op::parse(&words, &|_| None).unwrap_or_else(|error| panic!("{script}: {error}"));
+        assert_eq!(read, op, "{script}");
+    }
+}

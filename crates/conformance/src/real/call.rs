@@ -8,7 +8,7 @@ mod net;
 
 use std::time::Duration;
 
-use nsproxy::op::Op;
+use nsproxy::op::{CloneOddity, Op};
 use nsproxy::{Disposition, Fd, Kernel, Prctl, Reboot, Resource, TaskId};
 
 use super::{Outcome, Real};
@@ -31,6 +31,10 @@ pub(crate) enum Answer {
     Waited { pid: u64, status: u32 },
     /// `NS_MNT_GET_INFO`.
     Mounts { count: u32, id: u64 },
+    /// A message, or none yet.
+    Message(Option<Vec<u8>>),
+    /// Ids of namespaces.
+    Ids(Vec<u64>),
     /// `PIDFD_GET_INFO`: pid, tgid, ppid, four user and four group ids.
     Info([u32; 11]),
     /// None: the caller ended in the call or is held in it.
@@ -114,14 +118,16 @@ impl Hand<'_> {
             Op::Clone3 { flags, exit_signal, set_tid, cgroup } => {
                 self.clone3(*flags, *exit_signal, set_tid, *cgroup)
             }
+            Op::Clone3Odd { flags, oddity } => self.clone3_odd(*flags, *oddity),
             Op::Unshare(flags) => self.plain(libc::SYS_unshare, [*flags]),
             Op::Setns { fd, flags } => self.plain(libc::SYS_setns, [arg(*fd), u64::from(*flags)]),
             Op::Exit(code) => self.plain(libc::SYS_exit, [u64::from(*code)]),
             Op::ExitGroup(code) => self.plain(libc::SYS_exit_group, [u64::from(*code)]),
             Op::Wait { pid, options } => self.wait4(*pid, *options),
             Op::Kill { pid, signal } => self.plain(libc::SYS_kill, [arg(*pid), u64::from(*signal)]),
-            Op::PidfdSendSignal { fd, signal } => {
-                self.plain(libc::SYS_pidfd_send_signal, [arg(*fd), u64::from(*signal), 0, 0])
+            Op::PidfdSendSignal { fd, signal, flags } => {
+                let (signal, flags) = (u64::from(*signal), u64::from(*flags));
+                self.plain(libc::SYS_pidfd_send_signal, [arg(*fd), signal, 0, flags])
             }
             Op::Sigaction { signal, to } => self.sigaction(*signal, *to),
             Op::Sigprocmask(blocked) => {
@@ -132,24 +138,42 @@ impl Hand<'_> {
             Op::Setpgid { pid, pgid } => self.plain(libc::SYS_setpgid, [arg(*pid), arg(*pgid)]),
             Op::Setsid => self.plain(libc::SYS_setsid, [0]),
             Op::Reboot(command) => self.reboot(*command),
+            Op::Settle => Ok(Answer::Number(0)),
+            _ => self.perform_cred(op),
+        }
+    }
+
+    fn perform_cred(&mut self, op: &Op) -> Result<Answer, Broken> {
+        match op {
+            Op::Setuid(id) => self.plain(libc::SYS_setuid, [u64::from(*id)]),
+            Op::Setgid(id) => self.plain(libc::SYS_setgid, [u64::from(*id)]),
+            Op::Setreuid([r, e]) => self.plain(libc::SYS_setreuid, [*r, *e].map(u64::from)),
+            Op::Setregid([r, e]) => self.plain(libc::SYS_setregid, [*r, *e].map(u64::from)),
+            Op::Setfsuid(id) => self.plain(libc::SYS_setfsuid, [u64::from(*id)]),
+            Op::Setfsgid(id) => self.plain(libc::SYS_setfsgid, [u64::from(*id)]),
             Op::Setresuid([r, e, s]) => self.plain(libc::SYS_setresuid, [*r, *e, *s].map(u64::from)),
             Op::Setresgid([r, e, s]) => self.plain(libc::SYS_setresgid, [*r, *e, *s].map(u64::from)),
             Op::Setgroups(groups) => {
                 let list = self.args.u32s(groups);
                 self.plain(libc::SYS_setgroups, [groups.len() as u64, list])
             }
-            Op::Capset(sets) => self.capset(sets),
+            Op::Capset(sets) => self.capset(0, sets),
+            Op::CapsetOf { pid, sets } => self.capset(*pid, sets),
             Op::Prctl(operation) => self.prctl(*operation),
-            Op::Prlimit { resource, limit } => self.prlimit(*resource, *limit),
+            Op::Prlimit { resource, limit } => self.prlimit(0, *resource, *limit, *limit),
+            Op::PrlimitOf { pid, resource, soft, hard } => self.prlimit(*pid, *resource, *soft, *hard),
             Op::Sethostname(name) => {
                 let text = self.args.bytes(name.as_bytes());
                 self.plain(libc::SYS_sethostname, [text, name.len() as u64])
+            }
+            Op::SethostnameOdd { length, fault } => {
+                let name = if *fault { 1 } else { self.args.bytes(&[b'x'; 128]) };
+                self.plain(libc::SYS_sethostname, [name, length.cast_unsigned()])
             }
             Op::Setdomainname(name) => {
                 let text = self.args.bytes(name.as_bytes());
                 self.plain(libc::SYS_setdomainname, [text, name.len() as u64])
             }
-            Op::Settle => Ok(Answer::Number(0)),
             _ => self.perform_file(op),
         }
     }
@@ -186,8 +210,8 @@ impl Hand<'_> {
         self.plain(libc::SYS_reboot, [0xfee1_dead, 672_274_793, command, 0])
     }
 
-    fn capset(&mut self, sets: &nsproxy::CapSets) -> Result<Answer, Broken> {
-        let header = self.args.u32s(&[0x2008_0522, 0]);
+    fn capset(&mut self, pid: i32, sets: &nsproxy::CapSets) -> Result<Answer, Broken> {
+        let header = self.args.u32s(&[0x2008_0522, pid.cast_unsigned()]);
         let half = |set: nsproxy::CapSet, high: bool| {
             let bits = if high { set.bits() >> 32 } else { set.bits() & 0xffff_ffff };
             u32::try_from(bits).unwrap_or(0)
@@ -217,7 +241,7 @@ impl Hand<'_> {
         self.plain(libc::SYS_prctl, [arg(option), second, third, 0, 0])
     }
 
-    fn prlimit(&mut self, resource: Resource, limit: u64) -> Result<Answer, Broken> {
+    fn prlimit(&mut self, pid: i32, resource: Resource, soft: u64, hard: u64) -> Result<Answer, Broken> {
         let number = match resource {
             Resource::Nproc => libc::RLIMIT_NPROC,
             Resource::Msgqueue => libc::RLIMIT_MSGQUEUE,
@@ -225,8 +249,8 @@ impl Hand<'_> {
             Resource::Memlock => libc::RLIMIT_MEMLOCK,
             Resource::Nofile => libc::RLIMIT_NOFILE,
         };
-        let limits = self.args.u64s(&[limit, limit]);
-        self.plain(libc::SYS_prlimit64, [0, u64::from(number), limits, 0])
+        let limits = self.args.u64s(&[soft, hard]);
+        self.plain(libc::SYS_prlimit64, [arg(pid), u64::from(number), limits, 0])
     }
 
     fn clone_old(&mut self, flags: u64) -> Result<Answer, Broken> {
@@ -245,6 +269,33 @@ impl Hand<'_> {
             [flags, places, places + 4, places + 8, signal, 0, 0, 0, array, set_tid.len() as u64, cgroup];
         let place = self.args.u64s(&parts);
         let raw = self.make(libc::SYS_clone3, [place, 88, 0, 0, 0, 0], Some(self.call.child))?;
+        self.child(raw, flags, places)
+    }
+
+    fn clone3_odd(&mut self, flags: u64, oddity: CloneOddity) -> Result<Answer, Broken> {
+        let places = self.args.u32s(&[u32::MAX, 0, 0]);
+        let signal = libc::SIGCHLD as u64;
+        let mut parts = [0; 520];
+        parts[..5].copy_from_slice(&[flags, places, places + 4, places + 8, signal]);
+        let mut size = 88;
+        match oddity {
+            CloneOddity::SizeTooBig => size = 4097,
+            CloneOddity::SizeTooSmall => size = 63,
+            CloneOddity::NoCgroupField => size = 80,
+            CloneOddity::Fault => {}
+            CloneOddity::Tail => {
+                size = 96;
+                parts[11] = 1;
+            }
+            CloneOddity::SetTidNull => parts[9] = 1,
+            CloneOddity::SetTidEmpty => parts[8] = places,
+            CloneOddity::SetTidFault => (parts[8], parts[9]) = (1, 1),
+            CloneOddity::StackWithoutSize => parts[5] = 0x1_0000,
+            CloneOddity::PidfdFault => parts[1] = u64::MAX,
+        }
+        let place = self.args.u64s(&parts);
+        let place = if oddity == CloneOddity::Fault { 1 } else { place };
+        let raw = self.make(libc::SYS_clone3, [place, size, 0, 0, 0, 0], Some(self.call.child))?;
         self.child(raw, flags, places)
     }
 
@@ -271,7 +322,7 @@ impl Hand<'_> {
         let argv = self.args.u64s(&[name, 0]);
         let empty = self.args.bytes(b"\0");
         let flags = arg(libc::AT_EMPTY_PATH);
-        self.plain(libc::SYS_execveat, [arg(super::super::sys::PROGRAM_FD), empty, argv, 0, flags])
+        self.plain(libc::SYS_execveat, [arg(sys::PROGRAM_FD), empty, argv, 0, flags])
     }
 }
 
@@ -286,7 +337,7 @@ impl Real {
             },
         };
         let flags = match op {
-            Op::Clone(flags) | Op::Clone3 { flags, .. } => *flags,
+            Op::Clone(flags) | Op::Clone3 { flags, .. } | Op::Clone3Odd { flags, .. } => *flags,
             _ => return Ok(done(raw)),
         };
         let hand = Hand { real: self, call, args: Arguments::new(&self.mailbox, call.slot) };

@@ -19,7 +19,7 @@ pub(crate) fn look(real: &Real, pid: u32, cgroup: &str) -> Option<Seen> {
     Some(Seen { status, links, inside })
 }
 
-fn read(real: &Real, path: &str) -> Option<String> {
+pub(super) fn read(real: &Real, path: &str) -> Option<String> {
     let file = rustix::fs::openat(&real.proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut text = Vec::new();
     let mut room = [0_u8; 16384];

@@ -307,8 +307,8 @@ fn objects(source: &mut Source<'_>) -> Op {
             Op::Semop { id, op: SemOp { number: u16::from(source.byte() % 3), change, undo: source.flag() } }
         }
         7 => Op::Msgget { key: id, flags: IPC_CREAT | 0o600 },
-        8 => Op::Msgsnd { id, text: text.into_bytes() },
-        9 => Op::MqOpen { name: alloc::format!("/{text}"), create: source.flag() },
+        8 => Op::Msgsnd { id, kind: 1, text: text.into_bytes() },
+        9 => Op::MqOpen { name: alloc::format!("/{text}"), create: source.flag(), exclusive: false },
         10 => Op::AddVeth { peer: alloc::format!("{text}1"), name: text },
         11 => Op::MoveDevice { name: text, fd },
         12 => Op::SetDeviceUp { name: text, up: source.flag() },

@@ -6,7 +6,7 @@ use crate::uapi::{
     CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC,
     MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, SIGCHLD,
 };
-use crate::{CapSet, CapSets, Disposition, MapKind, NsKind, NsLink, Prctl, Program, Resource};
+use crate::{CapSet, CapSets, Disposition, MapKind, NsKind, NsLink, Prctl, Resource};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,7 +23,7 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-fn wrong<T>(text: &str) -> Result<T, ParseError> {
+pub(super) fn wrong<T>(text: &str) -> Result<T, ParseError> {
     Err(ParseError(text.to_string()))
 }
 
@@ -68,23 +68,37 @@ pub fn clone_flags(words: &[&str]) -> Result<u64, ParseError> {
     Ok(flags)
 }
 
-fn num<T: core::str::FromStr>(word: &str) -> Result<T, ParseError> {
+pub(super) fn num<T: core::str::FromStr>(word: &str) -> Result<T, ParseError> {
     word.parse().map_err(|_| ParseError(alloc::format!("not a number: {word}")))
 }
 
 /// The number behind a word: a number, or a name that stands for one.
-type Names<'a> = &'a dyn Fn(&str) -> Option<i32>;
+pub(super) type Names<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
-fn named(names: Names<'_>, word: &str) -> Result<i32, ParseError> {
+pub(super) fn named(names: Names<'_>, word: &str) -> Result<i32, ParseError> {
     match names(word) {
         Some(number) => Ok(number),
         None => num(word),
     }
 }
 
-/// `\n` in a word is a new line.
-fn text(word: &str) -> String {
-    word.replace("\\n", "\n")
+/// `\n`, `\t`, `\0` and `\\` in a word stand for one character each.
+pub(super) fn text(word: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = word.chars();
+    while let Some(c) = rest.next() {
+        match (c, c == '\\') {
+            (_, true) => match rest.next() {
+                Some('n') => plain.push('\n'),
+                Some('t') => plain.push('\t'),
+                Some('0') => plain.push('\0'),
+                Some(other) => plain.push(other),
+                None => plain.push('\\'),
+            },
+            (c, false) => plain.push(c),
+        }
+    }
+    plain
 }
 
 impl Op {
@@ -94,19 +108,12 @@ impl Op {
         let Some((call, args)) = words.split_first() else {
             return wrong("no call");
         };
-        match parse_process(call, args, names)? {
-            Some(op) => Ok(op),
-            None => match parse_cred(call, args, names)? {
-                Some(op) => Ok(op),
-                None => match parse_object(call, args, names)? {
-                    Some(op) => Ok(op),
-                    None => Err(ParseError(alloc::format!(
-                        "no such call, or wrong arguments: {}",
-                        words.join(" ")
-                    ))),
-                },
-            },
+        for family in [parse_process, parse_cred, parse_object, super::exact::parse] {
+            if let Some(op) = family(call, args, names)? {
+                return Ok(op);
+            }
         }
+        Err(ParseError(alloc::format!("no such call, or wrong arguments: {}", words.join(" "))))
     }
 }
 
@@ -141,7 +148,6 @@ fn parse_process(call: &str, args: &[&str], names: Names<'_>) -> Result<Option<O
         ("wait", [task]) => Op::Wait { pid: named(names, task)?, options: 0 },
         ("kill", [task, signal]) => Op::Kill { pid: named(names, task)?, signal: num(signal)? },
         ("ignore", [signal]) => Op::Sigaction { signal: num(signal)?, to: Disposition::Ignore },
-        ("exec", []) => Op::Execve(Program::default()),
         ("open", [task, link]) => match NsLink::from_name(link) {
             Some(link) => Op::OpenNs { pid: named(names, task)?, link },
             None => return wrong("no such namespace link"),
@@ -191,44 +197,41 @@ fn parse_object(call: &str, args: &[&str], names: Names<'_>) -> Result<Option<Op
         ("sethostname", [name]) => Op::Sethostname(text(name)),
         ("mount", [fstype, target]) => Op::Mount {
             source: String::from("none"),
-            target: target.to_string(),
+            target: text(target),
             fstype: fstype.to_string(),
             flags: 0,
         },
         ("mount", [how, source, target]) => match MOUNT.iter().find(|(name, _)| name == how) {
-            Some((_, flags)) => Op::Mount {
-                source: source.to_string(),
-                target: target.to_string(),
-                fstype: String::new(),
-                flags: *flags,
-            },
+            Some((_, flags)) => {
+                Op::Mount { source: text(source), target: text(target), fstype: String::new(), flags: *flags }
+            }
             None => return wrong("no such way to mount"),
         },
         ("propagation", [how, target]) => match MOUNT.iter().find(|(name, _)| name == how) {
             Some((_, flags)) => Op::Mount {
                 source: String::new(),
-                target: target.to_string(),
+                target: text(target),
                 fstype: String::new(),
                 flags: *flags,
             },
             None => return wrong("no such propagation"),
         },
-        ("umount", [target]) => Op::Umount { target: target.to_string(), flags: 0 },
-        ("umount-lazy", [target]) => Op::Umount { target: target.to_string(), flags: MNT_DETACH },
-        ("bind-ns", [fd, target]) => Op::BindNamespace { fd: named(names, fd)?, target: target.to_string() },
-        ("pivot_root", [new, old]) => Op::PivotRoot { new: new.to_string(), old: old.to_string() },
-        ("chroot", [path]) => Op::Chroot(path.to_string()),
-        ("chdir", [path]) => Op::Chdir(path.to_string()),
-        ("mkdir", [path]) => Op::Mkdir(path.to_string()),
-        ("mknod", [path]) => Op::Mknod(path.to_string()),
-        ("veth", [name, peer]) => Op::AddVeth { name: name.to_string(), peer: peer.to_string() },
-        ("move-device", [name, fd]) => Op::MoveDevice { name: name.to_string(), fd: named(names, fd)? },
-        ("up", [name]) => Op::SetDeviceUp { name: name.to_string(), up: true },
+        ("umount", [target]) => Op::Umount { target: text(target), flags: 0 },
+        ("umount-lazy", [target]) => Op::Umount { target: text(target), flags: MNT_DETACH },
+        ("bind-ns", [fd, target]) => Op::BindNamespace { fd: named(names, fd)?, target: text(target) },
+        ("pivot_root", [new, old]) => Op::PivotRoot { new: text(new), old: text(old) },
+        ("chroot", [path]) => Op::Chroot(text(path)),
+        ("chdir", [path]) => Op::Chdir(text(path)),
+        ("mkdir", [path]) => Op::Mkdir(text(path)),
+        ("mknod", [path]) => Op::Mknod(text(path)),
+        ("veth", [name, peer]) => Op::AddVeth { name: text(name), peer: text(peer) },
+        ("move-device", [name, fd]) => Op::MoveDevice { name: text(name), fd: named(names, fd)? },
+        ("up", [name]) => Op::SetDeviceUp { name: text(name), up: true },
         ("socket", []) => Op::Socket,
         ("connect", [fd]) => Op::ConnectLoopback(named(names, fd)?),
-        ("cgroup-mkdir", [path]) => Op::CgroupMkdir(path.to_string()),
-        ("cgroup-move", [path]) => Op::CgroupMove { path: path.to_string(), pid: 0 },
-        ("cgroup-open", [path]) => Op::OpenCgroup(path.to_string()),
+        ("cgroup-mkdir", [path]) => Op::CgroupMkdir(text(path)),
+        ("cgroup-move", [path]) => Op::CgroupMove { path: text(path), pid: 0 },
+        ("cgroup-open", [path]) => Op::OpenCgroup(text(path)),
         ("shmget", [key]) => Op::Shmget { key: num(key)?, size: 1, flags: 0o600 },
         ("shmget-create", [key]) => {
             Op::Shmget { key: num(key)?, size: 1, flags: crate::uapi::IPC_CREAT | 0o600 }

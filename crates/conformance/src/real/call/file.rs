@@ -1,6 +1,6 @@
 //! Calls on paths and descriptors.
 
-use nsproxy::op::Op;
+use nsproxy::op::{HandleTwist, Op};
 use nsproxy::{MapKind, NsIoctl, NsKind, NsLink, PidfdIoctl};
 
 use super::super::{CGROUP_FD, PROC_FD, SPARE_FD};
@@ -21,15 +21,55 @@ impl Hand<'_> {
             Op::Dup(fd) => self.plain(libc::SYS_dup, [arg(*fd)]),
             Op::NsIoctl { fd, request } => self.ns_ioctl(*fd, *request),
             Op::PidfdIoctl { fd, request } => self.pidfd_ioctl(*fd, *request),
+            Op::OpenNsWrite { pid, link } => {
+                let path = format!("{}/ns/{}", self.process(*pid), link.name());
+                self.openat(PROC_FD, &path, libc::O_RDWR)
+            }
+            Op::Reopen { fd, twist } => self.reopen(*fd, *twist),
+            Op::Listns(request) => self.listns(request),
+            Op::WriteMap { .. }
+            | Op::WriteSetgroups { .. }
+            | Op::WriteTimensOffsets { .. }
+            | Op::OpenMap { .. }
+            | Op::OpenSetgroups(_)
+            | Op::OpenTimensOffsets(_)
+            | Op::Write { .. }
+            | Op::WriteHostname(_)
+            | Op::WriteMaxNamespaces { .. } => self.perform_write(op),
+            Op::CgroupMkdir(_)
+            | Op::CgroupRmdir(_)
+            | Op::CgroupMove { .. }
+            | Op::CgroupChown { .. }
+            | Op::OpenCgroup(_) => self.perform_cgroup(op),
+            _ => self.perform_path(op),
+        }
+    }
+
+    fn perform_write(&mut self, op: &Op) -> Result<Answer, Broken> {
+        match op {
             Op::WriteMap { pid, kind, text } => {
-                let name = match kind {
-                    MapKind::Uid => "uid_map",
-                    MapKind::Gid => "gid_map",
-                    MapKind::Projid => "projid_map",
-                };
-                let path = format!("{}/{name}", self.process(*pid));
+                let path = format!("{}/{}", self.process(*pid), map_name(*kind));
                 self.write_file(PROC_FD, &path, text.as_bytes())
             }
+            Op::OpenMap { pid, kind } => {
+                let path = format!("{}/{}", self.process(*pid), map_name(*kind));
+                self.openat(PROC_FD, &path, libc::O_WRONLY)
+            }
+            Op::OpenSetgroups(pid) => {
+                let path = format!("{}/setgroups", self.process(*pid));
+                self.openat(PROC_FD, &path, libc::O_WRONLY)
+            }
+            Op::OpenTimensOffsets(pid) => {
+                let path = format!("{}/timens_offsets", self.process(*pid));
+                self.openat(PROC_FD, &path, libc::O_WRONLY)
+            }
+            Op::Write { fd, text } => {
+                // The model's files have no position: each write is the first.
+                let _ = self.sys(libc::SYS_lseek, [arg(*fd), 0, arg(libc::SEEK_SET)])?;
+                let place = self.args.bytes(text.as_bytes());
+                self.plain(libc::SYS_write, [arg(*fd), place, text.len() as u64])
+            }
+            Op::WriteHostname(name) => self.write_file(PROC_FD, "sys/kernel/hostname", name.as_bytes()),
             Op::WriteSetgroups { pid, text } => {
                 let path = format!("{}/setgroups", self.process(*pid));
                 self.write_file(PROC_FD, &path, text.as_bytes())
@@ -41,6 +81,25 @@ impl Hand<'_> {
             Op::WriteMaxNamespaces { kind, limit } => {
                 let path = format!("sys/user/max_{}_namespaces", kind_name(*kind));
                 self.write_file(PROC_FD, &path, limit.to_string().as_bytes())
+            }
+            _ => Err(format!("not a write: {op:?}")),
+        }
+    }
+
+    fn perform_cgroup(&mut self, op: &Op) -> Result<Answer, Broken> {
+        match op {
+            Op::CgroupChown { path, owner } => {
+                let directory = self.cgroup(path);
+                let procs = self.args.string(&format!("{directory}/cgroup.procs"));
+                let directory = self.args.string(&directory);
+                let owner = u64::from(*owner);
+                let chown = |hand: &Self, path| {
+                    hand.plain(libc::SYS_fchownat, [arg(CGROUP_FD), path, owner, u64::from(u32::MAX), 0])
+                };
+                match chown(self, procs)? {
+                    Answer::Number(_) => chown(self, directory),
+                    refused => Ok(refused),
+                }
             }
             Op::CgroupMkdir(path) => {
                 let path = self.cgroup(path);
@@ -60,7 +119,7 @@ impl Hand<'_> {
                 let path = self.cgroup(path);
                 self.openat(CGROUP_FD, &path, libc::O_RDONLY | libc::O_DIRECTORY)
             }
-            _ => self.perform_path(op),
+            _ => Err(format!("no way to make this call: {op:?}")),
         }
     }
 
@@ -178,6 +237,42 @@ impl Hand<'_> {
         if below.is_empty() { String::from(".") } else { below }
     }
 
+    /// Asks for the handle of a namespace, and opens it.
+    fn reopen(&mut self, fd: i32, twist: HandleTwist) -> Result<Answer, Broken> {
+        const SIZE: u32 = 16;
+        let handle = self.args.u32s(&[SIZE, 0, 0, 0, 0, 0]);
+        let mount = self.args.u32s(&[0]);
+        let empty = self.args.string("");
+        let here = arg(libc::AT_EMPTY_PATH);
+        let asked = self.sys(libc::SYS_name_to_handle_at, [arg(fd), empty, handle, mount, here])?;
+        if let Err(refused) = asked {
+            return Ok(refused);
+        }
+        let mut words: [u32; 6] = core::array::from_fn(|at| self.args.read_u32(handle + 4 * at as u64));
+        match twist {
+            HandleTwist::None => {}
+            HandleTwist::Id => (words[2], words[3]) = (u32::MAX, u32::MAX),
+            HandleTwist::Type => words[4] = 1,
+        }
+        let handle = self.args.u32s(&words);
+        let flags = arg(libc::O_RDONLY | libc::O_CLOEXEC);
+        self.plain(libc::SYS_open_by_handle_at, [arg(fd), handle, flags])
+    }
+
+    fn listns(&mut self, request: &nsproxy::NsIdReq) -> Result<Answer, Broken> {
+        const LISTNS: i64 = 470;
+        let kinds = u32::try_from(request.ns_type).unwrap_or(u32::MAX);
+        let mut words = vec![u64::from(request.size) | u64::from(request.spare) << 32];
+        words.extend([request.ns_id, u64::from(kinds), request.user_ns_id]);
+        let place = self.args.u64s(&words);
+        let room = self.args.room(8000);
+        let raw = self.sys(LISTNS, [place, room, 1000, 0])?;
+        Ok(match raw {
+            Ok(count) => Answer::Ids((0..count).map(|at| self.args.read_u64(room + 8 * at)).collect()),
+            Err(answer) => answer,
+        })
+    }
+
     fn ns_ioctl(&mut self, fd: i32, request: NsIoctl) -> Result<Answer, Broken> {
         let code = |size: u64, direction: u64, number: u64| direction << 30 | size << 16 | 0xb700 | number;
         let (none, read) = (0, 2);
@@ -242,6 +337,14 @@ impl Hand<'_> {
             }
             PidfdIoctl::Unknown => self.plain(libc::SYS_ioctl, [arg(fd), 0xff63, 0]),
         }
+    }
+}
+
+fn map_name(kind: MapKind) -> &'static str {
+    match kind {
+        MapKind::Uid => "uid_map",
+        MapKind::Gid => "gid_map",
+        MapKind::Projid => "projid_map",
     }
 }
 
