@@ -18,13 +18,12 @@ impl<T> Idx<T> {
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // Four billion objects do not fit in memory.
     fn from_position(position: usize) -> Self {
-        let number = position as u32 + 1;
-        Self(NonZeroU32::new(number).unwrap_or(NonZeroU32::MAX), PhantomData)
+        Self(NonZeroU32::new(position as u32).unwrap_or(NonZeroU32::MAX), PhantomData)
     }
 
     #[inline]
     fn position(self) -> usize {
-        self.0.get() as usize - 1
+        self.0.get() as usize
     }
 
     /// The first place: stands in until the real one is known.
@@ -76,36 +75,57 @@ struct Slot<T> {
     value: T,
     /// Odd while the place is taken; a handle carries the number it was made with.
     generation: u32,
+    /// The free place to use after this one; 0 for none.
+    next_free: u32,
 }
 
 /// Objects of one type, with the places of the dead ones used again.
 ///
 /// What is in the place of a dead object is its last value; only a counted
-/// reference leads to a place, and there is none to a dead one.
+/// reference leads to a place, and there is none to a dead one. Place 0 is never
+/// used, so that an index is its own position and can be left out for nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
-    free: Vec<u32>,
+    first_free: u32,
+    live: u32,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), first_free: 0, live: 0 }
     }
 }
 
 impl<T: Clone> Arena<T> {
-    #[inline]
+    /// A new object. Always inlined, all of it: so it is built in its place, and not
+    /// on the stack to be copied.
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     pub(crate) fn insert(&mut self, value: T) -> Idx<T> {
-        if let Some(place) = self.free.pop() {
-            let position = place as usize;
+        self.live += 1;
+        let position = self.first_free as usize;
+        if position != 0 {
             let slot = &mut self.slots[position];
+            self.first_free = slot.next_free;
             slot.value = value;
             slot.generation = slot.generation.wrapping_add(1);
             return Idx::from_position(position);
         }
-        self.slots.push(Slot { value, generation: 1 });
+        if self.slots.is_empty() {
+            self.slots.push(Slot { value: value.clone(), generation: 0, next_free: 0 });
+        }
+        self.slots.push(Slot { value, generation: 1, next_free: 0 });
         Idx::from_position(self.slots.len() - 1)
+    }
+
+    /// The index that the next object will have.
+    #[inline]
+    pub(crate) fn next_index(&self) -> Idx<T> {
+        match self.first_free {
+            0 => Idx::from_position(self.slots.len().max(1)),
+            free => Idx::from_position(free as usize),
+        }
     }
 
     /// Frees the place; every handle to it becomes stale.
@@ -114,7 +134,9 @@ impl<T: Clone> Arena<T> {
         let slot = &mut self.slots[idx.position()];
         debug_assert!(slot.generation & 1 == 1);
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(idx.raw() - 1);
+        slot.next_free = self.first_free;
+        self.first_free = idx.raw();
+        self.live -= 1;
     }
 
     /// Frees the place and hands out what was in it.
@@ -142,7 +164,7 @@ impl<T: Clone> Arena<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.live as usize
     }
 
     /// Everything alive, in index order.

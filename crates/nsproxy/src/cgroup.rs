@@ -57,18 +57,18 @@ impl Kernel {
         // cgroup_namespaces(7): CAP_SYS_ADMIN, asked for once more.
         let capable = self.ns_capable(caller, user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::CgroupNsAdmin)?;
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Cgroup, Rule::CgroupNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Cgroup, Rule::CgroupNsCount)?;
         let root = self.tasks[caller].cgroup;
         self.cgroups[root].count += 1;
         Ok(self.cgroup_ns.insert(CgroupNamespace { common, root }))
     }
 
     pub(crate) fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
-        let dead = self.cgroup_ns.take(ns);
-        self.put_cgroup(dead.root);
-        self.release_ns_now(NsKind::Cgroup, &dead.common);
+        let CgroupNamespace { common, root } = &self.cgroup_ns[ns];
+        let (dead, root) = (common.released(NsKind::Cgroup), *root);
+        self.cgroup_ns.remove(ns);
+        self.put_cgroup(root);
+        self.release_ns_now(dead);
     }
 
     pub(crate) fn cgroupns_install(

@@ -174,7 +174,7 @@ impl Kernel {
             counts.extend(owner.map(NsRef::User));
         }
         for released in &self.released {
-            let owner = released.common.owner;
+            let owner = released.owner;
             counts.extend(owner.map(NsRef::User));
         }
         for (_, file) in self.files_open.iter() {
@@ -185,10 +185,8 @@ impl Kernel {
                 _ => {}
             }
         }
-        for (_, mount) in self.mounts.iter() {
-            self.dentries[mount.root].ns.into_iter().for_each(|ns| counts.add(ns));
-        }
         for (_, sb) in self.supers.iter() {
+            self.dentries[sb.root].ns.into_iter().for_each(|ns| counts.add(ns));
             counts.add(NsRef::User(sb.user_ns));
             sb.pid_ns.into_iter().for_each(|ns| counts.add(NsRef::Pid(ns)));
         }
@@ -211,18 +209,18 @@ impl Kernel {
 
     fn check_ucounts(&self) -> Result<(), Broken> {
         let mut namespaces: BTreeMap<(u32, NsKind), u32> = BTreeMap::new();
-        let mut charge = |common: &crate::ns_common::NsCommon, kind| {
-            let mut at = common.ucounts;
+        let mut charge = |charged, kind| {
+            let mut at: Option<Idx<crate::ucount::Ucounts>> = charged;
             while let Some(record) = at {
                 *namespaces.entry((record.raw(), kind)).or_default() += 1;
                 at = self.user_ns[self.ucounts[record].ns].common.ucounts;
             }
         };
         for ns in self.all_ns() {
-            charge(self.common(ns), ns.kind());
+            charge(self.common(ns).ucounts, ns.kind());
         }
         for released in &self.released {
-            charge(&released.common, released.kind);
+            charge(released.ucounts, released.kind);
         }
         let mut nproc: BTreeMap<u32, u64> = BTreeMap::new();
         for (task, _) in self.tasks.iter() {

@@ -94,13 +94,15 @@ impl Kernel {
         let signal = self.tasks[task].signal;
         self.signals[signal].live -= 1;
         self.exit_sem(task);
-        if let Some(mm) = self.tasks[task].mm.take() {
+        let Task { mm, files, fs, .. } = &mut self.tasks[task];
+        let (mm, files, fs) = (mm.take(), files.take(), fs.take());
+        if let Some(mm) = mm {
             self.put_mm(mm);
         }
-        if let Some(files) = self.tasks[task].files.take() {
+        if let Some(files) = files {
             self.put_files(files);
         }
-        if let Some(fs) = self.tasks[task].fs.take() {
+        if let Some(fs) = fs {
             self.put_fs(fs);
         }
         self.switch_task_namespaces(task, None);

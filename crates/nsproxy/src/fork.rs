@@ -532,7 +532,7 @@ impl Kernel {
         let pid = self.tasks[child].pid;
         let ns = self.pids[pid].ns;
         // pid_namespaces(7): the process with number 1 is init.
-        let init = self.upids[self.pids[pid].deepest].nr == 1;
+        let init = self.pids[pid].nr == 1;
         if init {
             self.pid_ns[ns].child_reaper = Some(child);
             self.pid_ns[ns].had_init = true;

@@ -14,6 +14,7 @@ use crate::cgroup::CgroupNamespace;
 use crate::cred::{Cred, Kgid, Kuid};
 use crate::fork::Parts;
 use crate::idmap::{Extent, IdMap, MapKind};
+use crate::idr::Idr;
 use crate::ipc::IpcNamespace;
 use crate::mount::{MntNamespace, Path};
 use crate::net::NetNamespace;
@@ -157,7 +158,7 @@ impl Kernel {
                     pid_allocated: 0,
                     pid_max: crate::uapi::PID_MAX_LIMIT,
                     cursor: 1,
-                    upids: None,
+                    idr: Idr::default(),
                     reboot: 0,
                 }))
             }

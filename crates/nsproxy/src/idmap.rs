@@ -9,6 +9,7 @@ use crate::rule::{Denial, Rule};
 use crate::task::Task;
 use crate::uapi::PAGE_SIZE;
 use crate::user_namespace::UserNamespace;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 const MAX_EXTENTS: usize = 340;
@@ -55,9 +56,12 @@ impl Extent {
     }
 }
 
-/// A map between the ids of a user namespace and global ids.
+/// A map between the ids of a user namespace and global ids; empty until it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct IdMap {
+pub(crate) struct IdMap(Option<Box<Lines>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Lines {
     extents: Vec<Extent>,
     /// The same by `lower`, where there are too many to look through.
     reverse: Vec<Extent>,
@@ -71,44 +75,49 @@ impl IdMap {
 
     /// Few lines stay in the order written, many are sorted.
     pub(crate) fn install(mut extents: Vec<Extent>) -> Self {
+        if extents.is_empty() {
+            return Self(None);
+        }
         let mut reverse = Vec::new();
         if extents.len() > BASE_EXTENTS {
             extents.sort_by_key(|extent| extent.first);
             reverse.clone_from(&extents);
             reverse.sort_by_key(|extent| extent.lower);
         }
-        Self { extents, reverse }
+        Self(Some(Box::new(Lines { extents, reverse })))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.extents.is_empty()
+        self.0.is_none()
     }
 
     pub(crate) fn extents(&self) -> &[Extent] {
-        &self.extents
+        self.0.as_ref().map_or(&[], |lines| &lines.extents)
     }
 
     /// From an id inside to the global one.
     pub(crate) fn down(&self, id: u32) -> Option<u32> {
-        if self.reverse.is_empty() {
-            return self.extents.iter().find_map(|extent| extent.down(id));
+        let Lines { extents, reverse } = self.0.as_deref()?;
+        if reverse.is_empty() {
+            return extents.iter().find_map(|extent| extent.down(id));
         }
-        let after = self.extents.partition_point(|extent| extent.first <= id);
-        self.extents[..after].last()?.down(id)
+        let after = extents.partition_point(|extent| extent.first <= id);
+        extents[..after].last()?.down(id)
     }
 
     /// From a global id to the one inside.
     pub(crate) fn up(&self, id: u32) -> Option<u32> {
-        if self.reverse.is_empty() {
-            return self.extents.iter().find_map(|extent| extent.up(id));
+        let Lines { extents, reverse } = self.0.as_deref()?;
+        if reverse.is_empty() {
+            return extents.iter().find_map(|extent| extent.up(id));
         }
-        let after = self.reverse.partition_point(|extent| extent.lower <= id);
-        self.reverse[..after].last()?.up(id)
+        let after = reverse.partition_point(|extent| extent.lower <= id);
+        reverse[..after].last()?.up(id)
     }
 
     /// A whole range at once: it must lie inside one line.
     fn range_down(&self, id: u32, count: u32) -> Option<u32> {
-        self.extents.iter().find_map(|extent| {
+        self.extents().iter().find_map(|extent| {
             let lower = extent.down(id)?;
             let last = id.wrapping_add(count.wrapping_sub(1));
             extent.down(last).map(|_| lower)

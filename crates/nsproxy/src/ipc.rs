@@ -132,14 +132,12 @@ impl Kernel {
             self.ipc_ns[old].common.count += 1;
             return Ok(old);
         }
-        let euid = self.cred_of(caller).euid;
-        let mut charged = self.inc_ucount(user_ns, euid, NsKind::Ipc, Rule::IpcNsCount);
-        if charged.is_err() && self.params.since(6, 2) && self.flush_released(NsKind::Ipc) {
+        let mut common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
+        if common.is_err() && self.params.since(6, 2) && self.flush_released(NsKind::Ipc) {
             // The frees that are under way are waited for before ENOSPC.
-            charged = self.inc_ucount(user_ns, euid, NsKind::Ipc, Rule::IpcNsCount);
+            common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
         }
-        let common = self.ns_common_init(user_ns, charged?);
-        Ok(self.ipc_ns.insert(IpcNamespace::new(common)))
+        Ok(self.ipc_ns.insert(IpcNamespace::new(common?)))
     }
 
     /// Runs the pending releases of one kind. Returns whether there were any.
@@ -149,15 +147,16 @@ impl Kernel {
         self.released = later;
         let now: Vec<crate::ns_common::Released> = now;
         for released in &now {
-            self.release_ns_now(kind, &released.common);
+            self.release_ns_now(*released);
         }
         !now.is_empty()
     }
 
     /// The objects go at once, the charge a little later.
     pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
-        let dead = self.ipc_ns.take(ns);
-        self.release_ns_later(NsKind::Ipc, dead.common);
+        let dead = self.ipc_ns[ns].common.released(NsKind::Ipc);
+        self.ipc_ns.remove(ns);
+        self.release_ns_later(dead);
     }
 
     pub(crate) fn ipcns_install(

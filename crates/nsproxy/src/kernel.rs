@@ -6,6 +6,7 @@ use crate::cgroup::{Cgroup, CgroupNamespace};
 use crate::cred::Cred;
 use crate::file::{FdEntry, File, Files};
 use crate::idmap::IdMap;
+use crate::idr::{Idr, Node, Nodes};
 use crate::ipc::{IpcNamespace, ShmAttached, SysvTask};
 use crate::mount::{Dentry, FsType, MntNamespace, Mount, Path, SuperBlock};
 use crate::net::NetNamespace;
@@ -46,9 +47,12 @@ pub struct Kernel {
     pub(crate) nsproxies: Arena<NsProxy>,
     pub(crate) pids: Arena<Pid>,
     pub(crate) upids: Arena<Upid>,
-    pub(crate) pid_hash: Table,
+    pub(crate) idr_nodes: Nodes,
     pub(crate) ucounts: Arena<Ucounts>,
     pub(crate) ucounts_hash: Table,
+    /// The record asked for last: one call that makes several namespaces asks for the
+    /// same one each time.
+    pub(crate) recent_ucounts: Option<Idx<Ucounts>>,
     pub(crate) user_ns: Arena<UserNamespace>,
     pub(crate) mnt_ns: Arena<MntNamespace>,
     pub(crate) uts_ns: Arena<UtsNamespace>,
@@ -124,9 +128,10 @@ impl Kernel {
             nsproxies: Arena::default(),
             pids: Arena::default(),
             upids: Arena::default(),
-            pid_hash: Table::default(),
+            idr_nodes: Nodes::default(),
             ucounts: Arena::default(),
             ucounts_hash: Table::default(),
+            recent_ucounts: None,
             user_ns,
             mnt_ns: Arena::default(),
             uts_ns: Arena::default(),
@@ -387,15 +392,14 @@ impl Kernel {
     /// Bytes that one more task takes beyond what it shares with its parent: its own
     /// record and those of its process, at the density at which tables are full.
     pub fn bytes_per_task(&self) -> usize {
-        let table = self.pid_hash.bytes().div_ceil(self.pids.len().max(1));
+        let numbers = (self.idr_nodes.len() * Arena::<Node>::stride()).div_ceil(self.pids.len().max(1));
         Arena::<Task>::stride()
             + Arena::<Signal>::stride()
             + Arena::<Sighand>::stride()
             + Arena::<Mm>::stride()
             + Arena::<Fs>::stride()
             + Arena::<Pid>::stride()
-            + Arena::<Upid>::stride()
-            + table
+            + numbers
     }
 }
 
@@ -429,7 +433,7 @@ fn init_pid_namespace(pid_max: u32, owner: Idx<UserNamespace>) -> PidNamespace {
         // Init itself needs a number.
         pid_max: pid_max.max(2),
         cursor: 1,
-        upids: None,
+        idr: Idr::default(),
         reboot: 0,
     }
 }

@@ -101,6 +101,7 @@ mod fork;
 mod holders;
 mod host;
 mod idmap;
+mod idr;
 mod ipc;
 mod kernel;
 mod mount;

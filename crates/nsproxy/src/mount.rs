@@ -13,7 +13,6 @@ mod show;
 pub use remount::MountAttr;
 pub use show::MountLine;
 
-pub(crate) use attach::Umount;
 pub(crate) use namespace::MntNamespace;
 
 use crate::Kernel;
@@ -196,34 +195,36 @@ impl Kernel {
 
     /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
     pub(crate) fn cleanup_mnt(&mut self, mnt: Idx<Mount>) {
-        let Some(mount) = self.mounts.get(mnt) else {
+        let Some(&Mount { count, ns, parent, sb, .. }) = self.mounts.get(mnt) else {
             return;
         };
-        if mount.count > 0 || mount.ns.is_some() {
+        if count > 0 || ns.is_some() {
             return;
         }
-        if mount.parent.is_some_and(|parent| self.mounts.get(parent).is_some()) {
+        if parent.is_some_and(|parent| self.mounts.get(parent).is_some()) {
             self.unhook_mount(mnt);
         }
-        let dead = self.mounts[mnt];
-        let children: Vec<Idx<Mount>> = self.submounts(mnt).collect();
-        self.mounts.remove(mnt);
-        for child in children {
-            self.mounts[child].parent = None;
+        while let Some(child) = self.mounts[mnt].first_child {
+            self.unhook_mount(child);
             self.cleanup_mnt(child);
         }
-        if let Some(ns) = self.dentries[dead.root].ns {
-            self.put_ns(ns);
-        }
-        self.put_super(dead.sb);
+        self.mounts.remove(mnt);
+        self.put_super(sb);
     }
 
     pub(crate) fn put_super(&mut self, sb: Idx<SuperBlock>) {
-        self.supers[sb].count -= 1;
-        if self.supers[sb].count > 0 {
-            return;
+        let count = &mut self.supers[sb].count;
+        *count -= 1;
+        if *count == 0 {
+            self.free_super(sb);
         }
+    }
+
+    fn free_super(&mut self, sb: Idx<SuperBlock>) {
         let dead = self.supers.take(sb);
+        if let Some(ns) = self.dentries[dead.root].ns {
+            self.put_ns(ns);
+        }
         let mut todo = alloc::vec![dead.root];
         while let Some(dentry) = todo.pop() {
             todo.extend(self.dentries.take(dentry).children);
@@ -295,12 +296,9 @@ impl Kernel {
     pub(crate) fn new_mount(&mut self, sb: Idx<SuperBlock>, root: Idx<Dentry>, flags: u32) -> Idx<Mount> {
         self.supers[sb].count += 1;
         self.next_mount_id += 1;
-        if let Some(ns) = self.dentries[root].ns {
-            self.get_ns(ns);
-        }
-        // The rings of peers start with the mount alone; its own index is known only now.
-        let placeholder = Idx::first();
-        let mnt = self.mounts.insert(Mount {
+        // The ring of peers starts with the mount alone.
+        let alone = self.mounts.next_index();
+        self.mounts.insert(Mount {
             count: 0,
             ns: None,
             parent: None,
@@ -313,16 +311,13 @@ impl Kernel {
             flags,
             id: self.next_mount_id,
             group: 0,
-            next_peer: placeholder,
-            prev_peer: placeholder,
+            next_peer: alone,
+            prev_peer: alone,
             master: None,
             first_slave: None,
             next_slave: None,
             prev_slave: None,
-        });
-        self.mounts[mnt].next_peer = mnt;
-        self.mounts[mnt].prev_peer = mnt;
-        mnt
+        })
     }
 
     /// What is mounted on a mount, newest first.

@@ -77,23 +77,23 @@ impl Kernel {
             self.net_ns[old].common.count += 1;
             return Ok(old);
         }
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Net, Rule::NetNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Net, Rule::NetNsCount)?;
         Ok(self.net_ns.insert(NetNamespace::new(common)))
     }
 
     /// The end of a net namespace: physical devices go back to the first one, cables
     /// vanish with both ends. The charge follows later.
     pub(crate) fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
-        let dead = self.net_ns.take(ns);
-        for device in dead.devices {
+        let net = &mut self.net_ns[ns];
+        let (dead, devices) = (net.common.released(NsKind::Net), core::mem::take(&mut net.devices));
+        self.net_ns.remove(ns);
+        for device in devices {
             match device.kind {
                 DevKind::Physical => self.return_device(device),
                 DevKind::Veth { peer } => self.remove_device(peer),
             }
         }
-        self.release_ns_later(NsKind::Net, dead.common);
+        self.release_ns_later(dead);
     }
 
     fn return_device(&mut self, mut device: NetDev) {

@@ -7,6 +7,8 @@ use crate::ipc::IpcNamespace;
 use crate::mount::MntNamespace;
 use crate::net::NetNamespace;
 use crate::pid_namespace::PidNamespace;
+use crate::rule::{Denial, Rule};
+use crate::task::Task;
 use crate::time_namespace::TimeNamespace;
 use crate::uapi::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER,
@@ -180,7 +182,17 @@ impl NsRef {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Released {
     pub(crate) kind: NsKind,
-    pub(crate) common: NsCommon,
+    inum: u32,
+    pub(crate) owner: Option<Idx<UserNamespace>>,
+    pub(crate) ucounts: Option<Idx<Ucounts>>,
+}
+
+impl NsCommon {
+    /// What a dead namespace still has to give back.
+    #[inline]
+    pub(crate) fn released(&self, kind: NsKind) -> Released {
+        Released { kind, inum: self.inum, owner: self.owner, ucounts: self.ucounts }
+    }
 }
 
 impl Kernel {
@@ -263,17 +275,35 @@ impl Kernel {
         }
     }
 
+    /// How every new namespace starts: charged to the caller's effective uid, or
+    /// refused with `rule`.
+    #[inline]
+    pub(crate) fn ns_common_new(
+        &mut self,
+        caller: Idx<Task>,
+        owner: Idx<UserNamespace>,
+        kind: NsKind,
+        rule: Rule,
+    ) -> Result<NsCommon, Denial> {
+        let euid = self.cred_of(caller).euid;
+        let ucounts = self.inc_ucount(owner, euid, kind, rule)?;
+        Ok(self.ns_common_init(owner, ucounts))
+    }
+
     /// The common part of a new namespace: fresh numbers, one reference, held owner.
+    #[inline]
     pub(crate) fn ns_common_init(&mut self, owner: Idx<UserNamespace>, ucounts: Idx<Ucounts>) -> NsCommon {
+        let (inum, id) = self.ns_numbers(owner);
+        NsCommon { count: 1, inum, id, owner: Some(owner), ucounts: Some(ucounts) }
+    }
+
+    /// Holds the owner of a new namespace and gives it an inode number, used again
+    /// after it is gone, and an id, never used again.
+    #[inline(never)]
+    fn ns_numbers(&mut self, owner: Idx<UserNamespace>) -> (u32, u64) {
         self.get_user_ns(owner);
         self.next_ns_id += 1;
-        NsCommon {
-            count: 1,
-            inum: self.alloc_inum(),
-            id: self.next_ns_id,
-            owner: Some(owner),
-            ucounts: Some(ucounts),
-        }
+        (self.alloc_inum(), self.next_ns_id)
     }
 
     fn alloc_inum(&mut self) -> u32 {
@@ -285,22 +315,22 @@ impl Kernel {
     }
 
     /// Gives back what a dead namespace was charged for, at once.
-    pub(crate) fn release_ns_now(&mut self, kind: NsKind, common: &NsCommon) {
-        self.free_inums.push(common.inum);
-        if let Some(ucounts) = common.ucounts {
-            self.dec_ucount(ucounts, kind);
+    pub(crate) fn release_ns_now(&mut self, dead: Released) {
+        self.free_inums.push(dead.inum);
+        if let Some(ucounts) = dead.ucounts {
+            self.dec_ucount(ucounts, dead.kind);
         }
-        if let Some(owner) = common.owner {
+        if let Some(owner) = dead.owner {
             self.put_user_ns(owner);
         }
     }
 
     /// Gives it back later, when the work queue runs: see [`Kernel::settle`].
-    pub(crate) fn release_ns_later(&mut self, kind: NsKind, common: NsCommon) {
+    pub(crate) fn release_ns_later(&mut self, dead: Released) {
         if self.params.deferred_release {
-            self.released.push(Released { kind, common });
+            self.released.push(dead);
         } else {
-            self.release_ns_now(kind, &common);
+            self.release_ns_now(dead);
         }
     }
 
@@ -312,7 +342,7 @@ impl Kernel {
     /// that wants to know both outcomes asks a copy that was settled first.
     pub fn settle(&mut self) {
         while let Some(released) = self.released.pop() {
-            self.release_ns_now(released.kind, &released.common);
+            self.release_ns_now(released);
         }
     }
 

@@ -55,6 +55,7 @@ impl NsProxy {
         }
     }
 
+    /// What the record holds, in the order in which new namespaces are made.
     pub(crate) fn refs(&self) -> [NsRef; 8] {
         [
             NsRef::Mnt(self.mnt),
@@ -179,61 +180,50 @@ impl Kernel {
         fs: Option<Idx<Fs>>,
     ) -> Result<NsProxy, Denial> {
         self.check_built(flags, Rule::KindNotBuilt)?;
-        let old = self.current_nsproxy(caller);
-        let mut made: [Option<NsRef>; 7] = [None; 7];
-        match self.create_each(caller, flags, user_ns, fs, &old, &mut made) {
-            Ok(new) => Ok(new),
-            Err(denial) => {
-                for ns in made.into_iter().rev().flatten() {
-                    self.put_ns(ns);
-                }
-                Err(denial)
+        let mut new = NsProxy { count: 1, ..self.current_nsproxy(caller) };
+        let mut made = 0;
+        if let Err(denial) = self.create_each(caller, flags, user_ns, fs, &mut new, &mut made) {
+            for ns in new.refs()[..made].iter().rev() {
+                self.put_ns(*ns);
             }
+            return Err(denial);
         }
+        self.get_ns(NsRef::Time(new.time));
+        Ok(new)
     }
 
     /// clone(2) EINVAL: a kind of namespace the kernel was built without.
     fn check_built(&self, flags: u64, rule: Rule) -> Result<(), Denial> {
-        let missing =
-            NsKind::ALL.into_iter().any(|kind| flags & kind.flag() != 0 && !self.params.features.built(kind));
-        self.refuse_if(missing, rule)
+        let features = &self.params.features;
+        let missing = |kind: NsKind| flags & kind.flag() != 0 && !features.built(kind);
+        let refused = !features.all_built() && NsKind::ALL.into_iter().any(missing);
+        self.refuse_if(refused, rule)
     }
 
+    /// One kind after the other, in the order of [`NsProxy::refs`]; `made` counts them.
     fn create_each(
         &mut self,
         caller: Idx<Task>,
         flags: u64,
         user_ns: Idx<UserNamespace>,
         fs: Option<Idx<Fs>>,
-        old: &NsProxy,
-        made: &mut [Option<NsRef>; 7],
-    ) -> Result<NsProxy, Denial> {
-        let mnt = self.copy_mnt_ns(caller, flags, user_ns, old.mnt, fs)?;
-        made[0] = Some(NsRef::Mnt(mnt));
-        let uts = self.copy_utsname(caller, flags, user_ns, old.uts)?;
-        made[1] = Some(NsRef::Uts(uts));
-        let ipc = self.copy_ipcs(caller, flags, user_ns, old.ipc)?;
-        made[2] = Some(NsRef::Ipc(ipc));
-        let pid_for_children = self.copy_pid_ns(caller, flags, user_ns, old.pid_for_children)?;
-        made[3] = Some(NsRef::Pid(pid_for_children));
-        let cgroup = self.copy_cgroup_ns(caller, flags, user_ns, old.cgroup)?;
-        made[4] = Some(NsRef::Cgroup(cgroup));
-        let net = self.copy_net_ns(caller, flags, user_ns, old.net)?;
-        made[5] = Some(NsRef::Net(net));
-        let time_for_children = self.copy_time_ns(caller, flags, user_ns, old.time_for_children)?;
-        made[6] = Some(NsRef::Time(time_for_children));
-        self.get_ns(NsRef::Time(old.time));
-        Ok(NsProxy {
-            count: 1,
-            mnt,
-            uts,
-            ipc,
-            pid_for_children,
-            cgroup,
-            net,
-            time: old.time,
-            time_for_children,
-        })
+        new: &mut NsProxy,
+        made: &mut usize,
+    ) -> Result<(), Denial> {
+        new.mnt = self.copy_mnt_ns(caller, flags, user_ns, new.mnt, fs)?;
+        *made = 1;
+        new.uts = self.copy_utsname(caller, flags, user_ns, new.uts)?;
+        *made = 2;
+        new.ipc = self.copy_ipcs(caller, flags, user_ns, new.ipc)?;
+        *made = 3;
+        new.pid_for_children = self.copy_pid_ns(caller, flags, user_ns, new.pid_for_children)?;
+        *made = 4;
+        new.cgroup = self.copy_cgroup_ns(caller, flags, user_ns, new.cgroup)?;
+        *made = 5;
+        new.net = self.copy_net_ns(caller, flags, user_ns, new.net)?;
+        *made = 6;
+        new.time_for_children = self.copy_time_ns(caller, flags, user_ns, new.time_for_children)?;
+        Ok(())
     }
 
     /// A new nsproxy for unshare, or none when nothing in it changes.

@@ -11,14 +11,14 @@ use core::fmt;
 /// A release of the kernel, compared by major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Release {
-    major: u8,
-    minor: u8,
+    /// Major and minor number, one byte each.
+    number: u16,
 }
 
 impl Release {
     /// The release `major.minor`.
     pub const fn new(major: u8, minor: u8) -> Self {
-        Self { major, minor }
+        Self { number: u16::from_be_bytes([major, minor]) }
     }
 
     /// Reads `6.18` or `6.18.44-cloud`; anything unreadable is `None`.
@@ -33,7 +33,8 @@ impl Release {
 
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
+        let [major, minor] = self.number.to_be_bytes();
+        write!(f, "{major}.{minor}")
     }
 }
 
@@ -134,6 +135,11 @@ impl Features {
         kind == NsKind::Mnt || self.kinds & kind.bit() != 0
     }
 
+    #[inline]
+    pub(crate) fn all_built(self) -> bool {
+        self.kinds == u8::MAX
+    }
+
     /// Compiles a kind of namespace in or out.
     pub fn set_built(&mut self, kind: NsKind, built: bool) {
         if built {
@@ -191,6 +197,7 @@ impl Params {
         Self { release: Release::new(major, minor), ..Self::default() }
     }
 
+    #[inline]
     pub(crate) fn since(&self, major: u8, minor: u8) -> bool {
         self.release >= Release::new(major, minor)
     }

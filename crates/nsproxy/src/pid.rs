@@ -8,16 +8,12 @@ use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::RESERVED_PIDS;
 
-/// One number of a pid in one namespace; chained from the deepest outwards.
+/// The number of a pid in one namespace above its own; chained outwards.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upid {
     pub(crate) nr: u32,
     pub(crate) ns: Idx<PidNamespace>,
-    pub(crate) pid: Option<Idx<Pid>>,
-    pub(crate) outer: Option<Idx<Upid>>,
-    /// All numbers of one namespace are in a list.
-    prev: Option<Idx<Upid>>,
-    next: Option<Idx<Upid>>,
+    outer: Option<Idx<Upid>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,18 +22,17 @@ pub(crate) struct Pid {
     pub(crate) count: u32,
     /// Uses as thread, group or session number; at zero the numbers are free again.
     pub(crate) attached: u32,
-    pub(crate) deepest: Idx<Upid>,
+    /// The number in the deepest namespace, 0 while it has none.
+    pub(crate) nr: u32,
     /// The deepest namespace: the active one of the task.
     pub(crate) ns: Idx<PidNamespace>,
+    /// The numbers in the namespaces above.
+    outer: Option<Idx<Upid>>,
     pub(crate) task: Option<Idx<Task>>,
     /// Whether the numbers have been given back.
     pub(crate) freed: bool,
     /// Whether the last close of its clone-time pidfd kills.
     pub(crate) autokill: bool,
-}
-
-fn key(ns: Idx<PidNamespace>, nr: u32) -> u64 {
-    u64::from(ns.raw()) << 32 | u64::from(nr)
 }
 
 impl Kernel {
@@ -46,23 +41,22 @@ impl Kernel {
         self.pids[self.tasks[task].pid].ns
     }
 
-    pub(crate) fn upids(&self, pid: Idx<Pid>) -> impl Iterator<Item = &Upid> {
-        core::iter::successors(Some(&self.upids[self.pids[pid].deepest]), |upid| {
-            upid.outer.map(|outer| &self.upids[outer])
-        })
+    /// The numbers of a pid, the deepest first.
+    pub(crate) fn upids(&self, pid: Idx<Pid>) -> impl Iterator<Item = Upid> {
+        let Pid { nr, ns, outer, .. } = self.pids[pid];
+        core::iter::successors(Some(Upid { nr, ns, outer }), |upid| upid.outer.map(|outer| self.upids[outer]))
     }
 
     /// The number of a pid in a namespace; 0 where it cannot be seen.
-    pub(crate) fn pid_nr_ns(&self, pid: Idx<Pid>, ns: Idx<PidNamespace>) -> u32 {
-        let Pid { freed, deepest, .. } = self.pids[pid];
+    pub(crate) fn pid_nr_ns(&self, pid: Idx<Pid>, viewed_from: Idx<PidNamespace>) -> u32 {
+        let Pid { freed, nr, ns, .. } = self.pids[pid];
         if freed {
             return 0;
         }
-        let first = &self.upids[deepest];
-        if first.ns == ns {
-            return first.nr;
+        if ns == viewed_from {
+            return nr;
         }
-        self.upids(pid).find(|upid| upid.ns == ns).map_or(0, |upid| upid.nr)
+        self.upids(pid).find(|upid| upid.ns == viewed_from).map_or(0, |upid| upid.nr)
     }
 
     /// The number as the viewing task sees it.
@@ -71,8 +65,7 @@ impl Kernel {
     }
 
     pub(crate) fn find_pid_ns(&self, nr: u32, ns: Idx<PidNamespace>) -> Option<Idx<Pid>> {
-        let upid = self.pid_hash.get(key(ns, nr)).and_then(Idx::from_raw)?;
-        self.upids[upid].pid
+        self.pid_ns[ns].idr.find(&self.idr_nodes, nr).and_then(Idx::from_raw)
     }
 
     pub(crate) fn find_task_by_pid_ns(&self, nr: u32, ns: Idx<PidNamespace>) -> Option<Idx<Task>> {
@@ -88,10 +81,9 @@ impl Kernel {
         self.find_task_by_vpid(viewer, nr).ok_or_else(|| self.params.denial(Rule::NoSuchTask))
     }
 
-    /// Every pid with a number in this namespace, oldest last.
+    /// Every pid with a number in this namespace, in the order of the numbers.
     pub(crate) fn pids_in(&self, ns: Idx<PidNamespace>) -> impl Iterator<Item = Idx<Pid>> {
-        core::iter::successors(self.pid_ns[ns].upids, |upid| self.upids[*upid].next)
-            .filter_map(|upid| self.upids[upid].pid)
+        self.pid_ns[ns].idr.iter(&self.idr_nodes).filter_map(|(_, pid)| Idx::from_raw(pid))
     }
 
     /// Numbers for a new task in `ns` and every namespace above it.
@@ -108,52 +100,44 @@ impl Kernel {
         if self.params.since(7, 0) {
             self.check_set_tids(caller, ns, set_tid)?;
         }
-        let mut deepest = None;
-        let mut last: Option<Idx<Upid>> = None;
-        let mut at = Some(ns);
-        let mut wanted = set_tid.iter();
-        while let Some(level_ns) = at {
-            let upid = match self.alloc_upid(caller, level_ns, wanted.next().copied()) {
-                Ok(upid) => upid,
-                Err(denial) => {
-                    self.free_upids(deepest);
-                    return Err(denial);
-                }
-            };
-            match last {
-                Some(last) => self.upids[last].outer = Some(upid),
-                None => deepest = Some(upid),
-            }
-            last = Some(upid);
-            at = self.pid_ns[level_ns].parent;
-        }
-        if let Err(denial) = self.check_accepting(ns) {
-            self.free_upids(deepest);
-            return Err(denial);
-        }
-        let Some(deepest) = deepest else {
-            return Err(self.params.denial(Rule::PidExhausted));
-        };
-        Ok(self.publish_pid(ns, deepest))
-    }
-
-    fn publish_pid(&mut self, ns: Idx<PidNamespace>, deepest: Idx<Upid>) -> Idx<Pid> {
-        self.pid_ns[ns].common.count += 1;
         let pid = self.pids.insert(Pid {
             count: 1,
             attached: 1,
-            deepest,
+            nr: 0,
             ns,
+            outer: None,
             task: None,
             freed: false,
             autokill: false,
         });
-        let mut at = Some(deepest);
-        while let Some(upid) = at {
-            self.upids[upid].pid = Some(pid);
-            at = self.upids[upid].outer;
+        let numbered = self.alloc_numbers(caller, pid, set_tid).and_then(|()| self.check_accepting(ns));
+        if let Err(denial) = numbered {
+            self.free_numbers(pid);
+            self.pids.remove(pid);
+            return Err(denial);
         }
-        pid
+        self.pid_ns[ns].common.count += 1;
+        Ok(pid)
+    }
+
+    /// A number in each namespace, the deepest first.
+    fn alloc_numbers(&mut self, caller: Idx<Task>, pid: Idx<Pid>, set_tid: &[i32]) -> Result<(), Denial> {
+        let mut wanted = set_tid.iter().copied();
+        let deepest = self.pids[pid].ns;
+        self.pids[pid].nr = self.alloc_number(caller, deepest, pid, wanted.next())?;
+        let mut at = self.pid_ns[deepest].parent;
+        let mut last = None;
+        while let Some(ns) = at {
+            let nr = self.alloc_number(caller, ns, pid, wanted.next())?;
+            let upid = self.upids.insert(Upid { nr, ns, outer: None });
+            match last {
+                Some(last) => self.upids[last].outer = Some(upid),
+                None => self.pids[pid].outer = Some(upid),
+            }
+            last = Some(upid);
+            at = self.pid_ns[ns].parent;
+        }
+        Ok(())
     }
 
     /// From 7.0 on all wishes are judged before any number is taken.
@@ -187,12 +171,13 @@ impl Kernel {
     }
 
     /// One number in one namespace.
-    fn alloc_upid(
+    fn alloc_number(
         &mut self,
         caller: Idx<Task>,
         ns: Idx<PidNamespace>,
+        pid: Idx<Pid>,
         wanted: Option<i32>,
-    ) -> Result<Idx<Upid>, Denial> {
+    ) -> Result<u32, Denial> {
         let nr = match wanted {
             Some(tid) => {
                 if !self.params.since(7, 0) {
@@ -200,7 +185,7 @@ impl Kernel {
                 }
                 let tid = u32::try_from(tid).unwrap_or(0);
                 // clone(2) set_tid: EEXIST when the number is in use.
-                let busy = self.pid_hash.get(key(ns, tid)).is_some();
+                let busy = self.find_pid_ns(tid, ns).is_some();
                 self.refuse_if(busy, Rule::SetTidBusy)?;
                 // A mutation may have let a number pass that cannot be taken.
                 if busy || tid == 0 {
@@ -213,7 +198,10 @@ impl Kernel {
         // From 7.1 on: no second process before the first one is init.
         let not_first = nr != 1 && !self.pid_ns[ns].had_init;
         self.refuse_if(not_first, Rule::FirstPidNotOne)?;
-        Ok(self.link_upid(ns, nr))
+        let level = &mut self.pid_ns[ns];
+        level.idr.insert(&mut self.idr_nodes, nr, pid.raw());
+        level.pid_allocated += 1;
+        Ok(nr)
     }
 
     /// `pid_namespaces(7)`: when init is gone, no more processes. The oldest releases
@@ -232,46 +220,36 @@ impl Kernel {
 
     /// Numbers are handed out in a circle; once past 300 the low ones are left alone.
     fn next_pid(&mut self, ns: Idx<PidNamespace>) -> Result<u32, Denial> {
-        let PidNamespace { cursor, pid_max, .. } = self.pid_ns[ns];
+        let PidNamespace { cursor, pid_max, ref idr, .. } = self.pid_ns[ns];
         let low = if cursor > RESERVED_PIDS { RESERVED_PIDS } else { 1 };
         let start = cursor.max(low);
-        let found = (start..pid_max)
-            .chain(low..start.min(pid_max))
-            .find(|nr| self.pid_hash.get(key(ns, *nr)).is_none())
+        let found = idr
+            .next_free(&self.idr_nodes, start, pid_max)
+            .or_else(|| idr.next_free(&self.idr_nodes, low, start.min(pid_max)))
             .ok_or_else(|| self.params.denial(Rule::PidExhausted))?;
         self.pid_ns[ns].cursor = found + 1;
         Ok(found)
     }
 
-    fn link_upid(&mut self, ns: Idx<PidNamespace>, nr: u32) -> Idx<Upid> {
-        let next = self.pid_ns[ns].upids;
-        let upid = self.upids.insert(Upid { nr, ns, pid: None, outer: None, prev: None, next });
-        if let Some(next) = next {
-            self.upids[next].prev = Some(upid);
+    /// Gives back the numbers a pid has.
+    fn free_numbers(&mut self, pid: Idx<Pid>) {
+        let Pid { nr, ns, mut outer, .. } = self.pids[pid];
+        if nr != 0 {
+            self.free_number(ns, nr);
         }
-        self.pid_ns[ns].upids = Some(upid);
-        self.pid_ns[ns].pid_allocated += 1;
-        self.pid_hash.insert(key(ns, nr), upid.raw());
-        upid
+        while let Some(idx) = outer {
+            let Upid { nr, ns, outer: next } = self.upids[idx];
+            self.free_number(ns, nr);
+            self.upids.remove(idx);
+            outer = next;
+        }
+        self.pids[pid].outer = None;
     }
 
-    /// Gives the numbers of a chain back.
-    fn free_upids(&mut self, deepest: Option<Idx<Upid>>) {
-        let mut at = deepest;
-        while let Some(idx) = at {
-            let Upid { nr, ns, outer, prev, next, .. } = self.upids[idx];
-            match prev {
-                Some(prev) => self.upids[prev].next = next,
-                None => self.pid_ns[ns].upids = next,
-            }
-            if let Some(next) = next {
-                self.upids[next].prev = prev;
-            }
-            self.pid_hash.remove(key(ns, nr));
-            self.pid_ns[ns].pid_allocated -= 1;
-            self.upids.remove(idx);
-            at = outer;
-        }
+    fn free_number(&mut self, ns: Idx<PidNamespace>, nr: u32) {
+        let level = &mut self.pid_ns[ns];
+        level.idr.remove(&mut self.idr_nodes, nr);
+        level.pid_allocated -= 1;
     }
 
     pub(crate) fn attach_pid(&mut self, pid: Idx<Pid>) {
@@ -309,9 +287,8 @@ impl Kernel {
         if self.pids[pid].freed {
             return;
         }
-        let deepest = self.pids[pid].deepest;
         let mut at = Some(self.pids[pid].ns);
-        self.free_upids(Some(deepest));
+        self.free_numbers(pid);
         self.pids[pid].freed = true;
         let poisons = !self.params.since(7, 1);
         while let Some(ns) = at {

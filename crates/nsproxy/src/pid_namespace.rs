@@ -4,17 +4,18 @@
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
+use crate::idr::Idr;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::NsSet;
 use crate::params::Call;
-use crate::pid::{Pid, Upid};
+use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{State, Task, TaskId};
 use crate::uapi::{CLONE_NEWPID, MAX_PID_NS_LEVEL, PID_MAX_LIMIT, SIGCHLD, SIGHUP, SIGINT, SIGKILL};
 use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PidNamespace {
     pub(crate) common: NsCommon,
     pub(crate) parent: Option<Idx<PidNamespace>>,
@@ -28,7 +29,7 @@ pub(crate) struct PidNamespace {
     pub(crate) pid_max: u32,
     /// The next number to try.
     pub(crate) cursor: u32,
-    pub(crate) upids: Option<Idx<Upid>>,
+    pub(crate) idr: Idr,
     /// The signal init seems to have died of after a reboot(2) inside.
     pub(crate) reboot: u32,
 }
@@ -76,9 +77,7 @@ impl Kernel {
         self.refuse_if(!related, Rule::PidNsOwner)?;
         // pid_namespaces(7): nesting depth.
         self.refuse_if(level > MAX_PID_NS_LEVEL, Rule::PidNsLevel)?;
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Pid, Rule::PidNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Pid, Rule::PidNsCount)?;
         self.get_ns(NsRef::Pid(parent));
         let pid_max = if self.params.since(6, 14) { PID_MAX_LIMIT } else { self.params.pid_max };
         Ok(self.pid_ns.insert(PidNamespace {
@@ -91,7 +90,7 @@ impl Kernel {
             had_init: false,
             pid_max,
             cursor: 1,
-            upids: None,
+            idr: Idr::default(),
             reboot: 0,
         }))
     }
@@ -99,11 +98,14 @@ impl Kernel {
     /// The last reference is gone: the charge follows later, the hold on the parent
     /// with it.
     pub(crate) fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
-        let dead = self.pid_ns.take(ns);
-        if let Some(parent) = dead.parent {
+        let PidNamespace { common, parent, idr, .. } = &mut self.pid_ns[ns];
+        let (dead, parent) = (common.released(NsKind::Pid), *parent);
+        idr.destroy(&mut self.idr_nodes);
+        self.pid_ns.remove(ns);
+        if let Some(parent) = parent {
             self.put_ns(NsRef::Pid(parent));
         }
-        self.release_ns_later(NsKind::Pid, dead.common);
+        self.release_ns_later(dead);
     }
 
     /// Whether `inner` is `outer` or below it.

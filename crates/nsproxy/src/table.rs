@@ -1,5 +1,4 @@
-//! A flat hash table from 64-bit keys to indices, for the two lookups that have
-//! to stay flat with a million tasks: pid numbers and ucounts.
+//! A flat hash table from 64-bit keys to indices, for the lookup of ucounts.
 //!
 //! Open addressing with linear probing; a deletion closes its gap, so there are
 //! no tombstones and a table that breathes does not decay.
@@ -21,13 +20,10 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Eight neighbouring keys share two cache lines: pid numbers are handed out in
-    /// sequence, and a table of a million would miss the cache at each otherwise.
     #[inline]
     fn home(&self, key: u64) -> usize {
-        let mixed = (key >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-        let place = mixed << 3 | key & 7;
-        usize::try_from(place).unwrap_or(0) & (self.entries.len() - 1)
+        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        usize::try_from(mixed).unwrap_or(0) & (self.entries.len() - 1)
     }
 
     fn find(&self, key: u64) -> Option<usize> {
@@ -96,10 +92,6 @@ impl Table {
         for entry in old.into_iter().filter(|entry| entry.value != 0) {
             self.insert(entry.key, entry.value);
         }
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.entries.len() * size_of::<Entry>()
     }
 }
 

@@ -84,16 +84,15 @@ impl Kernel {
             self.time_ns[old].common.count += 1;
             return Ok(old);
         }
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Time, Rule::TimeNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Time, Rule::TimeNsCount)?;
         let copy = TimeNamespace { common, frozen: false, ..self.time_ns[old] };
         Ok(self.time_ns.insert(copy))
     }
 
     pub(crate) fn free_time_ns(&mut self, ns: Idx<TimeNamespace>) {
-        let dead = self.time_ns.take(ns);
-        self.release_ns_now(NsKind::Time, &dead.common);
+        let dead = self.time_ns[ns].common.released(NsKind::Time);
+        self.time_ns.remove(ns);
+        self.release_ns_now(dead);
     }
 
     /// The children's namespace becomes the own one, and its offsets stay as they are.

@@ -19,6 +19,9 @@ pub(crate) struct Ucounts {
     pub(crate) count: u32,
     pub(crate) ns: Idx<UserNamespace>,
     pub(crate) uid: Kuid,
+    /// What is charged together with this one: the record that `ns` itself was
+    /// charged to.
+    above: Option<Idx<Ucounts>>,
     /// Namespaces, by kind.
     pub(crate) ucount: [u32; 8],
     /// Tasks.
@@ -31,25 +34,51 @@ fn key(ns: Idx<UserNamespace>, uid: Kuid) -> u64 {
 
 impl Kernel {
     /// The record of (namespace, uid), with one more reference.
+    #[inline]
     pub(crate) fn alloc_ucounts(&mut self, ns: Idx<UserNamespace>, uid: Kuid) -> Idx<Ucounts> {
-        if let Some(found) = self.ucounts_hash.get(key(ns, uid)).and_then(Idx::from_raw) {
-            self.ucounts[found].count += 1;
-            return found;
+        if let Some(recent) = self.recent_ucounts {
+            let record = &mut self.ucounts[recent];
+            if record.ns == ns && record.uid == uid {
+                record.count += 1;
+                return recent;
+            }
         }
-        self.get_user_ns(ns);
-        let record = self.ucounts.insert(Ucounts { count: 1, ns, uid, ucount: [0; 8], nproc: 0 });
-        self.ucounts_hash.insert(key(ns, uid), record.raw());
+        self.find_or_add_ucounts(ns, uid)
+    }
+
+    fn find_or_add_ucounts(&mut self, ns: Idx<UserNamespace>, uid: Kuid) -> Idx<Ucounts> {
+        let key = key(ns, uid);
+        let found = self.ucounts_hash.get(key).and_then(Idx::from_raw);
+        let record = if let Some(found) = found {
+            self.ucounts[found].count += 1;
+            found
+        } else {
+            self.get_user_ns(ns);
+            let above = self.user_ns[ns].common.ucounts;
+            let new = self.ucounts.insert(Ucounts { count: 1, ns, uid, above, ucount: [0; 8], nproc: 0 });
+            self.ucounts_hash.insert(key, new.raw());
+            new
+        };
+        self.recent_ucounts = Some(record);
         record
     }
 
+    #[inline]
     pub(crate) fn put_ucounts(&mut self, ucounts: Idx<Ucounts>) {
-        self.ucounts[ucounts].count -= 1;
-        if self.ucounts[ucounts].count > 0 {
-            return;
+        let record = &mut self.ucounts[ucounts];
+        record.count -= 1;
+        if record.count == 0 {
+            self.free_ucounts(ucounts);
         }
+    }
+
+    fn free_ucounts(&mut self, ucounts: Idx<Ucounts>) {
         let Ucounts { ns, uid, .. } = self.ucounts[ucounts];
         self.ucounts.remove(ucounts);
         self.ucounts_hash.remove(key(ns, uid));
+        if self.recent_ucounts == Some(ucounts) {
+            self.recent_ucounts = None;
+        }
         self.put_user_ns(ns);
     }
 
@@ -67,18 +96,18 @@ impl Kernel {
         let first = self.alloc_ucounts(ns, uid);
         let slot = kind as usize;
         let mut at = Some(first);
-        while let Some(record) = at {
-            let Ucounts { ns, ref ucount, .. } = self.ucounts[record];
-            let owner = &self.user_ns[ns];
-            let above = owner.common.ucounts;
-            let full = ucount[slot] >= owner.ucount_max[slot];
-            if let Err(denial) = self.refuse_if(full, rule) {
-                self.uncharge(first, Some(record), slot);
+        while let Some(idx) = at {
+            let record = &mut self.ucounts[idx];
+            if record.ucount[slot] >= self.user_ns[record.ns].ucount_max[slot]
+                && let Err(denial) = self.refuse_if(true, rule)
+            {
+                self.uncharge(first, Some(idx), slot);
                 self.put_ucounts(first);
                 return Err(denial);
             }
-            self.ucounts[record].ucount[slot] += 1;
-            at = above;
+            let record = &mut self.ucounts[idx];
+            record.ucount[slot] += 1;
+            at = record.above;
         }
         Ok(first)
     }
@@ -93,41 +122,47 @@ impl Kernel {
         let first = self.alloc_ucounts(ns, uid);
         let mut at = Some(first);
         while let Some(record) = at {
-            self.ucounts[record].ucount[kind as usize] += 1;
-            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+            let record = &mut self.ucounts[record];
+            record.ucount[kind as usize] += 1;
+            at = record.above;
         }
         first
     }
 
     /// Takes the charge back and drops the reference to the record.
+    #[inline]
     pub(crate) fn dec_ucount(&mut self, ucounts: Idx<Ucounts>, kind: NsKind) {
         self.uncharge(ucounts, None, kind as usize);
         self.put_ucounts(ucounts);
     }
 
+    #[inline]
     fn uncharge(&mut self, from: Idx<Ucounts>, until: Option<Idx<Ucounts>>, slot: usize) {
         let mut at = Some(from);
-        while let Some(record) = at
-            && at != until
+        while at != until
+            && let Some(record) = at
         {
-            self.ucounts[record].ucount[slot] -= 1;
-            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+            let record = &mut self.ucounts[record];
+            record.ucount[slot] -= 1;
+            at = record.above;
         }
     }
 
     pub(crate) fn inc_nproc(&mut self, ucounts: Idx<Ucounts>) {
         let mut at = Some(ucounts);
         while let Some(record) = at {
-            self.ucounts[record].nproc += 1;
-            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+            let record = &mut self.ucounts[record];
+            record.nproc += 1;
+            at = record.above;
         }
     }
 
     pub(crate) fn dec_nproc(&mut self, ucounts: Idx<Ucounts>) {
         let mut at = Some(ucounts);
         while let Some(record) = at {
-            self.ucounts[record].nproc -= 1;
-            at = self.user_ns[self.ucounts[record].ns].common.ucounts;
+            let record = &mut self.ucounts[record];
+            record.nproc -= 1;
+            at = record.above;
         }
     }
 
@@ -141,12 +176,12 @@ impl Kernel {
         let mut limit = own;
         let mut at = Some(ucounts);
         while let Some(record) = at {
-            let Ucounts { ns, nproc, .. } = self.ucounts[record];
+            let Ucounts { ns, nproc, above, .. } = self.ucounts[record];
             if nproc > limit {
                 return true;
             }
             limit = self.user_ns[ns].rlimit_max[Resource::Nproc as usize];
-            at = self.user_ns[ns].common.ucounts;
+            at = above;
         }
         false
     }

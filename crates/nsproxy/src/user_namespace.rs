@@ -107,8 +107,9 @@ impl Kernel {
     }
 
     pub(crate) fn free_user_ns(&mut self, ns: Idx<UserNamespace>) {
-        let dead = self.user_ns.take(ns);
-        self.release_ns_later(NsKind::User, dead.common);
+        let dead = self.user_ns[ns].common.released(NsKind::User);
+        self.user_ns.remove(ns);
+        self.release_ns_later(dead);
     }
 
     /// setns(2) for a user namespace.

@@ -67,16 +67,15 @@ impl Kernel {
             self.uts_ns[old].common.count += 1;
             return Ok(old);
         }
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Uts, Rule::UtsNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Uts, Rule::UtsNsCount)?;
         let copy = UtsNamespace { common, ..self.uts_ns[old] };
         Ok(self.uts_ns.insert(copy))
     }
 
     pub(crate) fn free_uts_ns(&mut self, ns: Idx<UtsNamespace>) {
-        let dead = self.uts_ns.take(ns);
-        self.release_ns_now(NsKind::Uts, &dead.common);
+        let dead = self.uts_ns[ns].common.released(NsKind::Uts);
+        self.uts_ns.remove(ns);
+        self.release_ns_now(dead);
     }
 
     pub(crate) fn utsns_install(

@@ -5,7 +5,6 @@ use crate::arena::Idx;
 use crate::mount::{
     Dentry, FsType, MNT_LOCK_ATIME, MNT_LOCK_NODEV, MNT_LOCK_NOEXEC, MNT_LOCK_NOSUID, MNT_LOCK_READONLY,
     MNT_LOCKED, MNT_NODEV, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_UNBINDABLE, Mount, Path, SuperBlock,
-    Umount,
 };
 use crate::ns_common::{NsId, NsRef};
 use crate::rule::{Denial, Rule};
@@ -75,7 +74,7 @@ impl Kernel {
         let bottom = self.mnt_ns[ns].root;
         let old: Vec<Idx<Mount>> = self.submounts(bottom).collect();
         for mnt in old {
-            self.umount_tree(mnt, Umount::Namespace);
+            self.umount_all(mnt);
         }
         self.mnt_ns[ns].nr_mounts = 1;
         let mut base = Path { mnt: bottom, dentry: self.mounts[bottom].root };

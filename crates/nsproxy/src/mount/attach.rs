@@ -24,17 +24,34 @@ pub(super) struct CopyFlags {
     pub(super) unbindable: bool,
     /// Files of mount namespaces are copied too.
     pub(super) ns_files: bool,
+    /// The copies are locked together.
+    pub(super) lock: bool,
 }
 
 /// How a tree is taken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Umount {
-    /// The end of a namespace: nobody else is concerned.
-    Namespace,
-    /// umount(2): also where it was propagated to.
+pub(super) enum Umount {
+    /// umount(2)
     Sync,
     /// `MNT_DETACH`: the same, and locked submounts stay on what they cover.
     Lazy,
+}
+
+/// `mount_namespaces(7)`, "Restrictions on mount namespaces": what a more privileged
+/// namespace set up comes as one unit, and its flags stay.
+fn locked(mut flags: u32) -> u32 {
+    let locks = [
+        (MNT_READONLY, MNT_LOCK_READONLY),
+        (MNT_NODEV, MNT_LOCK_NODEV),
+        (MNT_NOSUID, MNT_LOCK_NOSUID),
+        (MNT_NOEXEC, MNT_LOCK_NOEXEC),
+    ];
+    for (flag, lock) in locks {
+        if flags & flag != 0 {
+            flags |= lock;
+        }
+    }
+    flags | MNT_LOCK_ATIME
 }
 
 impl Kernel {
@@ -44,6 +61,9 @@ impl Kernel {
         // From 6.17 to 7.1 a copy loses "unbindable".
         if self.params.since(6, 17) && !self.params.since(7, 2) {
             flags &= !MNT_UNBINDABLE;
+        }
+        if how.lock {
+            flags = locked(flags);
         }
         let (sb, shared, master) = {
             let old = &self.mounts[old];
@@ -91,6 +111,9 @@ impl Kernel {
                 if !skipped {
                     let twin = self.clone_mnt(child, root, how);
                     self.hook_mount(twin, new, mountpoint);
+                    if how.lock {
+                        self.mounts[twin].flags |= MNT_LOCKED;
+                    }
                     pairs.push((child, twin));
                 }
             }
@@ -133,25 +156,13 @@ impl Kernel {
         }
     }
 
-    /// `mount_namespaces(7)`, "Restrictions on mount namespaces": what a more
-    /// privileged namespace set up comes as one unit.
-    pub(super) fn lock_mnt_tree(&mut self, top: Idx<Mount>) {
-        let locks = [
-            (MNT_READONLY, MNT_LOCK_READONLY),
-            (MNT_NODEV, MNT_LOCK_NODEV),
-            (MNT_NOSUID, MNT_LOCK_NOSUID),
-            (MNT_NOEXEC, MNT_LOCK_NOEXEC),
-        ];
+    /// Locks a tree: each mount's flags, and all but the top one in their place.
+    fn lock_mnt_tree(&mut self, top: Idx<Mount>) {
         let mut next = Some(top);
         while let Some(mnt) = next {
             next = self.next_mnt(mnt, top);
             let flags = &mut self.mounts[mnt].flags;
-            *flags |= MNT_LOCK_ATIME;
-            for (flag, lock) in locks {
-                if *flags & flag != 0 {
-                    *flags |= lock;
-                }
-            }
+            *flags = locked(*flags);
             if mnt != top {
                 *flags |= MNT_LOCKED;
             }
@@ -315,17 +326,33 @@ impl Kernel {
         all.split_off(tree.len())
     }
 
-    /// Takes a tree out of its namespace.
-    pub(crate) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
-        let mut tree = self.mount_tree(top);
-        if how != Umount::Namespace {
-            let more = self.propagate_umount(&tree);
-            tree.extend(more);
+    /// The end of a whole namespace, or of a tree that never got into one: nobody else
+    /// is concerned.
+    pub(crate) fn umount_all(&mut self, top: Idx<Mount>) {
+        let mut at = top;
+        loop {
+            while let Some(child) = self.mounts[at].first_child {
+                at = child;
+            }
+            let parent = self.mounts[at].parent;
+            self.mounts[at].ns = None;
+            self.unhook_mount(at);
+            self.change_mnt_propagation(at, Propagation::Private);
+            self.cleanup_mnt(at);
+            match parent {
+                Some(parent) if at != top => at = parent,
+                _ => return,
+            }
         }
+    }
+
+    /// Takes a tree out of its namespace, and the copies of it where it was propagated to.
+    pub(super) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
+        let mut tree = self.mount_tree(top);
+        let more = self.propagate_umount(&tree);
+        tree.extend(more);
         for mnt in &tree {
-            if let Some(ns) = self.mounts[*mnt].ns.take()
-                && how != Umount::Namespace
-            {
+            if let Some(ns) = self.mounts[*mnt].ns.take() {
                 self.mnt_ns[ns].nr_mounts -= 1;
             }
         }

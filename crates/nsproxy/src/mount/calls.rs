@@ -142,7 +142,7 @@ impl Kernel {
             .refuse_if(mixed, Rule::MountDirFile)
             .and_then(|()| self.attach_recursive_mnt(top, at, false));
         if grafted.is_err() {
-            self.umount_tree(top, Umount::Namespace);
+            self.umount_all(top);
         }
         grafted
     }
@@ -164,6 +164,7 @@ impl Kernel {
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
         let root = self.supers[sb].root;
+        self.get_ns(ns);
         self.dentries[root].dir = false;
         self.dentries[root].ns = Some(ns);
         let mnt = self.new_mount(sb, root, 0);

@@ -1,6 +1,6 @@
 //! Mount namespaces: copying, joining, ending; chroot and chdir (`fs/namespace.c`, `fs/open.c`).
 
-use super::attach::{CopyFlags, Umount};
+use super::attach::CopyFlags;
 use super::{MNT_LOCKED, Mount, Path};
 use crate::Kernel;
 use crate::arena::Idx;
@@ -35,11 +35,11 @@ impl Kernel {
             self.mnt_ns[old].common.count += 1;
             return Ok(old);
         }
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(user_ns, euid, NsKind::Mnt, Rule::MntNsCount)?;
-        let common = self.ns_common_init(user_ns, ucounts);
+        let common = self.ns_common_new(caller, user_ns, NsKind::Mnt, Rule::MntNsCount)?;
         let foreign = self.ruling_user_ns(NsRef::Mnt(old)) != user_ns;
-        let how = CopyFlags { shared_to_slave: foreign, unbindable: true, ..CopyFlags::default() };
+        // mount_namespaces(7): a less privileged namespace gets the mounts as one unit.
+        let how =
+            CopyFlags { shared_to_slave: foreign, unbindable: true, lock: foreign, ..CopyFlags::default() };
         let old_root = self.mnt_ns[old].root;
         let dentry = self.mounts[old_root].root;
         let empty = flags & crate::uapi::CLONE_EMPTY_MNTNS != 0;
@@ -50,10 +50,6 @@ impl Kernel {
             self.copy_tree(old_root, dentry, how)
         };
         let root = pairs[0].1;
-        if foreign {
-            // mount_namespaces(7): a less privileged namespace gets the mounts as one unit.
-            self.lock_mnt_tree(root);
-        }
         let nr_mounts = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
         let ns = self.mnt_ns.insert(MntNamespace { common, root, nr_mounts });
         for (_, copy) in &pairs {
@@ -84,9 +80,11 @@ impl Kernel {
 
     /// The last reference is gone: everything in it is unmounted.
     pub(crate) fn free_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
-        let dead = self.mnt_ns.take(ns);
-        self.umount_tree(dead.root, Umount::Namespace);
-        self.release_ns_now(NsKind::Mnt, &dead.common);
+        let MntNamespace { common, root, .. } = &self.mnt_ns[ns];
+        let (dead, root) = (common.released(NsKind::Mnt), *root);
+        self.mnt_ns.remove(ns);
+        self.umount_all(root);
+        self.release_ns_now(dead);
     }
 
     pub(crate) fn set_fs_root(&mut self, fs: Idx<Fs>, root: Path) {

@@ -98,6 +98,12 @@ impl Kernel {
         self.mounts[mnt].group = 0;
     }
 
+    /// Neither shared nor a slave nor a master: nothing reaches it, nothing leaves it.
+    fn is_unrelated(&self, mnt: Idx<Mount>) -> bool {
+        let Mount { next_peer, master, first_slave, group, .. } = self.mounts[mnt];
+        group == 0 && next_peer == mnt && master.is_none() && first_slave.is_none()
+    }
+
     /// Leaves the peer group. Slaves go to a remaining peer, or to the own master.
     fn leave_group(&mut self, mnt: Idx<Mount>) -> Option<Idx<Mount>> {
         let heir = match self.mounts[mnt].next_peer {
@@ -125,6 +131,14 @@ impl Kernel {
     pub(crate) fn change_mnt_propagation(&mut self, mnt: Idx<Mount>, to: Propagation) {
         if to == Propagation::Shared {
             self.make_shared(mnt);
+            return;
+        }
+        if self.is_unrelated(mnt) {
+            let flags = &mut self.mounts[mnt].flags;
+            *flags &= !MNT_UNBINDABLE;
+            if to == Propagation::Unbindable {
+                *flags |= MNT_UNBINDABLE;
+            }
             return;
         }
         let was_shared = self.mounts[mnt].shared();
