@@ -5,11 +5,13 @@ use std::io;
 use std::path::Path;
 
 use nsproxy::op::{Op, Reply};
-use nsproxy::scenario::{CallLine, Line};
-use nsproxy::{Fd, Release, TaskId};
+use nsproxy::scenario::question::Names;
+use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
+use nsproxy::{Fd, NsAnswer, PidfdAnswer, Release, TaskId};
 
 use crate::Args;
 use crate::machine::Machine;
+use crate::real::ask::Places;
 use crate::world::{Kind, Stop, World, in_words};
 
 /// What a name stands for.
@@ -36,13 +38,22 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     let mut all = true;
     for path in &args.replay {
         let text = std::fs::read_to_string(path)?;
-        let end = replay(&machine, world_kind(&machine, args, &text)?, &text)?;
-        match end {
-            End::Agreed => println!("{}: both sides agree", path.display()),
-            End::NotHere(why) => println!("{}: not for this kernel: {why}", path.display()),
-            End::Wrong(line, problems) => {
-                all = false;
-                report(path, line, &problems);
+        for part in parts(&text) {
+            if args.part.as_deref().is_some_and(|wanted| Some(wanted) != part.name) {
+                continue;
+            }
+            let name = match part.name {
+                Some(name) => format!("{}: {name}", path.display()),
+                None => path.display().to_string(),
+            };
+            let end = replay(&machine, world_kind(&machine, args, part.text)?, &part)?;
+            match end {
+                End::Agreed => println!("{name}: both sides agree"),
+                End::NotHere(why) => println!("{name}: not for this kernel: {why}"),
+                End::Wrong(line, problems) => {
+                    all = false;
+                    report(path, line, &problems);
+                }
             }
         }
     }
@@ -68,7 +79,10 @@ fn world_kind(machine: &Machine, args: &Args, text: &str) -> io::Result<Kind> {
     }
 }
 
-fn replay(machine: &Machine, kind: Kind, text: &str) -> io::Result<End> {
+fn replay(machine: &Machine, kind: Kind, part: &Part<'_>) -> io::Result<End> {
+    if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
+        return Ok(End::NotHere(why.trim().to_owned()));
+    }
     if !machine.privileged() && kind != Kind::User {
         return Ok(End::NotHere(String::from("such a world takes root")));
     }
@@ -78,11 +92,14 @@ fn replay(machine: &Machine, kind: Kind, text: &str) -> io::Result<End> {
         Err(Stop::Failed(error)) => return Err(error),
     };
     let init = Named::Task(world.init);
-    let mut script = Script { world, names: BTreeMap::from([(String::from("init"), init)]) };
-    for (number, line) in (1..).zip(text.lines()) {
+    let places = world.place(world.init).map(|place| (world.init, place));
+    let names = BTreeMap::from([(String::from("init"), init)]);
+    let mut script = Script { world, names, places: places.into_iter().collect() };
+    for (number, line) in (part.line..).zip(part.text.lines()) {
         let line =
             Line::parse(line).map_err(|problem| io::Error::other(format!("line {number}: {problem}")))?;
         let done = match line {
+            Line::Sees(sees) => script.look(number, &sees),
             Line::Empty => Ok(None),
             Line::Directive(words) => Ok(directive(machine, &words)),
             Line::Call(call) => script.call(number, &call),
@@ -101,7 +118,7 @@ fn replay(machine: &Machine, kind: Kind, text: &str) -> io::Result<End> {
 fn directive(machine: &Machine, words: &[String]) -> Option<End> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["show" | "settle"] => None,
+        ["show" | "settle"] | ["==", _] => None,
         ["release", release] if Release::parse(release) == Some(machine.params.release) => None,
         _ => Some(End::NotHere(words.join(" "))),
     }
@@ -110,11 +127,29 @@ fn directive(machine: &Machine, words: &[String]) -> Option<End> {
 struct Script {
     world: World,
     names: BTreeMap<String, Named>,
+    /// Where the named tasks are, or were.
+    places: Places,
+}
+
+impl Names for Script {
+    fn task(&self, name: &str) -> Option<TaskId> {
+        match self.names.get(name)? {
+            Named::Task(task) => Some(*task),
+            Named::Fd(_) => None,
+        }
+    }
+
+    fn fd(&self, name: &str) -> Option<Fd> {
+        match self.names.get(name)? {
+            Named::Fd(fd) => Some(*fd),
+            Named::Task(_) => None,
+        }
+    }
 }
 
 impl Script {
     fn call(&mut self, number: usize, line: &CallLine) -> Result<Option<End>, Stop> {
-        let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
+        let wrong = |problem: String| Stop::Failed(io::Error::other(format!("line {number}: {problem}")));
         let Some(Named::Task(task)) = self.names.get(&line.caller).copied() else {
             return Err(wrong(format!("no task is called {}", line.caller)));
         };
@@ -130,15 +165,32 @@ impl Script {
         if let (Some(name), Ok(reply)) = (&line.binding, &model) {
             let named = match reply {
                 Reply::Child(child) => Named::Task(child.task),
-                Reply::Fd(fd) => Named::Fd(*fd),
+                Reply::Fd(fd) | Reply::Ns(NsAnswer::Fd(fd)) | Reply::Pidfd(PidfdAnswer::Fd(fd)) => {
+                    Named::Fd(*fd)
+                }
                 _ => return Err(wrong(format!("nothing to call {name}"))),
             };
             if let Named::Task(task) = named {
                 self.world.name(task, name);
+                self.places.extend(self.world.place(task).map(|place| (task, place)));
             }
             self.names.insert(name.clone(), named);
         }
         Ok(None)
+    }
+
+    fn look(&mut self, number: usize, line: &SeesLine) -> Result<Option<End>, Stop> {
+        let wrong = |problem: String| Stop::Failed(io::Error::other(format!("line {number}: {problem}")));
+        let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+        let question = Question::parse(&words, self).map_err(wrong)?;
+        let asked =
+            self.task(&line.asked).ok_or_else(|| wrong(format!("no task is called {}", line.asked)))?;
+        let seen = self.world.ask(asked, &question, &self.places)?;
+        if line.expects(&seen) {
+            return Ok(None);
+        }
+        let text = format!("both sides see {seen}, which is not what was expected");
+        Ok(Some(End::Wrong(number, vec![text])))
     }
 
     fn parse(&self, task: TaskId, words: &[String]) -> Result<Op, String> {

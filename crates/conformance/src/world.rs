@@ -7,11 +7,13 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
+use nsproxy::scenario::Question;
 use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
 use nsproxy::{Denial, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::machine::Machine;
+use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
 use crate::real::{Real, look};
 use crate::seen::{self, Known, Seen};
@@ -213,6 +215,26 @@ impl World {
     pub(crate) fn name(&mut self, task: TaskId, name: &str) {
         if let Some(actor) = self.actors.iter_mut().find(|actor| actor.task == task) {
             name.clone_into(&mut actor.name);
+        }
+    }
+
+    /// Where a task is found on the real side.
+    pub(crate) fn place(&self, task: TaskId) -> Option<Place> {
+        let slot = self.actors.iter().find(|actor| actor.task == task)?.slot;
+        let pid = self.kernel.status(self.init, task).ok()?.pid;
+        Some(Place { slot, pid })
+    }
+
+    /// Asks a task on both sides. The answers differ, or are what is returned.
+    pub(crate) fn ask(&self, task: TaskId, question: &Question, places: &Places) -> Result<String, Stop> {
+        let place = self.place(task).ok_or_else(|| io::Error::other("a task that is gone cannot look"))?;
+        let model = question.ask(&self.kernel, task);
+        let asked = Asked { real: &self.real, place, places, cgroup: &self.cgroup };
+        let kernel = asked.ask(question)?;
+        if kernel == model {
+            Ok(model)
+        } else {
+            Err(diverged(format!("kernel sees {kernel}, model {model}")))
         }
     }
 

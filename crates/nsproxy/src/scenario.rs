@@ -2,7 +2,8 @@
 //!
 //! One line is one call: the calling task, the call, its arguments. A task or a
 //! descriptor that a call makes gets a name with `-> name`. What the line should
-//! answer stands behind `=>`: `ok`, an errno, or an errno and a rule.
+//! answer stands behind `=>`: `ok`, `ok` and a number (a pid, a count, the status of a
+//! child waited for), `nothing` (no child has ended), an errno, or an errno and a rule.
 //!
 //! ```text
 //! # uid 1000 wants a hostname of its own.
@@ -12,6 +13,35 @@
 //! sh: unshare user uts          => ok
 //! show
 //! ```
+//!
+//! A line `TASK: sees ...` makes no call: the task looks, and what it should see stands
+//! behind `=>`.
+//!
+//! | question | answer |
+//! |---|---|
+//! | `pid TASK` | the number of `TASK` here, 0 if it is not seen |
+//! | `tgid`, `parent` | the own process id, the parent's; 0 for a parent outside |
+//! | `state TASK` | `running`, `stopped`, `dying`, `zombie`, `gone` |
+//! | `same LINK TASK [LINK]` | `yes` if the own link and that of `TASK` lead to one namespace |
+//! | `fd FD LINK TASK` | `yes` if the descriptor stands for that namespace |
+//! | `hostname`, `domainname` | |
+//! | `uid`, `gid` | the effective ids |
+//! | `uid_map TASK`, `gid_map`, `projid_map` | its lines with commas between, or `empty` |
+//! | `setgroups TASK` | `allow` or `deny` |
+//! | `effective`, `permitted`, `inheritable`, `bounding`, `ambient` | `full`, `none`, or the bits |
+//! | `securebits` | a number |
+//! | `cwd` | a path, or `unreachable` |
+//! | `mount PATH` | `no`, `private`, `shared`, `slave`, `slave+shared`, `unbindable` |
+//! | `options PATH` | of the topmost mount there |
+//! | `peer PATH TASK PATH` | `yes` if both mounts are in one peer group |
+//! | `master PATH TASK PATH` | `yes` if the first gets from the group of the second |
+//! | `timens_offsets TASK` | its lines with a comma between |
+//! | `clock NAME TASK` | by how many seconds the own clock is ahead of that of `TASK` |
+//! | `cgroup TASK` | a path |
+//! | `devices` | the names of the network devices |
+//! | `limit KIND` | how many namespaces a user may have here |
+//!
+//! A line `== name` begins another scenario, with a fresh kernel.
 //!
 //! Lines without a task speak to the kernel: `release 6.18`, `settle`, `show`,
 //! `clock SECONDS`, `hook userns_create ERRNO`, `patch unprivileged_userns_clone off`.
@@ -27,12 +57,19 @@
 //! ```
 
 mod picture;
+pub mod question;
 mod render;
 
 pub use picture::{Picture, PictureNs, PictureProxy, PictureTask};
+pub use question::Question;
+
+use question::{Names, Value};
 
 use crate::op::{Op, ParseError, Reply};
-use crate::{Clocks, Denial, Errno, Fd, Hook, Kernel, Params, Release, Rule, TaskId, Timespec, Waited};
+use crate::{
+    Clocks, Denial, Errno, Fd, Hook, Kernel, NsAnswer, Params, PidfdAnswer, Release, Rule, TaskId, Timespec,
+    Waited,
+};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -57,10 +94,11 @@ impl fmt::Display for ScenarioError {
 impl core::error::Error for ScenarioError {}
 
 /// What a line was expected to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Expected {
     Anything,
     Success,
+    Value(Value),
     Refusal(Errno, Option<Rule>),
 }
 
@@ -69,6 +107,10 @@ impl Expected {
         match words {
             [] => Ok(Self::Anything),
             ["ok"] => Ok(Self::Success),
+            ["ok", value] | [value @ "nothing"] => {
+                let value = Value::parse(value).ok_or_else(|| format!("not a number: {value}"))?;
+                Ok(Self::Value(value))
+            }
             [errno, rule @ ..] => {
                 let errno = Errno::from_name(errno).ok_or_else(|| format!("no such errno: {errno}"))?;
                 let rule = match rule {
@@ -81,11 +123,12 @@ impl Expected {
         }
     }
 
-    fn fits(self, answer: &Result<Reply, Denial>) -> bool {
+    fn fits(&self, answer: &Result<Reply, Denial>) -> bool {
         match (self, answer) {
             (Self::Anything, _) | (Self::Success, Ok(_)) => true,
+            (Self::Value(value), Ok(reply)) => value.fits(reply),
             (Self::Refusal(errno, rule), Err(denial)) => {
-                denial.errno == errno && rule.is_none_or(|rule| rule == denial.rule)
+                denial.errno == *errno && rule.is_none_or(|rule| rule == denial.rule)
             }
             _ => false,
         }
@@ -99,8 +142,40 @@ pub enum Line {
     Empty,
     /// A call of a task.
     Call(CallLine),
+    /// A look by a task.
+    Sees(SeesLine),
     /// Words to the kernel.
     Directive(Vec<String>),
+}
+
+/// A scenario among those of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// What stands behind `==`; none for what comes before the first such line.
+    pub name: Option<&'a str>,
+    /// The number of its first line, from 1.
+    pub line: usize,
+    /// Its lines.
+    pub text: &'a str,
+}
+
+/// The scenarios of a file, each of which begins with a line `== name`.
+pub fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut at = Part { name: None, line: 1, text: "" };
+    let (mut start, mut end) = (0, 0);
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        if let Some(name) = line.strip_prefix("== ") {
+            parts.push(Part { text: &text[start..end], ..at });
+            at = Part { name: Some(name.trim()), line: number, text: "" };
+            start = end;
+        }
+        end += line.len();
+    }
+    parts.push(Part { text: &text[start..], ..at });
+    let empty = |part: &Part<'_>| part.text.lines().all(|line| Line::parse(line) == Ok(Line::Empty));
+    parts.retain(|part| part.name.is_some() || !empty(part));
+    parts
 }
 
 /// A call of a task, and what it should answer.
@@ -122,6 +197,24 @@ impl CallLine {
     }
 }
 
+/// A look by a task, and what it should see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeesLine {
+    /// The name of the task that looks.
+    pub asked: String,
+    /// At what: see [`Question::parse`].
+    pub words: Vec<String>,
+    /// The answer that is expected.
+    pub expected: Option<String>,
+}
+
+impl SeesLine {
+    /// Whether an answer is the one expected.
+    pub fn expects(&self, answer: &str) -> bool {
+        self.expected.as_deref().is_none_or(|expected| expected == answer)
+    }
+}
+
 impl Line {
     /// Reads a line; what is wrong with it if it is none.
     pub fn parse(line: &str) -> Result<Self, String> {
@@ -130,11 +223,18 @@ impl Line {
             return Ok(Self::Empty);
         }
         let (call, expected) = line.split_once("=>").unwrap_or((line, ""));
+        let expected_words: Vec<&str> = expected.split_whitespace().collect();
+        if let Some((asked, question)) = call.split_once(": sees ") {
+            return Ok(Self::Sees(SeesLine {
+                asked: asked.trim().to_string(),
+                words: split_words(question),
+                expected: question::expected(&expected_words)?,
+            }));
+        }
         let (call, binding) = match call.split_once("->") {
             Some((call, name)) => (call, Some(name.trim().to_string())),
             None => (call, None),
         };
-        let expected_words: Vec<&str> = expected.split_whitespace().collect();
         let expected = Expected::parse(&expected_words)?;
         Ok(match call.split_once(':') {
             Some((caller, call)) => Self::Call(CallLine {
@@ -155,6 +255,22 @@ enum Named {
     Fd(Fd),
 }
 
+impl Names for BTreeMap<String, Named> {
+    fn task(&self, name: &str) -> Option<TaskId> {
+        match self.get(name)? {
+            Named::Task(task) => Some(*task),
+            Named::Fd(_) => None,
+        }
+    }
+
+    fn fd(&self, name: &str) -> Option<Fd> {
+        match self.get(name)? {
+            Named::Fd(fd) => Some(*fd),
+            Named::Task(_) => None,
+        }
+    }
+}
+
 /// One line and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -164,6 +280,8 @@ pub struct Step {
     pub text: String,
     /// What the call answered; `None` for lines without a caller.
     pub answer: Option<Result<Reply, Denial>>,
+    /// What was seen, for a look.
+    pub seen: Option<String>,
     /// Whether the answer was as expected.
     pub as_expected: bool,
     /// The picture asked for by `show`.
@@ -176,6 +294,8 @@ pub struct Scenario {
     kernel: Kernel,
     names: BTreeMap<String, Named>,
     steps: Vec<Step>,
+    /// Whether nothing has been done with the kernel yet.
+    fresh: bool,
 }
 
 impl Scenario {
@@ -196,12 +316,20 @@ impl Scenario {
     fn boot(params: Params) -> Self {
         let kernel = Kernel::boot(params);
         let init = Named::Task(kernel.init());
-        Self { kernel, names: BTreeMap::from([("init".to_string(), init)]), steps: Vec::new() }
+        Self { kernel, names: BTreeMap::from([("init".to_string(), init)]), steps: Vec::new(), fresh: true }
+    }
+
+    /// The same script with a fresh kernel.
+    fn restart(&mut self, params: Params) {
+        let steps = core::mem::take(&mut self.steps);
+        *self = Self { steps, ..Self::boot(params) };
     }
 
     /// Runs one line.
     pub fn line(&mut self, number: usize, line: &str) -> Result<(), ScenarioError> {
         let wrong = |problem: String| ScenarioError { line: number, problem };
+        let plain = line.split('#').next().unwrap_or("");
+        let text = plain.split("=>").next().unwrap_or(plain).trim().to_string();
         match Line::parse(line).map_err(wrong)? {
             Line::Empty => Ok(()),
             Line::Directive(words) => {
@@ -210,17 +338,38 @@ impl Scenario {
             }
             Line::Call(call) => {
                 let answer = self.call(&call).map_err(wrong)?;
-                let text = line.split('#').next().unwrap_or("");
+                self.fresh = false;
                 self.steps.push(Step {
                     line: number,
-                    text: text.split("=>").next().unwrap_or(text).trim().to_string(),
+                    text,
                     as_expected: call.expects(&answer),
                     answer: Some(answer),
+                    seen: None,
+                    picture: None,
+                });
+                Ok(())
+            }
+            Line::Sees(sees) => {
+                let seen = self.look(&sees).map_err(wrong)?;
+                self.steps.push(Step {
+                    line: number,
+                    text,
+                    as_expected: sees.expects(&seen),
+                    answer: None,
+                    seen: Some(seen),
                     picture: None,
                 });
                 Ok(())
             }
         }
+    }
+
+    fn look(&self, line: &SeesLine) -> Result<String, String> {
+        let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+        let question = Question::parse(&words, &self.names)?;
+        let asked =
+            self.names.task(&line.asked).ok_or_else(|| format!("no task is called {}", line.asked))?;
+        Ok(question.ask(&self.kernel, asked))
     }
 
     fn call(&mut self, line: &CallLine) -> Result<Result<Reply, Denial>, String> {
@@ -243,7 +392,9 @@ impl Scenario {
         if let (Some(name), Ok(reply)) = (binding, &answer) {
             let named = match reply {
                 Reply::Child(child) => Named::Task(child.task),
-                Reply::Fd(fd) => Named::Fd(*fd),
+                Reply::Fd(fd) | Reply::Ns(NsAnswer::Fd(fd)) | Reply::Pidfd(PidfdAnswer::Fd(fd)) => {
+                    Named::Fd(*fd)
+                }
                 _ => return Err(format!("nothing to call {name}")),
             };
             self.names.insert(name.clone(), named);
@@ -256,13 +407,13 @@ impl Scenario {
         let text = words.join(" ");
         let mut picture = None;
         match words[..] {
+            ["==", _] => self.restart(Params::default()),
             ["release", release] => {
                 let release = Release::parse(release).ok_or("no such release")?;
-                if !self.steps.is_empty() {
+                if !self.fresh {
                     return Err("the release comes first".to_string());
                 }
-                let params = Params { release, ..Params::default() };
-                *self = Self::boot(params);
+                self.restart(Params { release, ..Params::default() });
             }
             ["settle"] => self.kernel.settle(),
             ["show"] => picture = Some(self.picture()),
@@ -281,7 +432,7 @@ impl Scenario {
             }
             _ => return Err(format!("cannot understand: {text}")),
         }
-        self.steps.push(Step { line, text, answer: None, as_expected: true, picture });
+        self.steps.push(Step { line, text, answer: None, seen: None, as_expected: true, picture });
         Ok(())
     }
 
@@ -332,6 +483,9 @@ impl Default for Scenario {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<44}", self.text)?;
+        if let Some(seen) = &self.seen {
+            write!(f, " {seen}")?;
+        }
         match &self.answer {
             None => {}
             Some(Ok(reply)) => write!(f, " {}", in_words(reply))?,

@@ -57,3 +57,48 @@ fn a_bad_line_says_where_it_is() {
     assert!(Scenario::run("init: fork => EWHAT").is_err());
     assert!(Scenario::run("release x").is_err());
 }
+
+#[test]
+fn a_task_is_asked_what_it_sees() {
+    let script = "\
+init: fork -> sh
+sh: clone uts pid -> box          => ok 3
+sh: sees pid box                  => 3
+box: sees pid box                 => 1
+box: sees pid sh                  => 0
+box: sees parent                  => 0
+sh: sees same uts box             => no
+sh: sees same ipc box             => yes
+sh: open box uts -> file
+sh: sees fd file uts box          => yes
+box: sethostname box
+box: sees hostname                => box
+box: sees uid_map box             => 0 0 4294967295
+box: sees effective               => full
+sh: mount tmpfs /mnt
+sh: propagation shared /mnt
+sh: sees mount /mnt               => shared
+sh: sees mount /home              => no
+box: exit 3
+sh: sees state box                => zombie
+sh: wait box                      => ok 0x300
+sh: sees state box                => gone
+sh: wait                          => ECHILD
+";
+    let run = Scenario::run(script).unwrap();
+    assert!(run.failures().is_empty(), "{}", run.transcript());
+    let wrong = Scenario::run("init: sees uid => 1000\ninit: fork => ok 7\n").unwrap();
+    assert_eq!(wrong.failures().len(), 2);
+    assert!(Scenario::run("init: sees nothing-known").is_err());
+    assert!(Scenario::run("init: sees uid => EPERM").is_err());
+}
+
+#[test]
+fn a_file_has_several_scenarios() {
+    let text = "# Both are short.\n\n== one\ninit: fork -> a\n== two\nrelease 7.1\ninit: fork -> a => ok 2\n";
+    let parts: Vec<_> = nsproxy::scenario::parts(text).iter().map(|part| (part.name, part.line)).collect();
+    assert_eq!(parts, [(Some("one"), 3), (Some("two"), 5)]);
+    let run = Scenario::run(text).unwrap();
+    assert!(run.failures().is_empty(), "{}", run.transcript());
+    assert_eq!(nsproxy::scenario::parts("init: fork -> a\n")[0].name, None);
+}

@@ -1,5 +1,6 @@
 //! The running kernel's side: a world of fresh namespaces, and the actors in it.
 
+pub(crate) mod ask;
 pub(crate) mod call;
 mod look;
 
