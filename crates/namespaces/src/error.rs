@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use crate::errno::Errno;
-use crate::idmap::MapError;
+use crate::idmap::{IdMap, MapError};
 use crate::kind::Kind;
-use crate::plan::PlanStep;
+use crate::plan::{Plan, PlanStep};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,6 +34,8 @@ pub enum Error {
         index: usize,
         /// The step.
         step: Box<PlanStep>,
+        /// All steps.
+        plan: Box<Plan>,
         /// What the kernel answered.
         errno: Errno,
     },
@@ -76,6 +78,10 @@ pub enum Error {
         program: &'static str,
         /// What it printed, or why it could not be run.
         said: String,
+        /// The process whose map it was to write.
+        pid: i32,
+        /// The map.
+        map: Box<IdMap>,
     },
     /// A value that can never work, found before anything was done.
     Invalid {
@@ -136,7 +142,7 @@ impl fmt::Display for Error {
             Error::NoSubordinateIds { file, user } => {
                 write!(f, "{file} grants no subordinate ids to {user}")
             }
-            Error::Helper { program, said } => write!(f, "{program}: {said}"),
+            Error::Helper { program, said, .. } => write!(f, "{program}: {said}"),
             Error::Invalid { what, value, why } => write!(f, "invalid {what} {value:?}: {why}"),
             Error::Unsupported { what, since } => {
                 write!(f, "this kernel has no {what}; Linux {since} and later have it")

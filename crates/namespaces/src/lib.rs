@@ -67,6 +67,7 @@ pub mod discover;
 mod enter;
 mod errno;
 mod error;
+pub mod explain;
 mod handle;
 mod idmap;
 mod kind;

@@ -260,7 +260,7 @@ fn absent(pid: i32, errno: Errno) -> Error {
 }
 
 /// Reads the lines of `/proc/PID/status` that [`Credentials`] is made of.
-fn parse_status(text: &str) -> Option<Credentials> {
+pub(crate) fn parse_status(text: &str) -> Option<Credentials> {
     let field =
         |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
     let numbers = |name: &str| -> Option<Vec<u32>> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::report::{Failure, OWN_FAILURE};
-use crate::{enter, generate, ls, pin, run, show, sim};
+use crate::{enter, explain, generate, ls, pin, run, show, sim};
 
 /// Create, enter, list, inspect and keep Linux namespaces.
 #[derive(Debug, Parser)]
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
+    Explain(explain::Args),
     Sim(sim::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -49,6 +50,7 @@ impl Command {
             Command::Show(args) => show::run(&args),
             Command::Pin(args) => pin::pin(&args),
             Command::Unpin(args) => pin::unpin(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::Sim(args) => sim::run(&args),
             Command::Completions(args) => generate::completions(&args),
             Command::Man(args) => generate::man(&args),
@@ -89,6 +91,15 @@ fn alone<A: Args>(args: &[OsString]) -> A {
     alone_or_error(args).unwrap_or_else(|error| {
         let _ = error.print();
         std::process::exit(if error.use_stderr() { OWN_FAILURE.into() } else { 0 })
+    })
+}
+
+/// The arguments of a subcommand that is only asked about.
+pub(crate) fn subcommand_args<A: Args>(words: &[String]) -> Result<A, Failure> {
+    let words: Vec<OsString> = std::iter::once("ns".into()).chain(words.iter().map(OsString::from)).collect();
+    alone_or_error(&words).map_err(|error| {
+        let text = error.to_string();
+        Failure::new(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
     })
 }
 

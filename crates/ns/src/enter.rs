@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Process, Spawn, Step};
+use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Plan, Process, Spawn, Step};
 
 use crate::cli::operands;
 use crate::kinds;
@@ -64,6 +64,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             args.program.launch(&mut spawn)
         }
     }
+}
+
+/// The steps, not taken: all that is wanted is joined, whether that goes or not.
+pub(crate) fn plan(args: &Args) -> Result<Plan, Failure> {
+    let mut spawn = args.program.spawn();
+    match Target::find(&args.target)? {
+        Target::Process(process) => {
+            let wanted = args.only.unwrap_or(Kinds::ALL.difference(args.except.unwrap_or_default()));
+            join(&mut spawn, &process, wanted.intersection(process.kinds_apart()?), args)?;
+        }
+        Target::Namespace(namespace) => join_namespace(&mut spawn, namespace, args)?,
+    }
+    Ok(spawn.plan()?)
 }
 
 fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use namespaces::{Errno, Error, Step};
 
-use crate::reason;
+use crate::explain::reason;
 
 /// The exit status for a failure that is not the program's.
 pub(crate) const OWN_FAILURE: u8 = 125;
@@ -16,14 +16,14 @@ pub(crate) const OWN_FAILURE: u8 = 125;
 #[derive(Debug)]
 pub(crate) struct Failure {
     line: String,
-    reason: Option<String>,
+    reason: Vec<String>,
     status: u8,
 }
 
 impl Failure {
     /// A failure that no error of the library stands behind.
     pub(crate) fn new(line: impl fmt::Display) -> Failure {
-        Failure { line: line.to_string(), reason: None, status: 1 }
+        Failure { line: line.to_string(), reason: Vec::new(), status: 1 }
     }
 
     /// The failure of a subcommand that runs a program.
@@ -46,8 +46,8 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "ns: {}", self.line);
-        if let Some(reason) = &self.reason {
-            let _ = writeln!(stderr, "    {reason}");
+        for line in &self.reason {
+            let _ = writeln!(stderr, "    {line}");
         }
         ExitCode::from(self.status)
     }
@@ -55,7 +55,7 @@ impl Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Failure {
-        Failure { line: error.to_string(), reason: reason::of(error), status: 1 }
+        Failure { line: error.to_string(), reason: reason(error), status: 1 }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use namespaces::{IdMap, IdMaps, Kind, Kinds, Propagation, Spawn};
+use namespaces::{IdMap, IdMaps, Kind, Kinds, Plan, Propagation, Spawn};
 
 use crate::cli::operands;
 use crate::kinds;
@@ -94,6 +94,11 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut spawn = prepare(args).map_err(Failure::before_launch)?;
     args.program.launch(&mut spawn)
+}
+
+/// The steps, not taken.
+pub(crate) fn plan(args: &Args) -> Result<Plan, Failure> {
+    Ok(prepare(args)?.plan()?)
 }
 
 fn prepare(args: &Args) -> Result<Spawn, Failure> {

@@ -107,6 +107,10 @@ fn identified(text: &str, ns_id: Option<u64>) -> Result<Target, Failure> {
 
 /// Only commands that `ns ls` shows: the first process of each namespace.
 fn by_command(text: &str) -> Result<Target, Failure> {
+    // A process may have an empty command, but nobody means it by saying nothing.
+    if text.is_empty() {
+        return Err(not_found("process", text));
+    }
     let sources = Sources::EMPTY.with(Source::Processes);
     let system = Discovery::new().sources(sources).scan()?;
     let mut pids: Vec<i32> = system

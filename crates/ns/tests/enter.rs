@@ -157,7 +157,7 @@ fn a_pinned_pid_namespace_is_entered_while_its_pid_1_lives() {
     common::eventually("the end of pid 1", || !common::is_alive(pid.parse().unwrap()));
     let done = run(&["enter", &path, "true"]);
     assert_eq!(done.code, Some(125));
-    assert!(done.stderr.contains("its pid 1 has ended"), "{done:?}");
+    assert!(done.stderr.contains("\n    PidNsDead: The init of the pid namespace is gone"), "{done:?}");
     succeed(&["unpin", &path]);
 }
 

@@ -44,6 +44,11 @@ fn ranges(file: &Path, uid: u32) -> Result<Vec<IdRange>> {
     Ok(found)
 }
 
+/// The ranges that the text of such a file grants to the user `uid`.
+pub(crate) fn ranges_of(text: &str, uid: u32) -> Vec<IdRange> {
+    matching(text, user_name(uid).as_deref(), uid)
+}
+
 /// The ranges of the lines `name:first:count` and `uid:first:count`. A name is
 /// never read as a number: a line of another user's must not become root's.
 fn matching(text: &str, name: Option<&str>, uid: u32) -> Vec<IdRange> {
@@ -63,7 +68,7 @@ fn matching(text: &str, name: Option<&str>, uid: u32) -> Vec<IdRange> {
 
 /// The login name of `uid` in `/etc/passwd`: that file only, because a static
 /// binary can't ask the name service.
-fn user_name(uid: u32) -> Option<String> {
+pub(crate) fn user_name(uid: u32) -> Option<String> {
     let text = std::fs::read_to_string("/etc/passwd").ok()?;
     text.lines().find_map(|line| {
         let mut fields = line.split(':');

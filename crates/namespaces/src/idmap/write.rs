@@ -62,6 +62,8 @@ pub(crate) fn run_helper(kind: IdKind, pid: i32, map: &IdMap) -> Result<()> {
         |error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::Helper {
                 program,
+                pid,
+                map: Box::new(map.clone()),
                 said: "not installed; it is in the package uidmap or shadow-utils".to_owned(),
             },
             _ => Error::call("running", program, error),
@@ -73,5 +75,5 @@ pub(crate) fn run_helper(kind: IdKind, pid: i32, map: &IdMap) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().strip_prefix(program).unwrap_or(said.trim()).trim_start_matches(": ");
     let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', "; ") };
-    Err(Error::Helper { program, said })
+    Err(Error::Helper { program, said, pid, map: Box::new(map.clone()) })
 }

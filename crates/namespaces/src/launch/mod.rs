@@ -171,7 +171,12 @@ fn by_joiner(context: &Context<'_>) -> Result<(i32, OwnedFd), Errno> {
 
 fn step_error(plan: &Plan, report: Report) -> Error {
     match plan.steps().get(report.step) {
-        Some(step) => Error::Step { index: report.step, step: Box::new(step.clone()), errno: report.errno },
+        Some(step) => Error::Step {
+            index: report.step,
+            step: Box::new(step.clone()),
+            plan: Box::new(plan.clone()),
+            errno: report.errno,
+        },
         None => Error::call("starting", "the new process", report.errno),
     }
 }

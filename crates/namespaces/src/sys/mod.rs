@@ -18,5 +18,6 @@ pub(crate) mod listns;
 pub(crate) mod net;
 pub(crate) mod nsfs;
 pub(crate) mod pidfd;
+pub(crate) mod probe;
 pub(crate) mod setns;
 pub(crate) mod signal;

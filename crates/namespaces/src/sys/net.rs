@@ -43,6 +43,27 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     Ok(())
 }
 
+/// Whether `lo` of the caller's network namespace is up.
+pub(crate) fn loopback_is_up() -> Result<bool, Errno> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let mut request = IfReqFlags { name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0", flags: 0, rest: [0; 22] };
+    // SAFETY: a live structure of the size and layout of `struct ifreq`.
+    unsafe {
+        syscall(
+            libc::SYS_ioctl,
+            [
+                socket.as_fd().as_raw_fd() as usize,
+                libc::SIOCGIFFLAGS as usize,
+                &raw mut request as usize,
+                0,
+                0,
+            ],
+        )?;
+    }
+    Ok(request.flags & libc::IFF_UP as i16 != 0)
+}
+
 /// `SO_NETNS_COOKIE` of `socket(7)`: a number for the network namespace the
 /// socket is in, never used again. Linux 5.14.
 pub(crate) fn netns_cookie(socket: BorrowedFd<'_>) -> Result<u64, Errno> {

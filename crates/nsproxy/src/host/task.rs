@@ -61,6 +61,26 @@ impl Kernel {
         Ok(())
     }
 
+    /// The pid or time namespace that the task's children go to.
+    pub fn host_children(&mut self, task: TaskId, ns: NsId) -> Result<(), Denial> {
+        let task = self.observe(task)?;
+        let ns = self.known_ns(ns)?;
+        let old = self.tasks[task].nsproxy.ok_or_else(|| self.params.denial(Rule::CallerDead))?;
+        let mut new = self.nsproxies[old];
+        match ns {
+            NsRef::Pid(pid) => new.pid_for_children = pid,
+            NsRef::Time(time) => new.time_for_children = time,
+            _ => return Err(self.params.denial(Rule::HandleBad)),
+        }
+        new.count = 1;
+        for ns in new.refs() {
+            self.get_ns(ns);
+        }
+        let new = self.nsproxies.insert(new);
+        self.switch_task_namespaces(task, Some(new));
+        Ok(())
+    }
+
     /// An open descriptor of a namespace, for a task that got it somehow.
     pub fn host_fd(&mut self, task: TaskId, ns: NsId) -> Result<Fd, Denial> {
         let task = self.observe(task)?;

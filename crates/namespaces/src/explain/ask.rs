@@ -1,0 +1,443 @@
+//! Putting questions to the model, under what is known and what is supposed.
+
+use std::path::Path;
+
+use nsproxy::op::{Op, Reply};
+use nsproxy::uapi::{MS_BIND, MS_REC};
+use nsproxy::{Denial, Errno as ModelErrno, Fd, Hook, MapKind, NsLink, Rule, TaskId};
+
+use super::load::{Assumed, Model, model_kind};
+use super::machine::Machine;
+use super::question::Question;
+use super::state::{Owner, State, Target};
+use crate::handle::Namespace;
+use crate::idmap::IdKind;
+use crate::kind::Kind;
+use crate::plan::{Actor, JoinTarget, Plan, PlanStep, Step};
+use crate::spawn::Propagation;
+
+/// What the model answers.
+pub(super) type Answer = Result<(), Refused>;
+
+/// A refusal of the model, and which step of the question it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) step: usize,
+    pub(super) denial: Denial,
+}
+
+/// The steps that a question comes down to, for showing and for errors.
+pub(super) fn steps(question: &Question) -> Vec<String> {
+    match question {
+        Question::Launch(plan) => plan.steps().iter().map(ToString::to_string).collect(),
+        Question::Steps(all) => all.iter().flat_map(steps).collect(),
+        one => vec![one.to_string()],
+    }
+}
+
+/// What a question is about, read once: other processes and files.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    pub(super) targets: Vec<Target>,
+    pub(super) files: Vec<(String, Namespace, Owner)>,
+}
+
+impl Objects {
+    pub(super) fn read(machine: &Machine, state: &State, question: &Question) -> Objects {
+        let mut objects = Objects::default();
+        objects.add(machine, state, question);
+        objects
+    }
+
+    fn add(&mut self, machine: &Machine, state: &State, question: &Question) {
+        match question {
+            Question::JoinProcess { pid, .. }
+            | Question::OpenNamespace { pid, .. }
+            | Question::Kill { pid, .. }
+            | Question::Attach(pid)
+            | Question::InitDuties(pid)
+            | Question::MapHelper { pid, .. }
+            | Question::WriteMap { pid, .. }
+            | Question::WriteSetgroups { pid, .. }
+            | Question::WriteTimeOffsets { pid, .. } => self.process(machine, state, *pid),
+            Question::JoinFile { path, .. } => {
+                if let Ok(ns) = Namespace::open(path) {
+                    self.file(state, &path.to_string_lossy(), ns);
+                }
+            }
+            Question::Launch(plan) => {
+                for step in plan.steps() {
+                    self.plan_step(machine, state, &step.step);
+                }
+            }
+            Question::Steps(all) => all.iter().for_each(|one| self.add(machine, state, one)),
+            _ => {}
+        }
+    }
+
+    fn plan_step(&mut self, machine: &Machine, state: &State, step: &Step) {
+        match step {
+            Step::Join(JoinTarget::Process { process, .. }) => self.process(machine, state, process.pid()),
+            Step::Join(JoinTarget::Namespaces(all)) => {
+                for ns in all {
+                    if let Ok(copy) = ns.try_clone() {
+                        self.file(state, &ns.to_string(), copy);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn process(&mut self, machine: &Machine, state: &State, pid: i32) {
+        if pid > 0 && self.target(pid).is_none() {
+            self.targets.push(Target::read(machine, state, pid));
+        }
+    }
+
+    fn file(&mut self, state: &State, name: &str, ns: Namespace) {
+        let own = state.inode(Kind::User);
+        let owner = if ns.kind() == Kind::User { Owner::standing(&ns, own) } else { Owner::of(&ns, own) };
+        self.files.push((name.to_owned(), ns, owner));
+    }
+
+    pub(super) fn target(&self, pid: i32) -> Option<&Target> {
+        self.targets.iter().find(|target| target.pid == pid)
+    }
+
+    pub(super) fn namespace(&self, name: &str) -> Option<(&Namespace, &Owner)> {
+        self.files.iter().find(|(of, ..)| of == name).map(|(_, ns, owner)| (ns, owner))
+    }
+}
+
+/// Asks a model that is loaded under these assumptions. `Err` from the loading
+/// itself says nothing about the question: then the answer is `None`.
+pub(super) fn ask(
+    state: &State,
+    objects: &Objects,
+    question: &Question,
+    assumed: &Assumed,
+) -> Option<Answer> {
+    let mut model = Model::load(state, assumed).ok()?;
+    let mut tasks = Vec::new();
+    for target in &objects.targets {
+        tasks.push((target.pid, model.target(target).ok()?));
+    }
+    prepare_paths(&mut model, question);
+    let me = model.me;
+    let mut session = Session { model, objects, tasks, child: None, step: 0 };
+    Some(session.ask(me, question))
+}
+
+/// The paths of the question that are there are there in the model too.
+fn prepare_paths(model: &mut Model<'_>, question: &Question) {
+    let mut there = |path: &str| {
+        if let Ok(meta) = std::fs::metadata(path)
+            && path.starts_with('/')
+        {
+            let _ = model.kernel.host_path(model.me, path, meta.is_dir());
+        }
+    };
+    match question {
+        Question::Mount { source, target, .. } => {
+            there(target);
+            there(source);
+        }
+        Question::Umount { target, .. } | Question::Chroot(target) => there(target),
+        Question::PivotRoot { new, old } => {
+            there(new);
+            there(old);
+        }
+        Question::Launch(plan) => {
+            for step in plan.steps() {
+                match &step.step {
+                    Step::Chroot(path) | Step::PivotRoot(path) | Step::Chdir(path) => {
+                        there(&path.to_string_lossy());
+                    }
+                    Step::MountProc { root: Some(root) } => {
+                        there(&format!("{}/proc", root.to_string_lossy()));
+                    }
+                    Step::MountProc { root: None } => there("/proc"),
+                    _ => {}
+                }
+            }
+        }
+        Question::Steps(all) => {
+            for one in all {
+                prepare_paths(model, one);
+            }
+        }
+        _ => {}
+    }
+}
+
+struct Session<'a> {
+    model: Model<'a>,
+    objects: &'a Objects,
+    tasks: Vec<(i32, TaskId)>,
+    child: Option<TaskId>,
+    step: usize,
+}
+
+impl Session<'_> {
+    fn ask(&mut self, me: TaskId, question: &Question) -> Answer {
+        match question {
+            Question::Steps(all) => all.iter().try_for_each(|one| self.ask(me, one)),
+            Question::Launch(plan) => self.launch(plan),
+            one => {
+                let answer = self.one(me, one);
+                self.close(answer)
+            }
+        }
+    }
+
+    /// Counts a step, and notes at which one a refusal came.
+    fn close(&mut self, answer: Result<(), Denial>) -> Answer {
+        let step = self.step;
+        self.step += 1;
+        answer.map_err(|denial| Refused { step, denial })
+    }
+
+    fn op(&mut self, task: TaskId, op: &Op) -> Result<Reply, Denial> {
+        self.model.kernel.apply(task, op)
+    }
+
+    fn denial(rule: Rule) -> Denial {
+        Denial { errno: rule.errno(), rule }
+    }
+
+    fn task(&self, pid: i32) -> Result<TaskId, Denial> {
+        if pid == 0 || pid == std::process::id().cast_signed() {
+            return Ok(self.model.me);
+        }
+        let found = self.tasks.iter().find(|(of, _)| *of == pid).map(|(_, task)| *task);
+        let there = self.objects.target(pid).is_some_and(|target| target.status.is_some());
+        found.filter(|_| there).ok_or(Self::denial(Rule::NoSuchTask))
+    }
+
+    /// The number of a process as a task of the model calls it.
+    fn number(&self, viewer: TaskId, of: TaskId) -> Result<i32, Denial> {
+        let status = self.model.kernel.status(viewer, of)?;
+        i32::try_from(status.pid).ok().filter(|pid| *pid > 0).ok_or(Self::denial(Rule::NoSuchTask))
+    }
+
+    fn one(&mut self, me: TaskId, question: &Question) -> Result<(), Denial> {
+        let op = match question {
+            Question::Unshare(flags) => Op::Unshare(*flags),
+            Question::Clone(flags) => Op::Clone3 {
+                flags: *flags,
+                exit_signal: exit_signal(*flags),
+                set_tid: Vec::new(),
+                cgroup: -1,
+            },
+            Question::JoinProcess { pid, kinds } => {
+                let target = self.task(*pid)?;
+                let fd = self.model.kernel.host_pidfd(me, target)?;
+                Op::Setns { fd, flags: kinds.flags() }
+            }
+            Question::JoinFile { path, kind } => {
+                let fd = self.file(me, &path.to_string_lossy())?;
+                Op::Setns { fd, flags: kind.map_or(0, Kind::flag) }
+            }
+            Question::OpenNamespace { pid, kind } => {
+                let target = self.task(*pid)?;
+                let pid = self.number(me, target)?;
+                Op::OpenNs { pid, link: NsLink::Own(model_kind(*kind)) }
+            }
+            Question::Mount { source, target, fstype, flags, .. } => Op::Mount {
+                source: source.clone(),
+                target: target.clone(),
+                fstype: model_fstype(fstype),
+                flags: *flags,
+            },
+            Question::Umount { target, flags } => Op::Umount { target: target.clone(), flags: *flags },
+            Question::PivotRoot { new, old } => Op::PivotRoot { new: new.clone(), old: old.clone() },
+            Question::Chroot(path) => Op::Chroot(path.clone()),
+            Question::WriteMap { pid, kind, text } => {
+                let target = self.task(*pid)?;
+                let pid = self.number(me, target)?;
+                Op::WriteMap { pid, kind: map_kind(*kind), text: text.clone() }
+            }
+            Question::WriteSetgroups { pid, text } => {
+                let target = self.task(*pid)?;
+                Op::WriteSetgroups { pid: self.number(me, target)?, text: text.clone() }
+            }
+            Question::WriteTimeOffsets { pid, text } => {
+                let target = self.task(*pid)?;
+                Op::WriteTimensOffsets { pid: self.number(me, target)?, text: text.clone() }
+            }
+            Question::SetUid(uid) => return self.model.kernel.setuid(me, *uid),
+            Question::SetGid(gid) => return self.model.kernel.setgid(me, *gid),
+            Question::SetGroups(groups) => Op::Setgroups(groups.clone()),
+            Question::SetHostname(name) => Op::Sethostname(name.clone()),
+            _ => return Ok(()),
+        };
+        self.op(me, &op).map(drop)
+    }
+
+    fn file(&mut self, me: TaskId, name: &str) -> Result<Fd, Denial> {
+        let Some((ns, owner)) = self.objects.namespace(name) else {
+            return Err(Self::denial(Rule::SetnsNotNamespace));
+        };
+        let id = self.model.namespace(ns, owner)?;
+        self.model.kernel.host_fd(me, id)
+    }
+
+    fn launch(&mut self, plan: &Plan) -> Answer {
+        let mut joiner = None;
+        for step in plan.steps() {
+            let task = match step.actor {
+                Actor::Caller => self.model.me,
+                Actor::Joiner => {
+                    if let Some(joiner) = joiner {
+                        joiner
+                    } else {
+                        let made = self.model.kernel.fork(self.model.me).map(|child| child.task);
+                        let task = made.map_err(|denial| Refused { step: self.step, denial })?;
+                        *joiner.insert(task)
+                    }
+                }
+                Actor::Child | Actor::Program => self.child.unwrap_or(self.model.me),
+            };
+            let answer = self.plan_step(task, step);
+            self.close(answer)?;
+        }
+        Ok(())
+    }
+
+    fn plan_step(&mut self, task: TaskId, step: &PlanStep) -> Result<(), Denial> {
+        let op = match &step.step {
+            Step::Join(target) => return self.join(task, target),
+            Step::Clone { kinds, .. } => {
+                let flags = u64::from(kinds.flags());
+                let op = Op::Clone3 { flags, exit_signal: 17, set_tid: Vec::new(), cgroup: -1 };
+                if let Reply::Child(child) = self.op(task, &op)? {
+                    self.child = Some(child.task);
+                }
+                return Ok(());
+            }
+            Step::DenySetgroups => {
+                Op::WriteSetgroups { pid: self.number(task, task)?, text: "deny".to_owned() }
+            }
+            Step::WriteMap { kind, map, .. } => {
+                let of = self.child.unwrap_or(task);
+                Op::WriteMap { pid: self.number(task, of)?, kind: map_kind(*kind), text: map.to_string() }
+            }
+            Step::UnshareTime => Op::Unshare(u64::from(Kind::Time.flag())),
+            Step::TimeOffsets(text) => {
+                let text = text.to_string_lossy().into_owned();
+                Op::WriteTimensOffsets { pid: self.number(task, task)?, text }
+            }
+            Step::Hostname(name) => Op::Sethostname(name.to_string_lossy().into_owned()),
+            Step::Domainname(name) => Op::Setdomainname(name.to_string_lossy().into_owned()),
+            Step::LoopbackUp => Op::SetDeviceUp { name: "lo".to_owned(), up: true },
+            Step::MountProc { root } => {
+                let root =
+                    root.as_deref().map(|root| root.to_string_lossy().into_owned()).unwrap_or_default();
+                Op::Mount {
+                    source: "proc".into(),
+                    target: format!("{root}/proc"),
+                    fstype: "proc".into(),
+                    flags: 0xe,
+                }
+            }
+            Step::Chroot(path) => Op::Chroot(path.to_string_lossy().into_owned()),
+            Step::PivotRoot(path) => return self.pivot(task, &path.to_string_lossy()),
+            Step::Chdir(path) => Op::Chdir(path.to_string_lossy().into_owned()),
+            Step::Propagation(mode) => {
+                let flags = propagation_flags(*mode);
+                Op::Mount { source: "none".into(), target: "/".into(), fstype: String::new(), flags }
+            }
+            Step::Gid(gid) => return self.model.kernel.setgid(task, *gid),
+            Step::Uid(uid) => return self.model.kernel.setuid(task, *uid),
+            Step::Groups { groups, if_allowed } => {
+                let answer = self.op(task, &Op::Setgroups(groups.clone()));
+                return if *if_allowed { Ok(()) } else { answer.map(drop) };
+            }
+            Step::Init => Op::Clone3 { flags: 0, exit_signal: 17, set_tid: Vec::new(), cgroup: -1 },
+            _ => return Ok(()),
+        };
+        self.op(task, &op).map(drop)
+    }
+
+    fn pivot(&mut self, task: TaskId, path: &str) -> Result<(), Denial> {
+        let here = || ".".to_owned();
+        let bind = MS_BIND | MS_REC;
+        self.op(
+            task,
+            &Op::Mount { source: path.into(), target: path.into(), fstype: String::new(), flags: bind },
+        )?;
+        self.op(task, &Op::Chdir(path.into()))?;
+        self.op(task, &Op::PivotRoot { new: here(), old: here() }).map(drop)
+    }
+
+    fn join(&mut self, task: TaskId, target: &JoinTarget) -> Result<(), Denial> {
+        match target {
+            JoinTarget::Process { process, kinds } => {
+                let of = self.task(process.pid())?;
+                let fd = self.model.kernel.host_pidfd(task, of)?;
+                self.op(task, &Op::Setns { fd, flags: kinds.flags() }).map(drop)
+            }
+            JoinTarget::Namespaces(all) => {
+                // In the order in which the launch does it: what goes before user, then user, then the rest.
+                let mut left = Vec::new();
+                for ns in all {
+                    let fd = self.file(task, &ns.to_string())?;
+                    let now = ns.kind() != Kind::User && self.op(task, &Op::Setns { fd, flags: 0 }).is_ok();
+                    if !now {
+                        left.push((ns.kind(), fd));
+                    }
+                }
+                left.sort_by_key(|(kind, _)| *kind != Kind::User);
+                left.into_iter().try_for_each(|(_, fd)| self.op(task, &Op::Setns { fd, flags: 0 }).map(drop))
+            }
+        }
+    }
+}
+
+fn propagation_flags(mode: Propagation) -> u64 {
+    use nsproxy::uapi::{MS_PRIVATE, MS_SHARED, MS_SLAVE};
+    MS_REC
+        | match mode {
+            Propagation::Shared => MS_SHARED,
+            Propagation::Slave => MS_SLAVE,
+            Propagation::Private | Propagation::Unchanged => MS_PRIVATE,
+        }
+}
+
+fn map_kind(kind: IdKind) -> MapKind {
+    match kind {
+        IdKind::Uid => MapKind::Uid,
+        IdKind::Gid => MapKind::Gid,
+    }
+}
+
+/// clone3(2): threads and siblings take none.
+fn exit_signal(flags: u64) -> u64 {
+    use nsproxy::uapi::{CLONE_PARENT, CLONE_THREAD};
+    if flags & (CLONE_THREAD | CLONE_PARENT) == 0 { 17 } else { 0 }
+}
+
+/// The model knows file systems by who may mount them.
+fn model_fstype(name: &str) -> String {
+    match name {
+        "ramfs" | "fuse" => "tmpfs",
+        "cgroup" => "cgroup2",
+        "" | "proc" | "sysfs" | "tmpfs" | "mqueue" | "cgroup2" | "devpts" | "overlay" => name,
+        other if known_to_kernel(other) => "ext4",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn known_to_kernel(fstype: &str) -> bool {
+    std::fs::read_to_string("/proc/filesystems")
+        .is_ok_and(|text| text.lines().any(|line| line.split_ascii_whitespace().next_back() == Some(fstype)))
+        || Path::new("/lib/modules").exists()
+}
+
+/// A refusal from outside the rules, with an errno that the model can answer.
+pub(super) fn hook(hook: Hook, errno: crate::errno::Errno) -> Option<(Hook, ModelErrno)> {
+    let number = u16::try_from(errno.raw()).ok()?;
+    ModelErrno::ALL.iter().find(|known| known.number() == number).map(|errno| (hook, *errno))
+}

@@ -1,0 +1,197 @@
+//! Files, devices, cgroups, and the loopback device.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nsproxy::Rule;
+
+use super::{allowed, outside, refused};
+use crate::caps::Capabilities;
+use crate::errno::Errno;
+use crate::error::Error;
+use crate::explain::answer::Verdict;
+use crate::explain::cause::Outside;
+use crate::explain::decide::Case;
+use crate::explain::evidence::Evidence;
+use crate::explain::state::{MountEntry, OVERFLOW, covering};
+use crate::handle::Namespace;
+use crate::idmap::Extent;
+use crate::kind::Kind;
+use crate::sys;
+
+const CAP_CHOWN: Capabilities = Capabilities::from_bits(1);
+const CAP_MKNOD: Capabilities = Capabilities::from_bits(1 << 27);
+const CAP_DAC_OVERRIDE: Capabilities = Capabilities::from_bits(1 << 1);
+
+fn has(map: &[Extent], id: u32) -> bool {
+    map.iter().any(|extent| id >= extent.inside && id - extent.inside < extent.count)
+}
+
+fn lines(map: &[Extent]) -> String {
+    map.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// chown(2): the ids must have a mapping, and then `CAP_CHOWN` must reach the file.
+pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<u32>) -> Verdict {
+    let state = case.state;
+    let wanted = [("/proc/self/uid_map", &state.uid_map, uid), ("/proc/self/gid_map", &state.gid_map, gid)];
+    for (file, map, id) in wanted {
+        if let (Some(map), Some(id)) = (map, id)
+            && !has(map, id)
+        {
+            let evidence = vec![Evidence::file(file, format!("is {:?}, without {id}", lines(map)))];
+            return outside(case, Outside::ChownUnmapped, Some(Errno::EINVAL), evidence);
+        }
+    }
+    let Ok(meta) = std::fs::metadata(path) else {
+        let evidence = vec![Evidence::file(path.display().to_string(), "does not exist or can't be seen")];
+        return refused(case, Rule::PathMissing, Some(Errno::ENOENT), evidence);
+    };
+    let foreign = !state.is_first() && (meta.uid() == OVERFLOW || meta.gid() == OVERFLOW);
+    let changes_owner = uid.is_some_and(|uid| uid != meta.uid());
+    let own = state.status.as_ref();
+    let changes_group = gid.is_some_and(|gid| {
+        gid != meta.gid() && own.is_some_and(|status| status.gids[3] != gid && !status.groups.contains(&gid))
+    });
+    let not_owner = own.is_some_and(|status| status.uids[3] != meta.uid());
+    if (changes_owner || changes_group || not_owner) && (!state.has(CAP_CHOWN) || foreign) {
+        let mut evidence = vec![Evidence::file(
+            path.display().to_string(),
+            format!("belongs to {}:{} as seen here", meta.uid(), meta.gid()),
+        )];
+        evidence.push(crate::explain::grounds::capabilities(state));
+        return outside(case, Outside::ChownPrivilege, Some(Errno::EPERM), evidence);
+    }
+    allowed(format!("{} belongs to the new owner", path.display()))
+}
+
+/// mknod(2) EPERM: `CAP_MKNOD` in the first user namespace.
+pub(super) fn device(case: &Case<'_>) -> Verdict {
+    let state = case.state;
+    if state.is_first() && state.has(CAP_MKNOD) {
+        return allowed("the device node is made");
+    }
+    let evidence = if state.is_first() {
+        crate::explain::grounds::capabilities(state)
+    } else {
+        Evidence::file(
+            "/proc/self/ns/user",
+            format!("is {}, not the first user namespace", state.name(Kind::User)),
+        )
+    };
+    outside(case, Outside::DeviceNode, Some(Errno::EPERM), vec![evidence])
+}
+
+/// What stands where a namespace was bound.
+pub(super) fn namespace_file(case: &Case<'_>, path: &Path) -> Option<Verdict> {
+    let shown = path.display().to_string();
+    match Namespace::open(path) {
+        Err(Error::NotNamespace { .. }) => {
+            let mut evidence = vec![Evidence::call(format!("statfs({shown:?})"), "does not say nsfs")];
+            if std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0) {
+                evidence.push(Evidence::file(
+                    &shown,
+                    "is empty, as ip netns leaves it where its mount is not to be seen",
+                ));
+            }
+            let mounted =
+                case.state.mounts.iter().any(|mount| mount.point == shown && mount.fstype == "nsfs");
+            if !mounted {
+                evidence.push(Evidence::file("/proc/self/mountinfo", format!("has no namespace on {shown}")));
+            }
+            Some(outside(case, Outside::NotNamespaceFile, Some(Errno::EINVAL), evidence))
+        }
+        Err(error) if error.errno() == Some(Errno::ENOENT) => Some(refused(
+            case,
+            Rule::PathMissing,
+            Some(Errno::ENOENT),
+            vec![Evidence::file(shown, "does not exist")],
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a directory of cgroup2 was given to this user: cgroups(7), "Delegation".
+pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
+    let state = case.state;
+    let shown = path.display().to_string();
+    let Ok(meta) = std::fs::metadata(path) else {
+        return refused(
+            case,
+            Rule::CgroupMissing,
+            Some(Errno::ENOENT),
+            vec![Evidence::file(shown, "does not exist")],
+        );
+    };
+    let uid = state.status.as_ref().map_or(OVERFLOW, |status| status.uids[3]);
+    let mut evidence = Vec::new();
+    for (file, owner) in [
+        (shown.clone(), Some(meta.uid())),
+        (
+            format!("{shown}/cgroup.procs"),
+            std::fs::metadata(path.join("cgroup.procs")).ok().map(|meta| meta.uid()),
+        ),
+    ] {
+        match owner {
+            Some(owner) if owner != uid => {
+                evidence.push(Evidence::file(file, format!("belongs to user {owner}, not to {uid}")));
+            }
+            None => evidence.push(Evidence::file(file, "does not exist: the directory is not a cgroup")),
+            Some(_) => {}
+        }
+    }
+    if let Some(mount) = covering(&state.mounts, &shown).filter(|mount| mount.has_option("ro")) {
+        let says = format!("is the mount on {}, read-only", mount.point);
+        evidence.push(Evidence::file(format!("/proc/self/mountinfo:{}", mount.line), says));
+        return outside(case, Outside::CgroupNotDelegated, Some(Errno::EROFS), evidence);
+    }
+    let overrides = state.has(CAP_DAC_OVERRIDE) && (state.is_first() || meta.uid() != OVERFLOW);
+    if evidence.is_empty() || overrides && meta.is_dir() && path.join("cgroup.procs").exists() {
+        return allowed(format!("a cgroup can be made in {shown}, and processes moved into it"));
+    }
+    outside(case, Outside::CgroupNotDelegated, Some(Errno::EACCES), evidence)
+}
+
+/// What the options of an overlay must be, before the rules are asked.
+pub(super) fn overlay(case: &Case<'_>, data: &str) -> Option<Verdict> {
+    let option = |name: &str| data.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    let (upper, work) = (option("upperdir"), option("workdir"));
+    let directories = [option("lowerdir").map(|dirs| dirs.split(':').next().unwrap_or(dirs)), upper, work];
+    for dir in directories.into_iter().flatten() {
+        if !Path::new(dir).is_dir() {
+            let evidence = vec![Evidence::file(dir, "is not a directory that can be seen here")];
+            return Some(outside(case, Outside::OverlayOptions, Some(Errno::ENOENT), evidence));
+        }
+    }
+    let (upper, work) = (upper?, work?);
+    let mount = |path: &str| {
+        covering(&case.state.mounts, path).map(|mount: &MountEntry| (mount.id, mount.point.clone()))
+    };
+    let (of_upper, of_work) = (mount(upper)?, mount(work)?);
+    (of_upper.0 != of_work.0).then(|| {
+        let says = format!("has {upper} on the mount {} and {work} on {}", of_upper.1, of_work.1);
+        outside(
+            case,
+            Outside::OverlayOptions,
+            Some(Errno::EINVAL),
+            vec![Evidence::file("/proc/self/mountinfo", says)],
+        )
+    })
+}
+
+/// connect(2) ENETUNREACH: a new network namespace has its loopback device down.
+pub(super) fn loopback(case: &Case<'_>) -> Verdict {
+    match sys::net::loopback_is_up() {
+        Ok(true) => allowed("the loopback device is up, and 127.0.0.1 can be reached"),
+        Ok(false) => {
+            let call = "ioctl(SIOCGIFFLAGS, \"lo\")";
+            let says = format!("has no IFF_UP in {}", case.state.name(Kind::Net));
+            refused(case, Rule::NetUnreachable, Some(Errno::ENETUNREACH), vec![Evidence::call(call, says)])
+        }
+        Err(errno) => {
+            let evidence =
+                vec![Evidence::call("ioctl(SIOCGIFFLAGS, \"lo\")", format!("is answered with {errno}"))];
+            outside(case, Outside::SandboxedKernel, Some(errno), evidence)
+        }
+    }
+}

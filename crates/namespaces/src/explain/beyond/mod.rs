@@ -1,0 +1,55 @@
+//! Questions that the rules of the namespaces do not decide: helpers, files, signals.
+
+mod files;
+mod helper;
+mod processes;
+
+use super::answer::{Allowed, Refusal, Verdict};
+use super::cause::{Cause, Outside};
+use super::decide::Case;
+use super::evidence::Evidence;
+use super::load::Assumed;
+use super::question::Question;
+use super::remedy::remedies;
+use crate::errno::Errno;
+
+/// The verdict on such a question; `None` if it is one for the rules.
+pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
+    match case.question {
+        Question::MapHelper { pid, kind, map } => Some(helper::decide(case, *pid, *kind, map)),
+        Question::Chown { path, uid, gid } => Some(files::chown(case, path, *uid, *gid)),
+        Question::MakeDevice(_) => Some(files::device(case)),
+        Question::JoinFile { path, .. } => files::namespace_file(case, path),
+        Question::Cgroup(path) => Some(files::cgroup(case, path)),
+        Question::Mount { fstype, data, .. } if fstype == "overlay" => files::overlay(case, data),
+        Question::Kill { pid, signal } => processes::kill(case, *pid, *signal),
+        Question::Attach(pid) => Some(processes::attach(case, *pid)),
+        Question::InitDuties(pid) => Some(processes::duties(case, *pid)),
+        Question::SameProcess { pid, inode } => Some(processes::same(case, *pid, *inode)),
+        Question::OpenNamespace { pid, .. } | Question::JoinProcess { pid, .. } => {
+            processes::hidden(case, *pid)
+        }
+        Question::Held { path } => Some(processes::held(case, path)),
+        Question::Loopback => Some(files::loopback(case)),
+        _ => None,
+    }
+}
+
+fn refused(
+    case: &Case<'_>,
+    cause: impl Into<Cause>,
+    errno: Option<Errno>,
+    evidence: Vec<Evidence>,
+) -> Verdict {
+    let cause = cause.into();
+    let remedies = remedies(case, cause, &Assumed::default());
+    Verdict::Refused(Refusal { cause, errno, at: None, evidence, remedies })
+}
+
+fn outside(case: &Case<'_>, outside: Outside, errno: Option<Errno>, evidence: Vec<Evidence>) -> Verdict {
+    refused(case, Cause::Outside(outside), errno, evidence)
+}
+
+fn allowed(says: impl Into<String>) -> Verdict {
+    Verdict::Allowed(Allowed { steps: vec![says.into()], ..Allowed::default() })
+}

@@ -1,0 +1,358 @@
+//! From what the kernel answered, what the model says and what may be, to one verdict.
+
+use nsproxy::Rule;
+
+use super::answer::{Allowed, Refusal, Undecided, Verdict, errno_of};
+use super::ask::{Answer, Objects, Refused, ask, steps};
+use super::cause::{Cause, Outside};
+use super::evidence::Evidence;
+use super::grounds::grounds;
+use super::load::Assumed;
+use super::machine::Machine;
+use super::question::Question;
+use super::remedy::remedies;
+use super::state::State;
+use super::suppose::{Supposition, suppositions};
+use super::trial::{Filter, Seen, filter, refused_alone, trial};
+use crate::errno::Errno;
+use crate::kind::Kind;
+
+/// All that the deciding works on.
+pub(super) struct Case<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) state: &'a State,
+    pub(super) question: &'a Question,
+    pub(super) objects: Objects,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(machine: &'a Machine, state: &'a State, question: &'a Question) -> Case<'a> {
+        Case { machine, state, question, objects: Objects::read(machine, state, question) }
+    }
+
+    pub(super) fn ask(&self, question: &Question, assumed: &Assumed) -> Option<Answer> {
+        ask(self.state, &self.objects, question, assumed)
+    }
+
+    /// The verdict; `seen` is what the kernel answered, if it was asked already.
+    pub(super) fn decide(&self, seen: Seen) -> Verdict {
+        let seen = if seen == Seen::Nothing { trial(self.machine, self.state, self.question) } else { seen };
+        let Some(as_read) = self.ask(self.question, &Assumed::default()) else {
+            return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
+        };
+        match (seen, as_read) {
+            (Seen::Went, Ok(())) => self.allowed(true),
+            (Seen::Nothing, Ok(())) => self.allowed(false),
+            (Seen::Nothing, Err(refused)) => self
+                .filtered(None, refused.step)
+                .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
+            (Seen::Went, Err(refused)) => self.contradicted(refused),
+            (Seen::Killed, _) => self.killed(),
+            (Seen::Refused(step, errno), as_read) => self.refused(step, errno, as_read),
+        }
+    }
+
+    fn refused(&self, step: Option<usize>, errno: Errno, as_read: Answer) -> Verdict {
+        let at = step.or_else(|| as_read.err().map(|refused| refused.step)).unwrap_or(0);
+        if let Some(verdict) = self.filtered(Some(errno), at) {
+            return verdict;
+        }
+        if let Some(verdict) = self.beyond_the_model(errno) {
+            return verdict;
+        }
+        let fits = |refused: &Refused| {
+            errno_of(refused.denial.errno) == errno && step.is_none_or(|step| step == refused.step)
+        };
+        if let Some(refused) = as_read.err().filter(fits)
+            && (errno != Errno::ENOSPC || !self.several_kinds())
+        {
+            return self.by_rule(refused, &Assumed::default(), None);
+        }
+        let mut found: Vec<(Cause, Refused, Supposition)> = Vec::new();
+        for supposition in suppositions(self.machine, self.state, self.question, Some(errno)) {
+            let Some(Err(refused)) = self.ask(self.question, &supposition.assumed) else { continue };
+            // What is refused anyway needs no supposition.
+            if fits(&refused) && as_read != Err(refused) {
+                let cause = supposition.cause(refused.denial.rule);
+                if !found.iter().any(|(known, ..)| *known == cause) {
+                    found.push((cause, refused, supposition));
+                }
+            }
+        }
+        if found.iter().any(|(.., supposition)| !supposition.weak) {
+            found.retain(|(.., supposition)| !supposition.weak);
+        }
+        if let Some(refused) = as_read.err().filter(fits) {
+            found.insert(0, (Cause::Rule(refused.denial.rule), refused, supposed_nothing()));
+        }
+        if errno == Errno::ENOSPC {
+            self.keep_refused_kinds(&mut found);
+        }
+        self.choose(errno, at, found)
+    }
+
+    fn choose(&self, errno: Errno, at: usize, mut found: Vec<(Cause, Refused, Supposition)>) -> Verdict {
+        match found.len() {
+            0 => self.unexplained(errno, at),
+            1 => {
+                let (cause, refused, supposition) = found.remove(0);
+                self.named(cause, refused, &supposition.assumed, Some(&supposition))
+            }
+            _ => {
+                let causes = found.iter().map(|(cause, ..)| *cause).collect();
+                let evidence = found.iter().map(|(.., supposition)| supposition.because.clone()).collect();
+                let mut verdict = open(Some(errno), causes, evidence);
+                if let Verdict::Undecided(open) = &mut verdict {
+                    open.probe = Some(separating(&open.causes));
+                }
+                verdict
+            }
+        }
+    }
+
+    /// Whether the flags ask for more than one kind.
+    fn several_kinds(&self) -> bool {
+        self.flags()
+            .is_some_and(|flags| (flags & u64::from(crate::kind::Kinds::ALL.flags())).count_ones() > 1)
+    }
+
+    fn flags(&self) -> Option<u64> {
+        match self.question {
+            Question::Unshare(flags) | Question::Clone(flags) => Some(*flags),
+            Question::Launch(plan) => plan.steps().iter().find_map(|step| match &step.step {
+                crate::plan::Step::Clone { kinds, .. } => Some(u64::from(kinds.flags())),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Each kind alone tells whose limit it is.
+    fn keep_refused_kinds(&self, found: &mut Vec<(Cause, Refused, Supposition)>) {
+        let Some(refused) = self.flags().and_then(|flags| refused_alone(self.machine, flags)) else { return };
+        // A limit on user namespaces comes before all others.
+        let user = refused.iter().any(|(kind, _)| *kind == Kind::User);
+        let order =
+            [Kind::User, Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Cgroup, Kind::Net, Kind::Time];
+        let first = order
+            .into_iter()
+            .find(|kind| refused.iter().any(|(of, errno)| of == kind && *errno == Errno::ENOSPC));
+        let Some(first) = first.filter(|first| !user || *first == Kind::User) else { return };
+        found.retain(|(cause, ..)| kind_of(*cause).is_none_or(|kind| kind == first));
+    }
+
+    /// Whether a filter answers in the kernel's place.
+    fn filtered(&self, errno: Option<Errno>, at: usize) -> Option<Verdict> {
+        if !self.state.security.may_filter() || self.state.security.userns_clone == Some(0) {
+            return None;
+        }
+        let (says, answer) = match filter(self.machine, self.question, at) {
+            Filter::Answers(shown, answer) => (
+                Evidence::call(
+                    shown,
+                    format!("is answered with {answer}, which the kernel never says to that"),
+                ),
+                Some(answer),
+            ),
+            Filter::Kills(shown) => (Evidence::call(shown, "is answered by killing the process"), None),
+            Filter::None(_) | Filter::Unknown => return None,
+        };
+        let clone3 = says.to_string().starts_with("clone3");
+        let cause = match answer {
+            Some(Errno::ENOSYS) if clone3 && errno != Some(Errno::ENOSYS) => return None,
+            Some(answer) if clone3 && answer != Errno::ENOSYS => Outside::Clone3Filtered,
+            _ => Outside::Seccomp,
+        };
+        let mode = self
+            .state
+            .security
+            .seccomp
+            .map_or("can't be read".to_owned(), |mode| format!("has Seccomp: {mode}"));
+        let mut evidence = vec![Evidence::file("/proc/self/status", mode), says];
+        if self.state.status.as_ref().is_some_and(|status| status.no_new_privs) {
+            evidence.push(Evidence::file("/proc/self/status", "has NoNewPrivs: 1"));
+        }
+        Some(self.outside(cause, errno.or(answer), at, evidence))
+    }
+
+    fn killed(&self) -> Verdict {
+        let evidence = vec![Evidence::call(self.question.to_string(), "kills the process that makes it")];
+        self.outside(Outside::Seccomp, None, 0, evidence)
+    }
+
+    /// Switches and kernels that the model has no rule for.
+    fn beyond_the_model(&self, errno: Errno) -> Option<Verdict> {
+        let security = &self.state.security;
+        let user = self.flags().is_some_and(|flags| flags & u64::from(Kind::User.flag()) != 0);
+        if let Some(value) =
+            security.userns_enable.as_ref().filter(|value| user && value.starts_with(['N', '0']))
+        {
+            let evidence = vec![Evidence::file(super::state::USERNS_ENABLE, format!("is {value}"))];
+            return Some(self.outside(Outside::UserNamespaceDisabled, Some(errno), 0, evidence));
+        }
+        if let Some(version) = &security.sandbox {
+            let evidence = vec![Evidence::file("/proc/version", format!("is {version:?}"))];
+            return Some(self.outside(Outside::SandboxedKernel, Some(errno), 0, evidence));
+        }
+        if errno == Errno::ENOSYS {
+            let release = self.state.release.as_deref().unwrap_or("unknown");
+            let evidence = vec![Evidence::file("/proc/sys/kernel/osrelease", format!("is {release}"))];
+            return Some(self.outside(Outside::OldKernel, Some(errno), 0, evidence));
+        }
+        None
+    }
+
+    fn by_rule(&self, refused: Refused, assumed: &Assumed, supposition: Option<&Supposition>) -> Verdict {
+        self.named(Cause::Rule(refused.denial.rule), refused, assumed, supposition)
+    }
+
+    fn named(
+        &self,
+        cause: Cause,
+        refused: Refused,
+        assumed: &Assumed,
+        supposition: Option<&Supposition>,
+    ) -> Verdict {
+        let mut evidence = match cause {
+            Cause::Rule(rule) => grounds(self, rule, assumed),
+            Cause::Outside(_) => Vec::new(),
+        };
+        if let Some(supposition) = supposition {
+            evidence.push(supposition.because.clone());
+            if supposition.outside.is_none() || supposition.weak {
+                evidence.push(Evidence::inferred(
+                    "every other cause of this answer was looked at and is not the case",
+                ));
+            }
+        }
+        Verdict::Refused(Refusal {
+            cause,
+            errno: Some(errno_of(refused.denial.errno)),
+            at: self.at(refused.step),
+            evidence,
+            remedies: remedies(self, cause, assumed),
+        })
+    }
+
+    fn outside(&self, outside: Outside, errno: Option<Errno>, at: usize, evidence: Vec<Evidence>) -> Verdict {
+        let cause = Cause::Outside(outside);
+        let remedies = remedies(self, cause, &Assumed::default());
+        Verdict::Refused(Refusal { cause, errno, at: self.at(at), evidence, remedies })
+    }
+
+    /// The step, if there are several.
+    fn at(&self, step: usize) -> Option<String> {
+        let all = steps(self.question);
+        if all.len() > 1 { all.get(step).cloned() } else { None }
+    }
+
+    /// The kernel refused, and nothing known is the reason.
+    fn unexplained(&self, errno: Errno, at: usize) -> Verdict {
+        let mut evidence =
+            vec![Evidence::inferred("the rules that the kernel is known to follow allow this call")];
+        let security = &self.state.security;
+        if let Some(modules) = &security.modules {
+            evidence.push(Evidence::file(security.modules_from, format!("lists {}", modules.join(","))));
+        }
+        if let Some(mode) = security.seccomp {
+            evidence.push(Evidence::file("/proc/self/status", format!("has Seccomp: {mode}")));
+        }
+        let mut causes = vec![Cause::Outside(Outside::Unknown)];
+        if security.may_filter() {
+            causes.insert(0, Cause::Outside(Outside::Seccomp));
+        }
+        let mut verdict = open(Some(errno), causes, evidence);
+        if let Verdict::Undecided(open) = &mut verdict {
+            let step = self.at(at).unwrap_or_else(|| self.question.to_string());
+            open.probe = Some(format!(
+                "strace -f shows whether the kernel is asked at all: look for {step}; then look into dmesg"
+            ));
+        }
+        verdict
+    }
+
+    fn contradicted(&self, refused: Refused) -> Verdict {
+        let says = refused.denial.rule.says();
+        let evidence = vec![
+            Evidence::inferred(format!("by what could be read it should be refused: {says}")),
+            Evidence::call(self.question.to_string(), "was tried in a process of its own, and went"),
+        ];
+        open(None, vec![Cause::Rule(refused.denial.rule)], evidence)
+    }
+
+    fn allowed(&self, tried: bool) -> Verdict {
+        let mut unknown = Vec::new();
+        if !tried {
+            for supposition in suppositions(self.machine, self.state, self.question, None) {
+                let relevant =
+                    self.ask(self.question, &supposition.assumed).is_some_and(|answer| answer.is_err());
+                if relevant && !supposition.weak {
+                    unknown.push(supposition.because);
+                }
+            }
+        }
+        let notes = super::notes::notes(self);
+        Verdict::Allowed(Allowed { steps: super::notes::effects(self), notes, tried, unknown })
+    }
+}
+
+impl Seen {
+    fn errno(self) -> Option<Errno> {
+        match self {
+            Seen::Refused(_, errno) => Some(errno),
+            _ => None,
+        }
+    }
+}
+
+fn supposed_nothing() -> Supposition {
+    Supposition {
+        assumed: Assumed::default(),
+        outside: None,
+        because: Evidence::inferred("what could be read is enough"),
+        weak: false,
+    }
+}
+
+fn proc_unusable() -> Evidence {
+    Evidence::file("/proc", "does not show this process")
+}
+
+/// The kind whose limit a cause is.
+fn kind_of(cause: Cause) -> Option<Kind> {
+    let Cause::Rule(rule) = cause else { return None };
+    limit_kind(rule)
+}
+
+/// The kind whose limit a rule is about.
+pub(super) fn limit_kind(rule: Rule) -> Option<Kind> {
+    Some(match rule {
+        Rule::UserNsCount | Rule::UserNsLevel => Kind::User,
+        Rule::MntNsCount => Kind::Mnt,
+        Rule::UtsNsCount => Kind::Uts,
+        Rule::IpcNsCount => Kind::Ipc,
+        Rule::PidNsCount | Rule::PidNsLevel => Kind::Pid,
+        Rule::CgroupNsCount => Kind::Cgroup,
+        Rule::NetNsCount => Kind::Net,
+        Rule::TimeNsCount => Kind::Time,
+        _ => return None,
+    })
+}
+
+fn open(errno: Option<Errno>, causes: Vec<Cause>, evidence: Vec<Evidence>) -> Verdict {
+    Verdict::Undecided(Undecided { errno, causes, evidence, probe: None })
+}
+
+/// What would tell these apart.
+fn separating(causes: &[Cause]) -> String {
+    let has = |rule: Rule| causes.contains(&Cause::Rule(rule));
+    if has(Rule::UserNsLevel) || causes.iter().any(|cause| kind_of(*cause).is_some()) {
+        "as root outside: lsns --tree shows how deep this is, and nsenter -t PID -U sysctl user shows the limits of each user namespace above".to_owned()
+    } else if has(Rule::UserNsChrooted) {
+        "as root outside: compare readlink /proc/PID/root with that of another process in the same mount namespace".to_owned()
+    } else if has(Rule::MapNotPermitted) || has(Rule::MapRootNeedsSetfcap) {
+        "from the parent user namespace: ns show PID names whose the user namespace is".to_owned()
+    } else {
+        "ask again as root of the parent user namespace, which sees more".to_owned()
+    }
+}

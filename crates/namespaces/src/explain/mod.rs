@@ -1,0 +1,78 @@
+//! Why the kernel said no, and what to do about it.
+//!
+//! "Operation not permitted" has, on average, four causes. [`Machine::explain`] tells
+//! which one it is: it reads what can be known here, puts it into a model of the
+//! kernel (the crate `nsproxy`) and asks that the same call. The answer names the
+//! [`Cause`], shows the [`Evidence`] that makes it apply, and lists [`Remedy`]s that the
+//! model was asked about again.
+//!
+//! ```
+//! use namespaces::explain::{Machine, Question};
+//! use namespaces::Kind;
+//!
+//! let answer = Machine::here().explain(&Question::unshare(Kind::Uts));
+//! if let Some(cause) = answer.cause() {
+//!     println!("{}: {}", cause.id(), cause.says());
+//!     answer.evidence().iter().for_each(|line| println!("  {line}"));
+//!     answer.remedies().iter().for_each(|remedy| println!("  {}", remedy.says));
+//! }
+//! ```
+//!
+//! Nothing on the machine is changed. Where only the kernel itself can tell, the call
+//! is made in a process of its own that ends at once; never where that would show.
+//! What can't be known is never guessed: then the verdict is [`Verdict::Undecided`], with the
+//! causes that remain.
+
+mod advice;
+mod answer;
+mod ask;
+mod beyond;
+mod cause;
+mod decide;
+mod evidence;
+mod failure;
+mod grounds;
+mod load;
+mod machine;
+mod notes;
+mod page;
+mod question;
+mod remedy;
+mod state;
+mod suppose;
+mod trial;
+
+pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
+pub use cause::{Cause, Outside, OutsideFacts};
+pub use evidence::{Evidence, Place};
+pub use machine::Machine;
+pub use nsproxy::Rule;
+pub use page::{page, pages};
+pub use question::Question;
+
+use self::decide::Case;
+use self::state::State;
+use self::trial::Seen;
+use crate::errno::Errno;
+
+impl Machine {
+    /// What the kernel does about a call of the calling thread, and why.
+    pub fn explain(&self, question: &Question) -> Explanation {
+        self.explain_seen(question, Seen::Nothing)
+    }
+
+    /// Why the kernel refused the call with this number. `step` says which one it was,
+    /// if the question is about several.
+    ///
+    /// To be asked at once, before what the caller is in has changed.
+    pub fn explain_errno(&self, question: &Question, step: Option<usize>, errno: Errno) -> Explanation {
+        self.explain_seen(question, Seen::Refused(step, errno))
+    }
+
+    fn explain_seen(&self, question: &Question, seen: Seen) -> Explanation {
+        let state = State::read(self);
+        let case = Case::new(self, &state, question);
+        let verdict = beyond::decide(&case).unwrap_or_else(|| case.decide(seen));
+        Explanation { question: question.to_string(), verdict }
+    }
+}

@@ -1,0 +1,651 @@
+//! What helps against each cause, the least far-reaching first, asked of the model again.
+
+use nsproxy::Rule;
+
+use super::answer::Remedy;
+use super::cause::{Cause, Outside};
+use super::decide::{Case, limit_kind};
+use super::grounds::{joined_kind, shown_by};
+use super::load::{Assumed, Remedied};
+use super::question::Question;
+use super::state::{Owner, State, covering};
+use crate::idmap::IdKind;
+use crate::kind::{Kind, Kinds};
+
+/// A remedy and what it changes.
+struct Candidate {
+    remedy: Remedy,
+    change: Change,
+}
+
+enum Change {
+    /// Nothing that the model knows.
+    Unknown,
+    /// Another call is made.
+    Ask(Question),
+    /// The machine is another.
+    Machine(fn(&mut Remedied)),
+}
+
+impl Candidate {
+    fn words(says: impl Into<String>) -> Candidate {
+        Candidate { remedy: Remedy::words(says), change: Change::Unknown }
+    }
+
+    fn command(says: impl Into<String>, command: impl Into<String>) -> Candidate {
+        Candidate { remedy: Remedy::command(says, command), change: Change::Unknown }
+    }
+
+    fn ask(self, question: Question) -> Candidate {
+        Candidate { change: Change::Ask(question), ..self }
+    }
+
+    fn machine(self, change: fn(&mut Remedied)) -> Candidate {
+        Candidate { change: Change::Machine(change), ..self }
+    }
+}
+
+/// The remedies for a cause under the assumptions that led to it. One that the model
+/// says would not help is left out.
+pub(super) fn remedies(case: &Case<'_>, cause: Cause, assumed: &Assumed) -> Vec<Remedy> {
+    let candidates = match cause {
+        Cause::Rule(rule) => of_rule(case, rule),
+        Cause::Outside(outside) => of_outside(case, outside),
+    };
+    candidates.into_iter().filter_map(|candidate| checked(case, assumed, candidate)).collect()
+}
+
+fn checked(case: &Case<'_>, assumed: &Assumed, candidate: Candidate) -> Option<Remedy> {
+    let Candidate { mut remedy, change } = candidate;
+    let helps = match change {
+        Change::Unknown => return Some(remedy),
+        Change::Ask(question) => case.ask(&question, assumed),
+        Change::Machine(change) => {
+            let mut other = assumed.clone();
+            change(&mut other.remedied);
+            case.ask(case.question, &other)
+        }
+    };
+    remedy.checked = helps.is_some_and(|answer| answer.is_ok());
+    remedy.checked.then_some(remedy)
+}
+
+fn of_outside(case: &Case<'_>, outside: Outside) -> Vec<Candidate> {
+    let facts = outside.facts().helps.iter().map(|says| Candidate::words(*says));
+    match outside {
+        Outside::AppArmorUserns => {
+            let program = std::fs::read_link("/proc/self/exe")
+                .map_or("PROGRAM".to_owned(), |path| path.display().to_string());
+            let name = program.rsplit('/').next().unwrap_or("program").to_owned();
+            let profile = format!(
+                "abi <abi/4.0>, include <tunables/global> profile {name} {program} flags=(unconfined) {{ userns, }}"
+            );
+            vec![
+                Candidate::command(
+                    format!("as root: allow it to this one program with a profile for {program}"),
+                    format!(
+                        "printf '%s\\n' '{profile}' > /etc/apparmor.d/{name} && apparmor_parser -r /etc/apparmor.d/{name}"
+                    ),
+                ),
+                Candidate::command(
+                    "as root: allow it to every program of the machine",
+                    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+                ),
+            ]
+        }
+        Outside::NoSubordinateIds => {
+            let uid = case.state.status.as_ref().map_or(0, |status| status.uids[0]);
+            let user = crate::idmap::user_name(uid).unwrap_or_else(|| uid.to_string());
+            subordinate_ids(&user)
+                .into_iter()
+                .map(|remedy| Candidate { remedy, change: Change::Unknown })
+                .collect()
+        }
+        Outside::Yama => facts
+            .take(2)
+            .chain([Candidate::command("as root, for all programs", "sysctl -w kernel.yama.ptrace_scope=0")])
+            .collect(),
+        Outside::DeviceNode => match case.question {
+            Question::MakeDevice(path) => {
+                let name = path.file_name().map_or("NAME".into(), |name| name.to_string_lossy().into_owned());
+                vec![Candidate::command(
+                    "bind the device from outside",
+                    format!("touch '{0}' && mount --bind /dev/{name} '{0}'", path.display()),
+                )]
+            }
+            _ => facts.collect(),
+        },
+        _ => facts.collect(),
+    }
+}
+
+/// For a user who has none.
+pub(super) fn subordinate_ids(user: &str) -> Vec<Remedy> {
+    vec![
+        Remedy::command(
+            "as root: give the user some",
+            format!("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"),
+        ),
+        Remedy::words("map only the user's own id, which needs no subordinate ids"),
+    ]
+}
+
+fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+    if let Some(kind) = limit_kind(rule) {
+        return limits(case.state, rule, kind);
+    }
+    match rule {
+        Rule::UserNsChrooted => chroot(),
+        Rule::UserNsUnmapped => unmapped(case.state),
+        Rule::UnprivilegedUsernsClone => vec![
+            Candidate::command("as root", "sysctl -w kernel.unprivileged_userns_clone=1")
+                .machine(|machine| machine.userns_clone = true),
+        ],
+        Rule::UnshareNeedsAdmin | Rule::NamespacesNeedAdmin => needs_admin(case),
+        Rule::UnshareThreads | Rule::SetnsUserThreads | Rule::SetnsTimeThreads => vec![
+            Candidate::words("do it before the program starts threads").machine(|machine| machine.alone = true),
+            Candidate::words("do it in a child process, which has one thread: fork first").machine(|machine| machine.alone = true),
+        ],
+        Rule::SetnsUserSharedFs | Rule::SetnsMntSharedFs => vec![
+            Candidate::words("call unshare(CLONE_FS) first, which gives the caller a root and working directory of its own")
+                .machine(|machine| machine.alone = true),
+        ],
+        Rule::SetnsUserOwn => vec![Candidate::words("leave user out of what is joined: the caller is in it already")]
+            .into_iter()
+            .map(|candidate| without_user(case.question).map_or(Candidate::words("nothing is to be done: the caller is in it already"), |q| candidate.ask(q)))
+            .collect(),
+        Rule::PidNsNotActive | Rule::ThreadWhilePidPending => vec![
+            Candidate::words("fork first, and do it in the child, which is in that pid namespace").machine(|machine| machine.no_pending = true),
+        ],
+        Rule::PidNsDead => vec![
+            Candidate::command("make the pid namespace anew, with a process in it that stays as its init", "unshare --pid --fork --mount-proc PROGRAM")
+                .machine(|machine| machine.no_pending = true),
+            Candidate::words("keep its first process alive as long as others are to come: it is their init"),
+        ],
+        Rule::ForkNproc => vec![
+            Candidate::words("end processes of this user, or raise its limit: ulimit -u, LimitNPROC= of a systemd unit, nproc in /etc/security/limits.conf"),
+        ],
+        _ => of_other_rule(case, rule),
+    }
+}
+
+fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+    match rule {
+        Rule::SetnsUserAdmin
+        | Rule::SetnsMntAdmin
+        | Rule::SetnsUtsAdmin
+        | Rule::SetnsIpcAdmin
+        | Rule::SetnsPidAdmin
+        | Rule::SetnsCgroupAdmin
+        | Rule::SetnsNetAdmin
+        | Rule::SetnsTimeAdmin => join(case, rule),
+        Rule::SetnsTargetAccess | Rule::PtraceAccess => vec![
+            Candidate::words("ask as the user of that process, with the capabilities that it has"),
+            Candidate::words("as root of the user namespace that the process is in, with CAP_SYS_PTRACE")
+                .machine(|machine| machine.root = true),
+        ],
+        Rule::MapNotPermitted | Rule::MapRootNeedsSetfcap => map(case),
+        Rule::MapAlreadySet => vec![Candidate::words("make a new user namespace: a map is written once")],
+        Rule::MapOpener => {
+            vec![Candidate::words("write it from the user namespace directly above, or from inside")]
+        }
+        Rule::MapAdmin | Rule::MapOpenAccess => {
+            vec![Candidate::words("write it as the user who made the namespace, or as root of its parent")]
+        }
+        Rule::MapParentUnmapped => {
+            vec![Candidate::words("map only ids that the parent itself has: see its uid_map")]
+        }
+        Rule::SetgroupsMapSet => {
+            vec![Candidate::words("write deny before the group map, or leave setgroups allowed")]
+        }
+        Rule::SetgroupsCall => setgroups(case.state),
+        Rule::SetidUnmapped | Rule::SetgroupsUnmapped => vec![Candidate::command(
+            "make the user namespace with a map that contains it",
+            "ns run --map auto -- PROGRAM",
+        )],
+        Rule::TimeOffsetsFrozen => vec![Candidate::command(
+            "make a new time namespace, and set its clocks before any process enters it",
+            "ns run --monotonic SECONDS -- PROGRAM",
+        )],
+        _ => mounts(case, rule),
+    }
+}
+
+fn limits(state: &State, rule: Rule, kind: Kind) -> Vec<Candidate> {
+    let name = format!("user.max_{kind}_namespaces");
+    match rule {
+        Rule::UserNsLevel | Rule::PidNsLevel => vec![Candidate::words(format!(
+            "make it from a {kind} namespace further up: {} is too deep",
+            state.name(kind)
+        ))],
+        _ => {
+            let here = state.limit(kind).filter(|limit| *limit < 1000);
+            let mut all = Vec::new();
+            if here != Some(0) {
+                all.push(Candidate::words(format!(
+                    "let go of {kind} namespaces of this user: ns ls --kind {kind} shows them"
+                )));
+            }
+            let whose = if here.is_some() {
+                state.name(Kind::User)
+            } else {
+                "the user namespace above whose limit it is".to_owned()
+            };
+            all.push(
+                Candidate::command(
+                    format!("with CAP_SYS_RESOURCE in {whose}: raise the limit"),
+                    format!("sysctl -w {name}={}", here.map_or(1000, |limit| (limit * 2).max(1000))),
+                )
+                .machine(|machine| machine.limits = true),
+            );
+            all
+        }
+    }
+}
+
+fn chroot() -> Vec<Candidate> {
+    vec![
+        Candidate::command(
+            "make the directory the root of a mount namespace with pivot_root, in place of chroot",
+            "ns run --root DIR -- PROGRAM",
+        )
+        .machine(|machine| machine.no_chroot = true),
+        Candidate::words("make the user namespace first, and change the root inside it"),
+    ]
+}
+
+fn unmapped(state: &State) -> Vec<Candidate> {
+    let pid = state.pid;
+    vec![
+        Candidate::command(
+            "from the parent user namespace: write the maps of the present one first",
+            format!("echo deny > /proc/{pid}/setgroups; echo \"0 $(id -u) 1\" > /proc/{pid}/uid_map; echo \"0 $(id -g) 1\" > /proc/{pid}/gid_map"),
+        )
+        .machine(|machine| machine.mapped = true),
+        Candidate::command("or make the present one with maps", "unshare --user --map-root-user PROGRAM"),
+    ]
+}
+
+/// The same call with a user namespace.
+fn needs_admin(case: &Case<'_>) -> Vec<Candidate> {
+    let user = u64::from(Kind::User.flag());
+    let with_user = match case.question {
+        Question::Unshare(flags) => Some(Question::Unshare(flags | user)),
+        Question::Clone(flags) => Some(Question::Clone(flags | user)),
+        Question::Steps(all) => match all.as_slice() {
+            [Question::Unshare(flags), rest @ ..] => Some(Question::Steps(
+                [Question::Unshare(flags | user)].into_iter().chain(rest.iter().cloned()).collect(),
+            )),
+            _ => None,
+        },
+        _ => None,
+    };
+    let kinds = case_kinds(case.question);
+    let mut all = Vec::new();
+    let command = format!("unshare --user --map-root-user {}", options(kinds));
+    let words = Candidate::command(
+        "make a user namespace in the same call, which brings all capabilities in it",
+        command,
+    );
+    match with_user {
+        Some(question) => all.push(words.ask(question)),
+        None => all.push(words),
+    }
+    all.push(
+        Candidate::words("as root of the user namespace, with CAP_SYS_ADMIN")
+            .machine(|machine| machine.root = true),
+    );
+    all
+}
+
+fn case_kinds(question: &Question) -> Kinds {
+    let of = |flags: u64| Kind::ALL.into_iter().filter(|kind| flags & u64::from(kind.flag()) != 0).collect();
+    match question {
+        Question::Unshare(flags) | Question::Clone(flags) => of(*flags),
+        Question::Steps(all) => all.iter().map(case_kinds).fold(Kinds::EMPTY, Kinds::union),
+        _ => Kinds::EMPTY,
+    }
+}
+
+/// As `unshare(1)` takes them.
+fn options(kinds: Kinds) -> String {
+    let name = |kind: Kind| if kind == Kind::Mnt { "mount" } else { kind.name() };
+    let others = kinds.without(Kind::User);
+    let mut words: Vec<String> = others.iter().map(|kind| format!("--{}", name(kind))).collect();
+    if kinds.contains(Kind::Pid) {
+        words.push("--fork".to_owned());
+    }
+    words.push("PROGRAM".to_owned());
+    words.join(" ")
+}
+
+fn without_user(question: &Question) -> Option<Question> {
+    match question {
+        Question::JoinProcess { pid, kinds } if kinds.len() > 1 => {
+            Some(Question::JoinProcess { pid: *pid, kinds: kinds.without(Kind::User) })
+        }
+        _ => None,
+    }
+}
+
+/// The order in which it would go, or that it never does.
+fn join(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+    let kind = joined_kind(rule);
+    let mut all = Vec::new();
+    if let Question::JoinProcess { pid, kinds } = case.question
+        && !kinds.contains(Kind::User)
+    {
+        let together = kinds.with(Kind::User);
+        let names: Vec<&str> = together.iter().map(Kind::name).collect();
+        all.push(
+            Candidate::command(
+                "join the user namespace in the same call, which comes first and brings the capabilities",
+                format!("ns enter {pid} --only {} -- PROGRAM", names.join(",")),
+            )
+            .ask(Question::JoinProcess { pid: *pid, kinds: together }),
+        );
+    }
+    if let Question::JoinFile { .. } = case.question
+        && let Some((_, ns, owner)) = case.objects.files.iter().find(|(_, ns, _)| ns.kind() == kind)
+        && let Owner::Below(way) = owner
+        && let Some(last) = way.last()
+        && kind != Kind::User
+    {
+        all.push(Candidate::words(format!("join user:[{}] first, which owns {ns}", last.inode)));
+    }
+    if let Question::JoinProcess { pid, kinds } = case.question
+        && kinds.len() > 1
+    {
+        // What each alone would be.
+        let able: Vec<Kind> = kinds
+            .iter()
+            .filter(|one| {
+                let question = Question::JoinProcess { pid: *pid, kinds: Kinds::from(*one) };
+                case.ask(&question, &Assumed::default()).is_some_and(|answer| answer.is_ok())
+            })
+            .collect();
+        if !able.is_empty() {
+            let names: Vec<&str> = able.iter().map(|kind| kind.name()).collect();
+            let kinds = able.into_iter().collect();
+            all.push(
+                Candidate::command(
+                    format!("join only what the caller may: {}", names.join(", ")),
+                    format!("ns enter {pid} --only {} -- PROGRAM", names.join(",")),
+                )
+                .ask(Question::JoinProcess { pid: *pid, kinds }),
+            );
+        }
+    }
+    all.push(
+        Candidate::words("as root of a user namespace that is the owner or above it")
+            .machine(|machine| machine.root = true),
+    );
+    all
+}
+
+fn map(case: &Case<'_>) -> Vec<Candidate> {
+    let Question::WriteMap { pid, kind, text } = case.question else {
+        return vec![Candidate::words(
+            "map only the caller's own id, with a count of 1, or let newuidmap and newgidmap write the maps",
+        )];
+    };
+    let mut all = Vec::new();
+    let status = case.state.status.as_ref();
+    let whose = if *pid == 0 { "self".to_owned() } else { pid.to_string() };
+    if *kind == IdKind::Gid {
+        let deny = Question::WriteSetgroups { pid: *pid, text: "deny".to_owned() };
+        let denied = Question::Steps(vec![deny, case.question.clone()]);
+        all.push(
+            Candidate::command(
+                "deny setgroups in the namespace first, for ever",
+                format!("echo deny > /proc/{whose}/setgroups && echo '{text}' > /proc/{whose}/gid_map"),
+            )
+            .ask(denied),
+        );
+    }
+    if let Some(status) = status {
+        let (file, own) = match kind {
+            IdKind::Uid => ("uid_map", status.uids[1]),
+            IdKind::Gid => ("gid_map", status.gids[1]),
+        };
+        let single = format!("0 {own} 1");
+        all.push(
+            Candidate::command(
+                "map only the caller's own id",
+                format!("echo '{single}' > /proc/{whose}/{file}"),
+            )
+            .ask(Question::WriteMap { pid: *pid, kind: *kind, text: single }),
+        );
+    }
+    all.push(Candidate::command(
+        format!(
+            "let {} write it, within what /etc/sub{}id grants; it leaves setgroups allowed",
+            kind.helper(),
+            if *kind == IdKind::Uid { "u" } else { "g" }
+        ),
+        format!(
+            "{} {} {}",
+            kind.helper(),
+            if *pid == 0 { "PID".to_owned() } else { pid.to_string() },
+            text.replace('\n', " ")
+        ),
+    ));
+    all
+}
+
+fn setgroups(state: &State) -> Vec<Candidate> {
+    let mut all = vec![Candidate::words(
+        "leave the groups as they are: nsenter --preserve-credentials, su and sudo can't",
+    )];
+    if state.setgroups == Some(false) {
+        all.insert(
+            0,
+            Candidate::command("make the user namespace with a group map that newgidmap writes, which leaves setgroups allowed", "ns run --map auto -- PROGRAM"),
+        );
+    }
+    all
+}
+
+fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+    let state = case.state;
+    match rule {
+        Rule::MountPrivilege => vec![
+            Candidate::command(
+                "make a user and a mount namespace first",
+                "unshare --user --map-root-user --mount PROGRAM",
+            )
+            .ask(Question::Steps(vec![Question::unshare([Kind::User, Kind::Mnt]), case.question.clone()])),
+            Candidate::words("as root, with CAP_SYS_ADMIN").machine(|machine| machine.root = true),
+        ],
+        Rule::FsPrivilege => fs_privilege(case),
+        Rule::MountTooRevealing => too_revealing(case),
+        Rule::MountMax => vec![
+            Candidate::words("unmount what is not needed: findmnt shows all mounts"),
+            Candidate::command(
+                "as root: raise the limit",
+                format!("sysctl -w fs.mount-max={}", state.mount_max.unwrap_or(100_000).saturating_mul(2)),
+            )
+            .machine(|machine| machine.mount_max = true),
+        ],
+        Rule::RemountLocked => remount(case),
+        Rule::UmountLocked => vec![
+            Candidate::words("unmount the mount it stands on, if that was mounted here"),
+            Candidate::words("mount over it: a mount of one's own can be unmounted again"),
+            Candidate::words("unmount it in the mount namespace that it came from"),
+        ],
+        Rule::BindLockedChildren => with_flag(case.question, nsproxy::uapi::MS_REC)
+            .map(|(question, command)| {
+                Candidate::command("bind it with all that is mounted in it", command).ask(question)
+            })
+            .into_iter()
+            .collect(),
+        Rule::PivotNewNotMount | Rule::PivotBusy | Rule::PivotLocked => pivot_bind(case),
+        Rule::PivotShared => vec![
+            Candidate::command(
+                "make the mounts private first, in a mount namespace of one's own",
+                "mount --make-rprivate /",
+            )
+            .machine(|machine| machine.private = true),
+        ],
+        Rule::PivotAbsoluteRoot => vec![Candidate::command(
+            "move the new root over / and chroot into it, as switch_root does: the first root can't be put away",
+            "cd NEW && mount --move . / && chroot .",
+        )],
+        Rule::PivotRootNotMount => vec![Candidate::words(
+            "leave the chroot: enter the mount namespace anew, ns enter PID --only mnt",
+        )],
+        Rule::PivotPutOld | Rule::PivotUnreachable => vec![Candidate::words(
+            "name a directory below new_root for put_old, or . for both and unmount it then",
+        )],
+        Rule::UmountNotMountpoint => match case.question {
+            Question::Umount { target, .. } => covering(&state.mounts, target)
+                .map(|at| {
+                    Candidate::words(format!("name a mount point: {target} lies on the mount {}", at.point))
+                })
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn fs_privilege(case: &Case<'_>) -> Vec<Candidate> {
+    let (source, target, fstype) = match case.question {
+        Question::Mount { source, target, fstype, .. } => (source.as_str(), target.as_str(), fstype.as_str()),
+        _ => ("proc", "/proc", "proc"),
+    };
+    let mut all = Vec::new();
+    if let Some(kind) = shown_by(fstype) {
+        let kinds = Kinds::from_iter([Kind::User, Kind::Mnt]).with(kind);
+        let option = if kind == Kind::Pid { "--pid --fork".to_owned() } else { format!("--{}", kind.name()) };
+        let candidate = Candidate::command(
+            format!("make a new {kind} namespace too, which the new user namespace owns"),
+            format!("unshare --user --map-root-user --mount {option} mount -t {fstype} {source} {target}"),
+        );
+        // A new pid namespace is the children's only, so the model has to fork.
+        all.push(if kind == Kind::Pid {
+            candidate
+        } else {
+            candidate.ask(Question::Steps(vec![Question::unshare(kinds), case.question.clone()]))
+        });
+        if let Some(there) =
+            case.state.mounts.iter().find(|mount| mount.fstype == fstype && mount.point != target)
+        {
+            all.push(
+                Candidate::command(
+                    "or bind the one that is there",
+                    format!("mount --rbind {} {target}", there.point),
+                )
+                .ask(Question::Mount {
+                    source: there.point.clone(),
+                    target: target.to_owned(),
+                    fstype: String::new(),
+                    flags: nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_REC,
+                    data: String::new(),
+                }),
+            );
+        }
+    }
+    if fstype == "overlay" {
+        all.push(Candidate::words("use a kernel of 5.11 or later, or fuse-overlayfs"));
+    }
+    all.push(Candidate::words("as root of the first user namespace").machine(|machine| machine.root = true));
+    all
+}
+
+fn too_revealing(case: &Case<'_>) -> Vec<Candidate> {
+    let (target, fstype) = match case.question {
+        Question::Mount { target, fstype, .. } => (target.as_str(), fstype.as_str()),
+        _ => ("/proc", "proc"),
+    };
+    let there = case
+        .state
+        .mounts
+        .iter()
+        .find(|mount| mount.fstype == fstype)
+        .map_or("/proc", |mount| mount.point.as_str());
+    let mut all = vec![
+        Candidate::command("bind the one that is there, with all that covers it", format!("mount --rbind {there} {target}")).ask(Question::Mount {
+            source: there.to_owned(),
+            target: target.to_owned(),
+            fstype: String::new(),
+            flags: nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_REC,
+            data: String::new(),
+        }),
+        Candidate::words("outside: keep one instance without anything over it, mounted anywhere, or take the masks away, for docker --security-opt systempaths=unconfined, for podman --security-opt unmask=ALL")
+            .machine(|machine| machine.uncovered = true),
+    ];
+    if matches!(case.question, Question::Launch(_)) {
+        all[0] = Candidate::command("go without a new proc", "ns run --no-proc -- PROGRAM");
+    }
+    all
+}
+
+/// The flags that a remount must repeat.
+fn remount(case: &Case<'_>) -> Vec<Candidate> {
+    let Question::Mount { source, target, fstype, flags, data } = case.question else { return Vec::new() };
+    let Some(at) = covering(&case.state.mounts, target) else { return Vec::new() };
+    let known = [
+        ("ro", 1),
+        ("nosuid", 2),
+        ("nodev", 4),
+        ("noexec", 8),
+        ("noatime", 1024),
+        ("nodiratime", 2048),
+        ("relatime", 1 << 21),
+    ];
+    let mut wanted = *flags;
+    for (name, bit) in known {
+        if at.has_option(name) {
+            wanted |= bit;
+        }
+    }
+    let names: Vec<&str> = known.iter().filter(|(_, bit)| wanted & bit != 0).map(|(name, _)| *name).collect();
+    let question = Question::Mount {
+        source: source.clone(),
+        target: target.clone(),
+        fstype: fstype.clone(),
+        flags: wanted,
+        data: data.clone(),
+    };
+    vec![
+        Candidate::command(
+            "repeat the flags that the mount has",
+            format!("mount -o remount,bind,{} {target}", names.join(",")),
+        )
+        .ask(question),
+        Candidate::words("use mount_setattr, which sets flags and leaves the others as they are"),
+    ]
+}
+
+fn with_flag(question: &Question, flag: u64) -> Option<(Question, String)> {
+    let Question::Mount { source, target, fstype, flags, data } = question else { return None };
+    let changed = Question::Mount {
+        source: source.clone(),
+        target: target.clone(),
+        fstype: fstype.clone(),
+        flags: flags | flag,
+        data: data.clone(),
+    };
+    Some((changed, format!("mount --rbind {source} {target}")))
+}
+
+/// A directory becomes a mount point by being bound to itself.
+fn pivot_bind(case: &Case<'_>) -> Vec<Candidate> {
+    let Question::PivotRoot { new, .. } = case.question else { return Vec::new() };
+    let bind = Question::Mount {
+        source: new.clone(),
+        target: new.clone(),
+        fstype: String::new(),
+        flags: nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_REC,
+        data: String::new(),
+    };
+    vec![
+        Candidate::command(
+            "make it a mount of its own first: bind the directory to itself",
+            format!("mount --rbind {new} {new}"),
+        )
+        .ask(Question::Steps(vec![bind, case.question.clone()])),
+    ]
+}

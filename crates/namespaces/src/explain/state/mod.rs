@@ -1,0 +1,199 @@
+//! What can be known of the calling thread, read where it stands.
+//!
+//! Nothing here is guessed: what may not be read is `None`, or a variant that says so.
+
+mod chroot;
+mod mounts;
+mod owners;
+mod security;
+mod target;
+
+use std::os::fd::AsFd;
+
+pub(super) use chroot::Chroot;
+pub(super) use mounts::{MountEntry, covering, mounts};
+pub(super) use owners::{Owner, Relative};
+pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
+pub(super) use target::Target;
+
+use super::machine::Machine;
+use crate::error::Error;
+use crate::handle::Namespace;
+use crate::idmap::{Extent, IdMap};
+use crate::kind::Kind;
+use crate::process::{Credentials, parse_status};
+use crate::sys;
+
+/// The inode number of the first user namespace, `PROC_USER_INIT_INO`.
+const FIRST_USER: u64 = 0xefff_fffd;
+/// The id that stands for all without a name here.
+pub(super) const OVERFLOW: u32 = 65534;
+
+/// The calling thread and what surrounds it.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) status: Option<Credentials>,
+    pub(super) pid: i32,
+    /// The inode number of each namespace, by [`Kind::ALL`]; `None` if it is not there.
+    pub(super) inodes: [Option<u64>; 8],
+    /// What its future children are in; `None` as long as nothing is.
+    pub(super) pid_for_children: Option<u64>,
+    /// Whether the pid namespace for children has lost its init.
+    pub(super) pid_dead: bool,
+    /// Whose it is.
+    pub(super) pid_for_children_owner: Owner,
+    /// Who owns the namespace of each kind; for user, what is above it.
+    pub(super) owners: [Owner; 8],
+    /// The maps of the own user namespace.
+    pub(super) uid_map: Option<Vec<Extent>>,
+    pub(super) gid_map: Option<Vec<Extent>>,
+    pub(super) setgroups: Option<bool>,
+    /// Whose the own user namespace is, as seen inside.
+    pub(super) owner_uid: Option<u32>,
+    /// `/proc/sys/user/max_*_namespaces`, by [`Kind::ALL`].
+    pub(super) limits: [Option<u64>; 8],
+    pub(super) chroot: Chroot,
+    /// A process that shares root and working directory, if one is known.
+    pub(super) fs_sharer: Option<i32>,
+    pub(super) mounts: Vec<MountEntry>,
+    pub(super) security: Security,
+    pub(super) securebits: u32,
+    pub(super) dumpable: bool,
+    pub(super) nproc: Option<u64>,
+    pub(super) release: Option<String>,
+    pub(super) mount_max: Option<u64>,
+}
+
+impl State {
+    pub(super) fn read(machine: &Machine) -> State {
+        let status = machine.read("/proc/thread-self/status").ok();
+        let status = status.and_then(|bytes| parse_status(&String::from_utf8_lossy(&bytes)));
+        let pid = rustix::process::getpid().as_raw_pid();
+        let handles = Kind::ALL.map(|kind| Namespace::current(kind).ok());
+        let inodes = handles.each_ref().map(|ns| ns.as_ref().map(|ns| ns.id().ino));
+        let user = handles.iter().flatten().find(|ns| ns.kind() == Kind::User);
+        let own = user.map(|ns| ns.id().ino);
+        let owners = handles.each_ref().map(|ns| ns.as_ref().map_or(Owner::Unknown, |ns| Owner::of(ns, own)));
+        let mounts = mounts(machine);
+        let children = Namespace::open("/proc/thread-self/ns/pid_for_children").ok();
+        State {
+            pid_dead: children.as_ref().is_some_and(|ns| has_no_init(machine, ns)),
+            pid_for_children_owner: children.as_ref().map_or(Owner::Own, |ns| Owner::of(ns, own)),
+            pid_for_children: link_inode("pid_for_children"),
+            owner_uid: user.and_then(|ns| sys::nsfs::owner_uid(ns.as_fd()).ok()),
+            inodes,
+            owners,
+            uid_map: map(machine, "/proc/self/uid_map"),
+            gid_map: map(machine, "/proc/self/gid_map"),
+            setgroups: machine.text("/proc/self/setgroups").ok().map(|text| text == "allow"),
+            limits: Kind::ALL.map(|kind| machine.number(&limit_file(kind))),
+            chroot: Chroot::find(machine, &mounts, status.as_ref().map_or(0, |status| status.ppid)),
+            fs_sharer: status.as_ref().and_then(|status| fs_sharer(pid, status.ppid)),
+            mounts,
+            security: Security::read(machine),
+            securebits: securebits(),
+            dumpable: is_dumpable(),
+            nproc: rustix::process::getrlimit(rustix::process::Resource::Nproc).current,
+            release: machine.text("/proc/sys/kernel/osrelease").ok(),
+            mount_max: machine.number("/proc/sys/fs/mount-max"),
+            status,
+            pid,
+        }
+    }
+
+    pub(super) fn inode(&self, kind: Kind) -> Option<u64> {
+        self.inodes[index(kind)]
+    }
+
+    pub(super) fn owner(&self, kind: Kind) -> &Owner {
+        &self.owners[index(kind)]
+    }
+
+    pub(super) fn limit(&self, kind: Kind) -> Option<u64> {
+        self.limits[index(kind)]
+    }
+
+    /// `net:[4026531833]`
+    pub(super) fn name(&self, kind: Kind) -> String {
+        match self.inode(kind) {
+            Some(inode) => format!("{kind}:[{inode}]"),
+            None => format!("the {kind} namespace"),
+        }
+    }
+
+    /// Whether the thread is in the first user namespace.
+    pub(super) fn is_first(&self) -> bool {
+        self.inode(Kind::User) == Some(FIRST_USER)
+    }
+
+    /// Whether children go to another pid namespace than the thread's own.
+    pub(super) fn pid_pending(&self) -> bool {
+        self.inode(Kind::Pid).is_some() && self.inode(Kind::Pid) != self.pid_for_children
+    }
+
+    pub(super) fn has(&self, cap: crate::caps::Capabilities) -> bool {
+        self.status.as_ref().is_some_and(|status| status.effective.contains(cap))
+    }
+
+    pub(super) fn threads(&self) -> u32 {
+        self.status.as_ref().map_or(1, |status| status.threads)
+    }
+
+    /// The first pid namespace's kernel numbers it 1 in its own.
+    pub(super) fn is_init(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.pids.last() == Some(&1))
+    }
+}
+
+/// The place of a kind in [`Kind::ALL`].
+pub(super) const fn index(kind: Kind) -> usize {
+    kind as usize
+}
+
+pub(super) fn limit_file(kind: Kind) -> String {
+    format!("/proc/sys/user/max_{kind}_namespaces")
+}
+
+fn map(machine: &Machine, path: &str) -> Option<Vec<Extent>> {
+    let text = machine.text(path).ok()?;
+    IdMap::from_kernel(&text).map(|map| map.extents().to_vec())
+}
+
+fn link_inode(name: &str) -> Option<u64> {
+    let link = rustix::fs::readlink(format!("/proc/thread-self/ns/{name}"), Vec::new()).ok()?;
+    let text = link.to_str().ok()?;
+    text.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
+}
+
+/// Whether the first process of a pid namespace has ended, reaped or not.
+fn has_no_init(machine: &Machine, ns: &Namespace) -> bool {
+    match ns.pid_to_caller(1) {
+        Ok(pid) => machine
+            .text(&format!("/proc/{pid}/status"))
+            .is_ok_and(|text| text.lines().any(|line| line.starts_with("State:") && line.contains('Z'))),
+        Err(Error::NoProcess { .. }) => true,
+        Err(error) => error.errno() == Some(crate::errno::Errno::ESRCH),
+    }
+}
+
+/// The parent, a child or a sibling that was made with `CLONE_FS`. Others would have
+/// to be looked for among all processes.
+fn fs_sharer(pid: i32, ppid: i32) -> Option<i32> {
+    let children = |of: i32| -> Vec<i32> {
+        let text = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        text.split_ascii_whitespace().take(64).filter_map(|pid| pid.parse().ok()).collect()
+    };
+    let near = [ppid].into_iter().chain(children(pid)).chain(children(ppid));
+    near.into_iter()
+        .filter(|other| *other > 0 && *other != pid)
+        .find(|other| sys::probe::same(pid, *other, sys::probe::Shared::Fs) == Ok(true))
+}
+
+fn securebits() -> u32 {
+    rustix::thread::capabilities_secure_bits().map_or(0, |bits| bits.bits())
+}
+
+fn is_dumpable() -> bool {
+    use rustix::process::DumpableBehavior;
+    matches!(rustix::process::dumpable_behavior(), Ok(DumpableBehavior::Dumpable))
+}

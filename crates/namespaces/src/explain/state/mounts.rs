@@ -1,0 +1,106 @@
+//! All of `/proc/self/mountinfo`: `proc_pid_mountinfo(5)`.
+
+use std::os::unix::ffi::OsStrExt;
+
+use super::Machine;
+use crate::mountinfo::unescape;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::explain) struct MountEntry {
+    pub(in crate::explain) id: u64,
+    pub(in crate::explain) parent: u64,
+    pub(in crate::explain) device: String,
+    pub(in crate::explain) root: String,
+    pub(in crate::explain) point: String,
+    /// The options of the mount, as written: `rw,nosuid`.
+    pub(in crate::explain) options: String,
+    pub(in crate::explain) shared: Option<u32>,
+    pub(in crate::explain) master: Option<u32>,
+    pub(in crate::explain) unbindable: bool,
+    pub(in crate::explain) fstype: String,
+    /// The options of the file system.
+    pub(in crate::explain) super_options: String,
+    /// Which line of the file it is, from 1.
+    pub(in crate::explain) line: usize,
+    /// Whether it is a file on a file.
+    pub(in crate::explain) file: bool,
+}
+
+impl MountEntry {
+    pub(in crate::explain) fn has_option(&self, name: &str) -> bool {
+        self.options.split(',').any(|option| option == name)
+    }
+
+    /// Whether the path lies on it or below it.
+    pub(in crate::explain) fn holds(&self, path: &str) -> bool {
+        let point = self.point.trim_end_matches('/');
+        path.strip_prefix(point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// The mounts that the caller's root reaches; none if that can't be read.
+pub(in crate::explain) fn mounts(machine: &Machine) -> Vec<MountEntry> {
+    let text = machine.read("/proc/self/mountinfo").unwrap_or_default();
+    let mut all = parse(&text);
+    // Only a part of a file system can be a file, or all of nsfs.
+    for mount in all.iter_mut().filter(|mount| mount.root != "/") {
+        mount.file = mount.fstype == "nsfs" || is_file(&mount.point);
+    }
+    all
+}
+
+/// Without waiting for a server or an automounter.
+fn is_file(path: &str) -> bool {
+    use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+    let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    statx(CWD, path, flags, StatxFlags::TYPE)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.stx_mode.into()) != FileType::Directory)
+}
+
+pub(super) fn parse(text: &[u8]) -> Vec<MountEntry> {
+    text.split(|byte| *byte == b'\n').enumerate().filter_map(|(at, line)| entry(at + 1, line)).collect()
+}
+
+fn entry(number: usize, line: &[u8]) -> Option<MountEntry> {
+    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    let dash = words.iter().position(|word| *word == b"-")?;
+    let text = |at: usize| words.get(at).map(|word| String::from_utf8_lossy(word).into_owned());
+    let path = |at: usize| {
+        let bytes = words.get(at)?;
+        Some(String::from_utf8_lossy(unescape(bytes).as_os_str().as_bytes()).into_owned())
+    };
+    let tag = |name: &str| {
+        let mut tags = words.get(6..dash)?.iter();
+        tags.find_map(|tag| std::str::from_utf8(tag).ok()?.strip_prefix(name)?.parse().ok())
+    };
+    Some(MountEntry {
+        id: text(0)?.parse().ok()?,
+        parent: text(1)?.parse().ok()?,
+        device: text(2)?,
+        root: path(3)?,
+        point: path(4)?,
+        options: text(5)?,
+        shared: tag("shared:"),
+        master: tag("master:"),
+        unbindable: words.get(6..dash)?.contains(&b"unbindable".as_slice()),
+        fstype: text(dash + 1)?,
+        super_options: text(dash + 3).unwrap_or_default(),
+        line: number,
+        file: false,
+    })
+}
+
+/// The mount that a path lies on: the last one that holds it, as later ones cover.
+pub(in crate::explain) fn covering<'a>(mounts: &'a [MountEntry], path: &str) -> Option<&'a MountEntry> {
+    let depth = |mount: &MountEntry| mount.point.trim_end_matches('/').len();
+    let holding = mounts.iter().filter(|mount| mount.holds(path));
+    // Of two at one place the one that stands on the other.
+    holding.max_by_key(|mount| {
+        (
+            depth(mount),
+            mounts.iter().any(|other| other.id == mount.parent && other.point == mount.point),
+            mount.line,
+        )
+    })
+}

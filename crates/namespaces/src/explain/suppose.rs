@@ -1,0 +1,294 @@
+//! What may be the case where nobody can look, and what speaks against it.
+//!
+//! Each [`Supposition`] is a state of the machine that would explain a refusal. The model
+//! is asked under every one that is not excluded; those that lead to what the kernel
+//! answered remain.
+
+use nsproxy::{Call, Cap, Hook, Rule};
+
+use super::ask::hook;
+use super::cause::{Cause, Outside};
+use super::evidence::Evidence;
+use super::load::Assumed;
+use super::machine::Machine;
+use super::question::Question;
+use super::state::{APPARMOR_USERNS, Chroot, Owner, State, limit_file};
+use crate::caps::Capabilities;
+use crate::errno::Errno;
+use crate::kind::Kind;
+use crate::plan::Step;
+use crate::sys::probe;
+
+/// A possible state of what can't be seen.
+#[derive(Clone, Debug)]
+pub(super) struct Supposition {
+    pub(super) assumed: Assumed,
+    /// The cause, if it is none of the rules.
+    pub(super) outside: Option<Outside>,
+    /// What makes it possible.
+    pub(super) because: Evidence,
+    /// Nothing speaks for it but that nothing speaks against it.
+    pub(super) weak: bool,
+}
+
+impl Supposition {
+    fn new(because: Evidence, change: impl FnOnce(&mut Assumed)) -> Supposition {
+        let mut assumed = Assumed::default();
+        change(&mut assumed);
+        Supposition { assumed, outside: None, because, weak: false }
+    }
+
+    fn weak(self) -> Supposition {
+        Supposition { weak: true, ..self }
+    }
+
+    /// The cause to name for a refusal by `rule` in this state.
+    pub(super) fn cause(&self, rule: Rule) -> Cause {
+        self.outside.map_or(Cause::Rule(rule), Cause::Outside)
+    }
+}
+
+/// What may be, given what was seen. `errno` is what the kernel answered.
+pub(super) fn suppositions(
+    machine: &Machine,
+    state: &State,
+    question: &Question,
+    errno: Option<Errno>,
+) -> Vec<Supposition> {
+    let mut all = Vec::new();
+    limits(state, &mut all);
+    if let Chroot::Unknown = state.chroot {
+        let because = Evidence::inferred("no other process is visible to compare the root directory with");
+        all.push(Supposition::new(because, |assumed| assumed.chrooted = true));
+    }
+    if state.fs_sharer.is_none() {
+        let because = Evidence::call(
+            "kcmp(KCMP_FS)",
+            "finds no such process among parent, children and siblings; others were not asked",
+        );
+        all.push(Supposition::new(because, |assumed| assumed.shared_fs = true));
+    }
+    tasks(machine, state, &mut all);
+    maps(state, &mut all);
+    mounts(state, question, &mut all);
+    if let Some(errno) = errno {
+        outside(machine, state, question, errno, &mut all);
+    }
+    all
+}
+
+/// A namespace that was never limited has this, and nothing reaches it.
+const UNLIMITED: u64 = i32::MAX as u64;
+
+fn limits(state: &State, all: &mut Vec<Supposition>) {
+    for kind in Kind::ALL {
+        let Some(limit) = state.limit(kind) else { continue };
+        if limit > 0 && limit < UNLIMITED {
+            let because =
+                Evidence::file(limit_file(kind), format!("is {limit} in {}", state.name(Kind::User)));
+            let here = Supposition::new(because, |assumed| assumed.full_here = Some(kind));
+            all.push(if limit > 1000 && !state.is_first() { here.weak() } else { here });
+        }
+        if !state.is_first() {
+            let because = Evidence::inferred(format!(
+                "a user namespace above {} has its limit on {kind} namespaces reached; limits further up can't be read from here",
+                state.name(Kind::User)
+            ));
+            all.push(Supposition::new(because, |assumed| assumed.full_above = Some(kind)));
+        }
+    }
+    if !state.is_first() {
+        let because = Evidence::inferred("how many user namespaces lie above can't be read from here");
+        all.push(Supposition::new(because, |assumed| assumed.deep_user = true));
+    }
+    if state.inode(Kind::Pid).is_some_and(|inode| inode != FIRST_PID) {
+        let because = Evidence::inferred("how many pid namespaces lie above can't be read from here");
+        all.push(Supposition::new(because, |assumed| assumed.deep_pid = true));
+    }
+}
+
+const FIRST_PID: u64 = 0xefff_fffc;
+
+fn tasks(machine: &Machine, state: &State, all: &mut Vec<Supposition>) {
+    let because = match state.nproc {
+        Some(limit) => Evidence::file("/proc/self/limits", format!("has {limit} for Max processes")),
+        None => Evidence::inferred("a user namespace above was made by a user with a limit on processes"),
+    };
+    if state.nproc.is_some() || !state.is_first() {
+        all.push(Supposition::new(because, |assumed| assumed.nproc = true));
+    }
+    let most = machine.number("/proc/sys/kernel/threads-max");
+    let tasks = machine
+        .text("/proc/loadavg")
+        .ok()
+        .and_then(|text| text.split_ascii_whitespace().nth(3)?.split_once('/')?.1.parse::<u64>().ok());
+    if let (Some(most), Some(tasks)) = (most, tasks)
+        && tasks + tasks / 8 >= most
+    {
+        let because =
+            Evidence::file("/proc/sys/kernel/threads-max", format!("is {most}, and there are {tasks} tasks"));
+        all.push(Supposition::new(because, |assumed| assumed.threads_max = true));
+    }
+}
+
+fn maps(state: &State, all: &mut Vec<Supposition>) {
+    if state.is_first() {
+        return;
+    }
+    let because =
+        Evidence::inferred("whether the creator of the user namespace had CAP_SETFCAP can't be read");
+    all.push(Supposition::new(because, |assumed| assumed.no_setfcap = true));
+    if state.uid_map.as_ref().is_none_or(Vec::is_empty) {
+        let because = Evidence::file(
+            "/proc/self/uid_map",
+            "is empty: whose the user namespace is can't be read inside",
+        );
+        all.push(Supposition::new(because, |assumed| assumed.other_owner = true));
+    }
+}
+
+fn mounts(state: &State, question: &Question, all: &mut Vec<Supposition>) {
+    let about = matches!(
+        question,
+        Question::Mount { .. }
+            | Question::Umount { .. }
+            | Question::PivotRoot { .. }
+            | Question::Launch(_)
+            | Question::Steps(_)
+    );
+    if !about {
+        return;
+    }
+    if *state.owner(Kind::Mnt) != Owner::Unknown && !state.is_first() {
+        let because = Evidence::inferred(format!(
+            "{} was made from a more privileged one, whose mounts are locked in it; mountinfo does not show which",
+            state.name(Kind::Mnt)
+        ));
+        all.push(Supposition::new(because, |assumed| assumed.locked_mounts = true));
+    }
+    if let Some(most) = state.mount_max
+        && state.mounts.len() as u64 * 2 >= most
+    {
+        let because = Evidence::file("/proc/sys/fs/mount-max", format!("is {most}"));
+        all.push(Supposition::new(because, |assumed| assumed.mount_max = true));
+    }
+}
+
+/// Something that is none of the rules, with the errno that was seen.
+fn outside(machine: &Machine, state: &State, question: &Question, errno: Errno, all: &mut Vec<Supposition>) {
+    let security = &state.security;
+    let mut add = |hooks: &[Hook], outside: Outside, because: Evidence, weak: bool| {
+        for at in hooks {
+            let Some(hooked) = hook(*at, errno) else { continue };
+            let mut new = Supposition::new(because.clone(), |assumed| assumed.hook = Some(hooked));
+            new.outside = Some(outside);
+            new.weak = weak;
+            all.push(new);
+        }
+    };
+    if security.may_filter() {
+        let hooks: Vec<Hook> = calls(question).into_iter().map(Hook::Call).collect();
+        let because = match security.seccomp {
+            Some(mode) => Evidence::file("/proc/self/status", format!("has Seccomp: {mode}")),
+            None => Evidence::file("/proc/self/status", "can't be read"),
+        };
+        add(&hooks, Outside::Seccomp, because, false);
+    }
+    let lsm = [Hook::UsernsCreate, Hook::SbMount, Hook::PtraceAccess];
+    if security.apparmor_userns == Some(1) && !state.has(Capabilities::SYS_ADMIN) {
+        let label = security.label.as_deref().unwrap_or("unreadable");
+        let because =
+            Evidence::file(APPARMOR_USERNS, format!("is 1, and {} is {label}", security.label_from));
+        add(&[Hook::UsernsCreate, Hook::Capable(Cap::SysAdmin)], Outside::AppArmorUserns, because, false);
+    }
+    if security.has_module("apparmor") && security.is_confined() {
+        let label = security.label.clone().unwrap_or_default();
+        add(&lsm, Outside::AppArmor, Evidence::file(security.label_from, format!("is {label}")), false);
+    }
+    if security.has_module("selinux") && security.selinux_enforce == Some(1) {
+        let label = security.label.clone().unwrap_or_else(|| "unreadable".to_owned());
+        add(
+            &lsm,
+            Outside::Selinux,
+            Evidence::file(security.label_from, format!("is {label}, and SELinux enforces")),
+            false,
+        );
+    }
+    let mounting = may_change_mounts(machine, state);
+    if security.has_module("landlock") && errno == Errno::EPERM {
+        let lists = "lists landlock; whether this process has restricted itself can't be read";
+        let because = Evidence::file(security.modules_from, lists);
+        match mounting {
+            Some(true) => {}
+            Some(false) => {
+                let says = "is refused in a mount namespace of one's own, where the rules allow it";
+                add(&[Hook::SbMount], Outside::Landlock, Evidence::call("mount(MS_PRIVATE)", says), false);
+            }
+            None => add(&[Hook::SbMount], Outside::Landlock, because.clone(), false),
+        }
+        add(&[Hook::PtraceAccess], Outside::Landlock, because, true);
+    }
+    let others: Vec<&str> =
+        ["smack", "tomoyo", "bpf"].into_iter().filter(|name| security.has_module(name)).collect();
+    if !others.is_empty() {
+        let because = Evidence::file(security.modules_from, format!("lists {}", others.join(", ")));
+        let hooks = if mounting == Some(true) { &lsm[..1] } else { &lsm[..] };
+        add(hooks, Outside::SecurityModule, because, true);
+    }
+}
+
+/// Whether a mount can be changed in a mount namespace that is the caller's own: what
+/// forbids it there is none of the rules. `None` if that can't be tried.
+fn may_change_mounts(machine: &Machine, state: &State) -> Option<bool> {
+    use nsproxy::uapi::{MS_PRIVATE, MS_REC};
+    if state.chroot.is_yes() {
+        return None;
+    }
+    let private = probe::Call::Mount(c"none", c"/", c"", MS_PRIVATE | MS_REC, c"");
+    match machine.probe(&[probe::Call::Unshare(u64::from(Kind::Mnt.flag())), private])? {
+        probe::Outcome::Done => Some(true),
+        probe::Outcome::Refused(1, Errno::EPERM | Errno::EACCES) => Some(false),
+        _ => None,
+    }
+}
+
+/// The calls of a question, to which a filter may answer.
+fn calls(question: &Question) -> Vec<Call> {
+    match question {
+        Question::Unshare(_) => vec![Call::Unshare],
+        Question::Clone(_) => vec![Call::Clone3],
+        Question::JoinProcess { .. } | Question::JoinFile { .. } => vec![Call::Setns],
+        Question::Mount { .. } => vec![Call::Mount],
+        Question::Umount { .. } => vec![Call::Umount],
+        Question::PivotRoot { .. } => vec![Call::PivotRoot],
+        Question::Chroot(_) => vec![Call::Chroot],
+        Question::SetHostname(_) => vec![Call::Sethostname],
+        Question::SetUid(_) => vec![Call::SetUid],
+        Question::SetGid(_) => vec![Call::SetGid],
+        Question::SetGroups(_) => vec![Call::SetGroups],
+        Question::Launch(plan) => {
+            let mut all: Vec<Call> = plan.steps().iter().filter_map(|step| call_of(&step.step)).collect();
+            all.dedup();
+            all
+        }
+        Question::Steps(all) => all.iter().flat_map(calls).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn call_of(step: &Step) -> Option<Call> {
+    Some(match step {
+        Step::Join(_) | Step::EnterTime => Call::Setns,
+        Step::Clone { .. } | Step::Init => Call::Clone3,
+        Step::UnshareTime => Call::Unshare,
+        Step::Hostname(_) => Call::Sethostname,
+        Step::Domainname(_) => Call::Setdomainname,
+        Step::MountProc { .. } | Step::Propagation(_) => Call::Mount,
+        Step::PivotRoot(_) => Call::PivotRoot,
+        Step::Chroot(_) => Call::Chroot,
+        Step::Uid(_) => Call::SetUid,
+        Step::Gid(_) => Call::SetGid,
+        Step::Groups { .. } => Call::SetGroups,
+        _ => return None,
+    })
+}

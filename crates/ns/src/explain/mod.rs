@@ -1,0 +1,110 @@
+//! `ns explain`: why the kernel says no to a call, and what to do about it.
+
+mod bwrap;
+mod json;
+mod mount;
+mod text;
+mod words;
+
+use std::process::ExitCode;
+
+use namespaces::Errno;
+use namespaces::explain::{Cause, Explanation, Machine, Verdict, page, pages};
+
+use crate::render;
+use crate::report::{Failure, print};
+
+pub(crate) use text::reason;
+
+const AFTER_HELP: &str = "\
+The call, made by this process as it is now; nothing is changed:
+
+  unshare -n                     nsenter -t 1 -a          run OPTIONS, enter OPTIONS
+  clone newuser,newnet           setns PID net            setns FILE
+  mount -t proc proc /proc       umount /proc             pivot_root NEW OLD, chroot DIR
+  write uid_map '0 1000 1'       write /proc/PID/gid_map TEXT, setgroups, timens_offsets
+  newuidmap PID 0 100000 65536   setuid ID, setgid ID, setgroups ID,...
+  chown UID:GID FILE, mknod FILE, cgroup DIR, connect, kill PID TERM, attach PID
+  PID net (why can I not open it)  PID:INODE  FILE  held FILE  init PID
+
+The exit status is 0 if it goes, 1 if it is refused, 3 if that can't be decided.";
+
+/// Say why the kernel refuses a call, and what helps
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Show the page of a cause; `all` for every one, as markdown
+    #[arg(long, value_name = "NAME")]
+    rule: Option<String>,
+
+    /// What the kernel answered, EPERM for instance, if that is known
+    #[arg(long, value_name = "ERRNO")]
+    errno: Option<String>,
+
+    /// Read only, and try nothing in a child process
+    #[arg(long)]
+    no_probes: bool,
+
+    /// CALL is the command line of bubblewrap: explain the namespaces it makes
+    #[arg(long)]
+    bwrap: bool,
+
+    /// The call and its arguments
+    #[arg(
+        value_name = "CALL",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required_unless_present = "rule"
+    )]
+    call: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if let Some(name) = &args.rule {
+        return show_rule(name);
+    }
+    let question = if args.bwrap { bwrap::question(&args.call)? } else { words::question(&args.call)? };
+    let machine = if args.no_probes { Machine::here().without_probes() } else { Machine::here() };
+    let answer = match &args.errno {
+        Some(name) => machine.explain_errno(&question, None, errno(name)?),
+        None => machine.explain(&question),
+    };
+    if args.json {
+        render::print_json(&json::Answer::from(&answer))?;
+    } else {
+        print(&text::answer(&answer))?;
+    }
+    Ok(status(&answer))
+}
+
+fn show_rule(name: &str) -> Result<ExitCode, Failure> {
+    let text = if name == "all" {
+        pages()
+    } else {
+        let cause =
+            Cause::from_id(name).ok_or_else(|| Failure::new(format!("there is no cause {name:?}")))?;
+        page(cause)
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(answer: &Explanation) -> ExitCode {
+    ExitCode::from(match answer.verdict {
+        Verdict::Allowed(_) => 0,
+        Verdict::Refused(_) => 1,
+        Verdict::Undecided(_) => 3,
+    })
+}
+
+fn errno(name: &str) -> Result<Errno, Failure> {
+    if let Ok(number) = name.parse() {
+        return Ok(Errno::from_raw(number));
+    }
+    let known = (1..134).map(Errno::from_raw).find(|errno| errno.name() == name);
+    known.ok_or_else(|| Failure::new(format!("there is no error number {name:?}")))
+}

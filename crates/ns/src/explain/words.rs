@@ -1,0 +1,330 @@
+//! From words to a question.
+
+use std::path::PathBuf;
+
+use namespaces::explain::Question;
+use namespaces::{IdKind, Kind, Kinds, Process};
+
+use super::mount::{self, absolute};
+use crate::report::Failure;
+use crate::{cli, enter, run};
+
+pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
+    let (call, rest) = words.split_first().ok_or_else(|| Failure::new("no call is given"))?;
+    let one = |what: &str| match rest {
+        [only] => Ok(only.clone()),
+        _ => Err(Failure::new(format!("{call} wants {what}"))),
+    };
+    Ok(match call.as_str() {
+        "unshare" => unshare(rest)?,
+        "nsenter" => nsenter(rest)?,
+        "run" => Question::Launch(run::plan(&cli::subcommand_args(words)?)?),
+        "enter" => Question::Launch(enter::plan(&cli::subcommand_args(words)?)?),
+        "bwrap" => super::bwrap::question(rest)?,
+        "clone" => Question::Clone(flags(&one("flags: newuser,newnet")?)?),
+        "setns" => setns(rest)?,
+        "mount" => mount::mount(rest)?,
+        "umount" => mount::umount(rest)?,
+        "pivot_root" => match rest {
+            [new, old] => Question::PivotRoot { new: absolute(new), old: absolute(old) },
+            _ => return Err(Failure::new("pivot_root wants NEW and OLD")),
+        },
+        "chroot" => Question::Chroot(absolute(&one("a directory")?)),
+        "write" => write(rest)?,
+        "newuidmap" => helper(IdKind::Uid, rest)?,
+        "newgidmap" => helper(IdKind::Gid, rest)?,
+        "setuid" => Question::SetUid(number(&one("an id")?)?),
+        "setgid" => Question::SetGid(number(&one("an id")?)?),
+        "setgroups" => {
+            let ids: Result<Vec<u32>, Failure> = one("ids")?.split(',').map(number).collect();
+            Question::SetGroups(ids?)
+        }
+        "sethostname" => Question::SetHostname(one("a name")?),
+        "chown" => chown(rest)?,
+        "mknod" => Question::MakeDevice(PathBuf::from(
+            rest.first().ok_or_else(|| Failure::new("mknod wants a file"))?,
+        )),
+        "kill" => kill(rest)?,
+        "attach" => Question::Attach(number(&one("a process")?)?),
+        "connect" => Question::Loopback,
+        "cgroup" => Question::Cgroup(PathBuf::from(absolute(&one("a directory")?))),
+        "init" => Question::InitDuties(number(&one("a process")?)?),
+        "held" => held(rest)?,
+        _ => object(call, rest)?,
+    })
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, Failure> {
+    text.parse().map_err(|_| Failure::new(format!("{text:?} is no number that fits here")))
+}
+
+fn pid(text: &str) -> Result<i32, Failure> {
+    if text == "self" {
+        return Ok(std::process::id().cast_signed());
+    }
+    number(text)
+        .and_then(|pid| if pid > 0 { Ok(pid) } else { Err(Failure::new(format!("{text:?} is no process"))) })
+}
+
+fn kinds(text: &str) -> Result<Kinds, Failure> {
+    Ok(text.parse::<Kinds>()?)
+}
+
+/// `newuser,newnet`, `user,net`, `CLONE_NEWUSER|CLONE_FS`.
+fn flags(text: &str) -> Result<u64, Failure> {
+    let mut all = 0;
+    for word in text.split([',', '|']) {
+        let name = word.to_ascii_lowercase();
+        let name = name.trim_start_matches("clone_");
+        let short = name.strip_prefix("new").unwrap_or(name);
+        let short = if short == "ns" { "mnt" } else { short };
+        all |= match (short.parse::<Kind>(), name) {
+            (Ok(kind), _) => u64::from(kind.flag()),
+            (_, "vm") => nsproxy::uapi::CLONE_VM,
+            (_, "fs") => nsproxy::uapi::CLONE_FS,
+            (_, "files") => nsproxy::uapi::CLONE_FILES,
+            (_, "sighand") => nsproxy::uapi::CLONE_SIGHAND,
+            (_, "thread") => nsproxy::uapi::CLONE_THREAD,
+            (_, "parent") => nsproxy::uapi::CLONE_PARENT,
+            (_, "sysvsem") => nsproxy::uapi::CLONE_SYSVSEM,
+            _ => return Err(Failure::new(format!("there is no flag {word:?} of clone known here"))),
+        };
+    }
+    Ok(all)
+}
+
+/// The kind of an option of unshare(1) and nsenter(1).
+fn option_kind(option: &str) -> Option<Kind> {
+    Some(match option {
+        "-m" | "--mount" => Kind::Mnt,
+        "-u" | "--uts" => Kind::Uts,
+        "-i" | "--ipc" => Kind::Ipc,
+        "-n" | "--net" => Kind::Net,
+        "-p" | "--pid" => Kind::Pid,
+        "-U" | "--user" => Kind::User,
+        "-C" | "--cgroup" => Kind::Cgroup,
+        "-T" | "--time" => Kind::Time,
+        _ => return None,
+    })
+}
+
+/// Options in the manner of getopt: `-Urn` is three.
+fn options(words: &[String]) -> Vec<String> {
+    let mut all = Vec::new();
+    for word in words {
+        match word.strip_prefix('-') {
+            Some(short)
+                if !short.is_empty()
+                    && !short.starts_with('-')
+                    && !short.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                all.extend(short.chars().map(|c| format!("-{c}")));
+            }
+            _ => all.push(word.clone()),
+        }
+    }
+    all
+}
+
+fn unshare(words: &[String]) -> Result<Question, Failure> {
+    let mut new = Kinds::EMPTY;
+    let (mut map, mut proc) = (None, false);
+    for option in options(words) {
+        let (name, _) = option.split_once('=').unwrap_or((&option, ""));
+        match name {
+            "-r" | "--map-root-user" => map = Some(0),
+            "-c" | "--map-current-user" => map = Some(rustix::process::geteuid().as_raw()),
+            "--mount-proc" => proc = true,
+            "-f" | "--fork" | "--kill-child" | "--keep-caps" | "--propagation" | "--setgroups" => {}
+            "--" => break,
+            name => match option_kind(name) {
+                Some(kind) => drop(new.insert(kind)),
+                None if name.starts_with('-') => {
+                    return Err(Failure::new(format!("unshare has no option {name} that is known here")));
+                }
+                None => break,
+            },
+        }
+    }
+    if map.is_some() {
+        new.insert(Kind::User);
+    }
+    if proc {
+        new.insert(Kind::Mnt);
+    }
+    let mut steps = vec![Question::unshare(new)];
+    if let Some(inside) = map {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let gid_inside = if inside == 0 { 0 } else { gid };
+        steps.push(Question::WriteMap { pid: 0, kind: IdKind::Uid, text: format!("{inside} {uid} 1") });
+        steps.push(Question::WriteSetgroups { pid: 0, text: "deny".to_owned() });
+        steps.push(Question::WriteMap { pid: 0, kind: IdKind::Gid, text: format!("{gid_inside} {gid} 1") });
+    }
+    if proc {
+        return unshare_with_proc(new, map.is_some());
+    }
+    Ok(if steps.len() == 1 { steps.remove(0) } else { Question::Steps(steps) })
+}
+
+/// The proc is mounted by the child.
+fn unshare_with_proc(new: Kinds, map: bool) -> Result<Question, Failure> {
+    let mut spawn = namespaces::Spawn::new("true");
+    spawn.unshare(new).mount_proc();
+    if map {
+        spawn.map_root();
+    }
+    Ok(Question::Launch(spawn.plan()?))
+}
+
+fn nsenter(words: &[String]) -> Result<Question, Failure> {
+    let mut target = None;
+    let (mut wanted, mut files, mut all) = (Kinds::EMPTY, Vec::new(), false);
+    let words = options(words);
+    let mut words = words.iter();
+    while let Some(option) = words.next() {
+        let (name, value) =
+            option.split_once('=').map_or((option.as_str(), None), |(name, value)| (name, Some(value)));
+        match name {
+            "-t" | "--target" => {
+                let value = value.or_else(|| words.next().map(String::as_str));
+                target = Some(pid(value.ok_or_else(|| Failure::new("--target wants a process"))?)?);
+            }
+            "-a" | "--all" => all = true,
+            "--" => break,
+            name => match (option_kind(name), value) {
+                (Some(kind), Some(file)) => files.push((kind, PathBuf::from(file))),
+                (Some(kind), None) => drop(wanted.insert(kind)),
+                _ if matches!(
+                    name,
+                    "-F" | "--no-fork" | "--preserve-credentials" | "-r" | "-w" | "-S" | "-G"
+                ) => {}
+                _ if name.starts_with('-') => {
+                    return Err(Failure::new(format!("nsenter has no option {name} that is known here")));
+                }
+                _ => break,
+            },
+        }
+    }
+    let mut steps: Vec<Question> =
+        files.into_iter().map(|(kind, path)| Question::JoinFile { path, kind: Some(kind) }).collect();
+    if let Some(pid) = target {
+        let kinds = if all { Process::open(pid)?.kinds_apart()? } else { wanted };
+        if kinds.is_empty() {
+            return Err(Failure::new(format!(
+                "process {pid} is in the caller's own namespaces: there is nothing to join"
+            )));
+        }
+        steps.push(Question::JoinProcess { pid, kinds });
+    }
+    match steps.len() {
+        0 => Err(Failure::new("nsenter wants --target, or a file for a kind")),
+        1 => Ok(steps.remove(0)),
+        _ => Ok(Question::Steps(steps)),
+    }
+}
+
+fn setns(words: &[String]) -> Result<Question, Failure> {
+    let (target, kind) = match words {
+        [target] => (target, None),
+        [target, kind] => (target, Some(kinds(kind)?)),
+        _ => return Err(Failure::new("setns wants a process and kinds, or a file")),
+    };
+    if target.contains('/') {
+        let kind = kind.and_then(|kinds| kinds.iter().next());
+        return Ok(Question::JoinFile { path: PathBuf::from(target), kind });
+    }
+    let kinds = kind.ok_or_else(|| Failure::new("setns wants kinds to join: net,uts"))?;
+    Ok(Question::JoinProcess { pid: pid(target)?, kinds })
+}
+
+fn write(words: &[String]) -> Result<Question, Failure> {
+    let [file, text] = words else { return Err(Failure::new("write wants a file and a text")) };
+    let (pid, name) = match file.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')) {
+        Some(("self", name)) => (0, name),
+        Some((number, name)) => (pid(number)?, name),
+        None => (0, file.as_str()),
+    };
+    let text = text.clone();
+    Ok(match name {
+        "uid_map" => Question::WriteMap { pid, kind: IdKind::Uid, text },
+        "gid_map" => Question::WriteMap { pid, kind: IdKind::Gid, text },
+        "setgroups" => Question::WriteSetgroups { pid, text },
+        "timens_offsets" => Question::WriteTimeOffsets { pid, text },
+        _ => {
+            return Err(Failure::new(format!(
+                "write knows uid_map, gid_map, setgroups and timens_offsets, not {name:?}"
+            )));
+        }
+    })
+}
+
+fn helper(kind: IdKind, words: &[String]) -> Result<Question, Failure> {
+    let (of, numbers) = words.split_first().ok_or_else(|| Failure::new("a process and a map are wanted"))?;
+    let lines: Vec<String> = numbers.chunks(3).map(|line| line.join(" ")).collect();
+    Ok(Question::MapHelper { pid: pid(of)?, kind, map: lines.join("\n") })
+}
+
+fn chown(words: &[String]) -> Result<Question, Failure> {
+    let [ids, path] = words else { return Err(Failure::new("chown wants UID:GID and a file")) };
+    let (uid, gid) = ids.split_once(':').unwrap_or((ids, ""));
+    let id = |text: &str| if text.is_empty() { Ok(None) } else { number(text).map(Some) };
+    Ok(Question::Chown { path: PathBuf::from(absolute(path)), uid: id(uid)?, gid: id(gid)? })
+}
+
+const SIGNALS: &[(&str, i32)] = &[
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("USR2", 12),
+    ("TERM", 15),
+    ("CONT", 18),
+    ("STOP", 19),
+];
+
+fn kill(words: &[String]) -> Result<Question, Failure> {
+    let (of, signal) = match words {
+        [of] => (of, "TERM"),
+        [signal, of] if signal.starts_with('-') => (of, &signal[1..]),
+        [of, signal] => (of, signal.as_str()),
+        _ => return Err(Failure::new("kill wants a process and a signal")),
+    };
+    let name = signal.trim_start_matches("SIG");
+    let known = SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    let signal = known.map_or_else(|| number(name), Ok)?;
+    Ok(Question::Kill { pid: pid(of)?, signal })
+}
+
+fn held(words: &[String]) -> Result<Question, Failure> {
+    Ok(match words {
+        [path] => Question::Held { path: PathBuf::from(path) },
+        [of, kind] => Question::Held { path: PathBuf::from(format!("/proc/{}/ns/{kind}", pid(of)?)) },
+        _ => return Err(Failure::new("held wants the file of a namespace, or a process and a kind")),
+    })
+}
+
+/// A process and kinds, a process and the inode number of its pidfd, or a file.
+fn object(word: &str, rest: &[String]) -> Result<Question, Failure> {
+    if word.contains('/') {
+        return Ok(Question::JoinFile { path: PathBuf::from(word), kind: None });
+    }
+    if let Some((of, inode)) = word.split_once(':')
+        && let (Ok(pid), Ok(inode)) = (of.parse(), inode.parse())
+    {
+        return Ok(Question::SameProcess { pid, inode });
+    }
+    if !word.starts_with(|c: char| c.is_ascii_digit()) && word != "self" {
+        return Err(Failure::new(format!(
+            "{word:?} is no call that is known here; ns explain --help lists them"
+        )));
+    }
+    let pid = pid(word)?;
+    let kinds = match rest {
+        [] => Kinds::ALL,
+        [kind] => kinds(kind)?,
+        _ => return Err(Failure::new("a process and kinds are wanted")),
+    };
+    let mut steps: Vec<Question> = kinds.iter().map(|kind| Question::OpenNamespace { pid, kind }).collect();
+    Ok(if steps.len() == 1 { steps.remove(0) } else { Question::Steps(steps) })
+}
