@@ -96,12 +96,14 @@ impl Walk<'_> {
             kernel.pid_nr_ns(signal.session, kernel.init_pid_ns),
         ));
         self.say(&format!(
-            " exit {:?} {} nnp {} pdeath {} blocked {:x} pending {:x} limits {:?} flags {} {} {} {}",
+            " exit {:?} {} nnp {} exceeded {} pdeath {} blocked {:x} pending {:x} {:x} limits {:?} flags {} {} {} {}",
             task.exit_signal,
             task.exit_code,
             task.no_new_privs,
+            task.nproc_exceeded,
             task.pdeath_signal,
             task.blocked,
+            task.pending,
             signal.shared_pending,
             signal.rlimits,
             signal.unkillable,

@@ -52,6 +52,7 @@ impl Kernel {
         self.check_groups()?;
         self.check_counts()?;
         self.check_ucounts()?;
+        self.check_shm_creators()?;
         self.check_mounts()
     }
 
@@ -205,6 +206,12 @@ impl Kernel {
             broken(held == common.count, "a namespace counts what holds it", &at)?;
         }
         Ok(())
+    }
+
+    fn check_shm_creators(&self) -> Result<(), Broken> {
+        let shms = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.shms);
+        let created: u32 = shms.map(|shm| u32::from(shm.creator.is_some())).sum();
+        broken(created == self.shm_creators, "segments with a creator are counted", &created)
     }
 
     fn check_ucounts(&self) -> Result<(), Broken> {

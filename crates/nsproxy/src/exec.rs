@@ -44,6 +44,11 @@ impl Kernel {
     /// execve(2).
     pub fn execve(&mut self, caller: TaskId, program: &Program) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Execve)?;
+        // execve(2) EAGAIN: the user it became has too many tasks, and has them still.
+        let exceeded =
+            self.tasks[task].nproc_exceeded && self.is_nproc_overlimit(self.cred_of(task).ucounts, task);
+        self.refuse_if(exceeded, Rule::ExecNproc)?;
+        self.tasks[task].nproc_exceeded = false;
         // execve(2) EACCES: no permission to execute, or a noexec mount.
         self.refuse_if(program.not_executable, Rule::ExecAccess)?;
         self.hook(Hook::BprmCheck, Rule::ExecLsm)?;

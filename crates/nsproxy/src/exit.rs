@@ -105,6 +105,7 @@ impl Kernel {
         if let Some(fs) = fs {
             self.put_fs(fs);
         }
+        self.exit_shm(task);
         self.switch_task_namespaces(task, None);
         self.cgroup_exit(task);
         if self.forget_original_parent(task) {

@@ -343,6 +343,7 @@ impl Kernel {
         cred: Idx<Cred>,
     ) -> Result<Idx<Task>, Denial> {
         self.check_task_limits(parent, cred)?;
+        self.tasks[parent].nproc_exceeded = false;
         let fs = self.tasks[parent].fs.expect("a running task has an fs_struct");
         let fs = if any(args.flags, CLONE_FS) {
             self.fss[fs].users += 1;
@@ -461,6 +462,7 @@ impl Kernel {
             prev_sibling: None,
             vfork_parent: None,
             exit_code: 0,
+            pending: 0,
             exit_signal,
             pdeath_signal: 0,
             state: State::Running,

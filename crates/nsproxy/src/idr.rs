@@ -244,7 +244,7 @@ mod tests {
         let mut idr = Idr::default();
         let mut model = BTreeMap::new();
         let mut seed = 1u64;
-        for step in 1..if cfg!(miri) { 60 } else { 3000u32 } {
+        for step in 1..if cfg!(miri) { 20 } else { 3000u32 } {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // Dense and sparse ranges, and the ends of what a number can be.
             let base = [0, 0, 4096, 262_100, 4_194_200, u32::MAX - 150][(seed >> 61) as usize % 6];
@@ -275,7 +275,7 @@ mod tests {
         let mut nodes = Nodes::default();
         let mut idr = Idr::default();
         idr.insert(&mut nodes, 1, 1);
-        for number in 2..if cfg!(miri) { 300 } else { 20_000 } {
+        for number in 2..if cfg!(miri) { 70 } else { 20_000 } {
             idr.insert(&mut nodes, number, 7);
             idr.remove(&mut nodes, number);
             assert!(nodes.len() <= 7, "{number}: {}", nodes.len());

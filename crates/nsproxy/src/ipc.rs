@@ -2,8 +2,10 @@
 //! shared memory, semaphores and message queues, and POSIX queue names.
 
 mod mqueue;
+mod sysctl;
 mod sysv;
 
+pub use sysctl::IpcSysctl;
 pub use sysv::SemOp;
 
 use crate::Kernel;
@@ -52,6 +54,8 @@ pub(crate) struct Limits {
     pub(crate) msgmax: usize,
     pub(crate) msgmnb: usize,
     pub(crate) queues_max: usize,
+    /// Segments nobody has attached go with their creator.
+    pub(crate) shm_rmid_forced: bool,
 }
 
 impl Default for Limits {
@@ -65,6 +69,7 @@ impl Default for Limits {
             msgmax: 8192,
             msgmnb: 16_384,
             queues_max: 256,
+            shm_rmid_forced: false,
         }
     }
 }
@@ -154,6 +159,7 @@ impl Kernel {
 
     /// The objects go at once, the charge a little later.
     pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
+        self.forget_shms(ns);
         let dead = self.ipc_ns[ns].common.released(NsKind::Ipc);
         self.ipc_ns.remove(ns);
         self.release_ns_later(dead);

@@ -67,6 +67,8 @@ pub struct Kernel {
     pub(crate) cgroups: Arena<Cgroup>,
     pub(crate) sysv: Arena<SysvTask>,
     pub(crate) shm_attached: Vec<ShmAttached>,
+    /// Shared memory segments whose creator still lives in their namespace.
+    pub(crate) shm_creators: u32,
     /// Dead namespaces whose charge is still to be given back.
     pub(crate) released: Vec<Released>,
     /// Dying inits that may be able to go on.
@@ -146,6 +148,7 @@ impl Kernel {
             cgroups: Arena::default(),
             sysv: Arena::default(),
             shm_attached: Vec::new(),
+            shm_creators: 0,
             released: Vec::new(),
             zap_wakeups: Vec::new(),
             autokill: Vec::new(),
@@ -206,11 +209,13 @@ impl Kernel {
             prev_thread: me,
             vfork_parent: None,
             blocked: 0,
+            pending: 0,
             exit_code: 0,
             exit_signal: u8::try_from(SIGCHLD).ok(),
             pdeath_signal: 0,
             state: State::Running,
             no_new_privs: false,
+            nproc_exceeded: false,
         });
         self.cgroup_post_fork(cgroup, None);
         self.pids[pid].task = Some(init);

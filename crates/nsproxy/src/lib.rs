@@ -144,7 +144,7 @@ pub use fork::{Child, CloneArgs};
 pub use holders::Holder;
 pub use host::{Credentials, HostMount, Placement};
 pub use idmap::{Extent, MapKind};
-pub use ipc::SemOp;
+pub use ipc::{IpcSysctl, SemOp};
 pub use kernel::Kernel;
 pub use mount::{MountAttr, MountLine};
 pub use net::Device;

@@ -19,7 +19,8 @@ use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
 use crate::time_namespace::TimeNamespace;
 use crate::uapi::{
-    CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NS_FLAGS, CLONE_PROXY_FLAGS, CLONE_SYSVSEM, CLONE_VM,
+    CLONE_EMPTY_MNTNS, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NS_FLAGS, CLONE_PROXY_FLAGS,
+    CLONE_SYSVSEM, CLONE_VM, UNSHARE_EMPTY_MNTNS,
 };
 use crate::user_namespace::UserNamespace;
 use crate::utsname::UtsNamespace;
@@ -245,7 +246,9 @@ impl Kernel {
         let capable = self.ns_capable(caller, user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::UnshareNeedsAdmin)?;
         let fs = new_fs.or(self.tasks[caller].fs);
-        let new = self.create_new_namespaces(caller, flags, user_ns, fs)?;
+        // unshare(2) UNSHARE_EMPTY_MNTNS: a bit that means something else to clone.
+        let empty = if flags & UNSHARE_EMPTY_MNTNS != 0 { CLONE_EMPTY_MNTNS } else { 0 };
+        let new = self.create_new_namespaces(caller, flags | empty, user_ns, fs)?;
         Ok(Some(self.nsproxies.insert(new)))
     }
 

@@ -8,9 +8,9 @@ mod print;
 pub use parse::{ParseError, clone_flags};
 
 use crate::{
-    CapSets, Child, CloneArgs, Denial, Disposition, Fd, Kernel, MapKind, MountAttr, NsAnswer, NsHandle,
-    NsIdReq, NsIoctl, NsKind, NsLink, PidfdAnswer, PidfdIoctl, Prctl, Program, Reboot, Resource, SemOp,
-    TaskId, Waited,
+    CapSets, Child, CloneArgs, Denial, Disposition, Fd, IpcSysctl, Kernel, MapKind, MountAttr, NsAnswer,
+    NsHandle, NsIdReq, NsIoctl, NsKind, NsLink, PidfdAnswer, PidfdIoctl, Prctl, Program, Reboot, Resource,
+    SemOp, TaskId, Waited,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -102,6 +102,7 @@ pub enum Op {
     Wait { pid: i32, options: u32 },
     Kill { pid: i32, signal: u32 },
     PidfdSendSignal { fd: Fd, signal: u32, flags: u32 },
+    Tgkill { tgid: i32, tid: i32, signal: u32 },
     Sigaction { signal: u32, to: Disposition },
     Sigprocmask(u64),
     Execve(Program),
@@ -140,6 +141,9 @@ pub enum Op {
     Write { fd: Fd, text: String },
     WriteMaxNamespaces { kind: NsKind, limit: i64 },
     WriteHostname(String),
+    WritePidMax(i64),
+    WriteNsLastPid(i64),
+    WriteIpcSysctl { which: IpcSysctl, value: u64 },
     Sethostname(String),
     SethostnameOdd { length: i64, fault: bool },
     Setdomainname(String),
@@ -251,6 +255,7 @@ impl Kernel {
             Op::PidfdSendSignal { fd, signal, flags } => {
                 self.pidfd_send_signal(task, *fd, *signal, *flags).map(done)
             }
+            Op::Tgkill { tgid, tid, signal } => self.tgkill(task, *tgid, *tid, *signal).map(done),
             Op::Sigaction { signal, to } => self.sigaction(task, *signal, *to).map(done),
             Op::Sigprocmask(blocked) => self.sigprocmask(task, *blocked).map(done),
             Op::Execve(program) => self.execve(task, program).map(done),
@@ -283,6 +288,9 @@ impl Kernel {
             | Op::OpenTimensOffsets(_)
             | Op::Write { .. }
             | Op::WriteHostname(_)
+            | Op::WritePidMax(_)
+            | Op::WriteNsLastPid(_)
+            | Op::WriteIpcSysctl { .. }
             | Op::WriteMaxNamespaces { .. } => self.apply_write(task, op),
             Op::OpenNsWrite { .. }
             | Op::Reopen { .. }
@@ -347,6 +355,9 @@ impl Kernel {
             Op::WriteMaxNamespaces { kind, limit } => {
                 self.write_max_namespaces(task, *kind, *limit).map(done)
             }
+            Op::WritePidMax(value) => self.write_pid_max(task, *value).map(done),
+            Op::WriteNsLastPid(value) => self.write_ns_last_pid(task, *value).map(done),
+            Op::WriteIpcSysctl { which, value } => self.write_ipc_sysctl(task, *which, *value).map(done),
             _ => Ok(Reply::Done),
         }
     }

@@ -60,7 +60,7 @@ macro_rules! calls {
 
 calls! {
     Clone "clone"; Clone3 "clone3"; Unshare "unshare"; Setns "setns"; Exit "exit"; ExitGroup "exit_group";
-    Wait "wait4"; Kill "kill"; PidfdSendSignal "pidfd_send_signal"; Sigaction "rt_sigaction";
+    Wait "wait4"; Kill "kill"; Tgkill "tgkill"; PidfdSendSignal "pidfd_send_signal"; Sigaction "rt_sigaction";
     Sigprocmask "rt_sigprocmask"; Execve "execve"; SetUid "setuid"; SetGid "setgid"; SetResUid "setresuid";
     SetResGid "setresgid"; SetReUid "setreuid"; SetReGid "setregid"; SetFsUid "setfsuid"; SetFsGid "setfsgid";
     SetGroups "setgroups"; Capset "capset"; Prctl "prctl"; Prlimit "prlimit64"; Setpgid "setpgid"; Setsid "setsid";

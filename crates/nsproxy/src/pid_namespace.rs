@@ -11,7 +11,9 @@ use crate::params::Call;
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{State, Task, TaskId};
-use crate::uapi::{CLONE_NEWPID, MAX_PID_NS_LEVEL, PID_MAX_LIMIT, SIGCHLD, SIGHUP, SIGINT, SIGKILL};
+use crate::uapi::{
+    CLONE_NEWPID, MAX_PID_NS_LEVEL, PID_MAX_LIMIT, PID_MAX_MIN, SIGCHLD, SIGHUP, SIGINT, SIGKILL,
+};
 use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
 
@@ -199,6 +201,63 @@ impl Kernel {
             self.do_group_exit(init, SIGKILL);
         }
         self.run_deferred();
+        Ok(())
+    }
+
+    /// `kernel.pid_max` as the task sees it.
+    pub fn pid_max(&self, task: TaskId) -> Result<u32, Denial> {
+        let task = self.observe(task)?;
+        Ok(self.pid_ns[self.pid_max_ns(task)].pid_max)
+    }
+
+    /// Whose `pid_max` the file shows: from 6.14 on each pid namespace has its own.
+    fn pid_max_ns(&self, task: Idx<Task>) -> Idx<PidNamespace> {
+        if self.params.since(6, 14) { self.task_active_pid_ns(task) } else { self.init_pid_ns }
+    }
+
+    /// Writes `/proc/sys/kernel/pid_max`.
+    pub fn write_pid_max(&mut self, caller: TaskId, value: i64) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let ns = self.pid_max_ns(task);
+        let owner = self.ruling_user_ns(NsRef::Pid(ns));
+        let root = self.make_kuid(owner, 0) == Some(self.cred_of(task).euid);
+        // pid_namespaces(7), pid_table_root_permissions: root there, or CAP_SYS_ADMIN.
+        let capable = self.params.since(6, 14) && self.ns_capable(task, owner, Cap::SysAdmin);
+        self.refuse_if(!root && !capable, Rule::PidMaxAccess)?;
+        // proc_sys_kernel(5): 301 to 2^22.
+        let value = u32::try_from(value).ok().filter(|max| (PID_MAX_MIN..=PID_MAX_LIMIT).contains(max));
+        self.refuse_if(value.is_none(), Rule::PidMaxRange)?;
+        let Some(value) = value else { return Ok(()) };
+        self.pid_ns[ns].pid_max = value;
+        if !self.params.since(6, 14) {
+            // One number for all namespaces.
+            for ns in self.pid_ns.indices() {
+                self.pid_ns[ns].pid_max = value;
+            }
+        }
+        Ok(())
+    }
+
+    /// `kernel.ns_last_pid`: the number given last in the task's pid namespace.
+    pub fn ns_last_pid(&self, task: TaskId) -> Result<u32, Denial> {
+        let task = self.observe(task)?;
+        Ok(self.pid_ns[self.task_active_pid_ns(task)].cursor - 1)
+    }
+
+    /// Writes `/proc/sys/kernel/ns_last_pid`: the next number will be one higher.
+    pub fn write_ns_last_pid(&mut self, caller: TaskId, value: i64) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Write)?;
+        let ns = self.task_active_pid_ns(task);
+        let owner = self.ruling_user_ns(NsRef::Pid(ns));
+        // proc_sys_kernel(5) EPERM: CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the owner.
+        let capable = self.checkpoint_restore_ns_capable(task, owner);
+        self.refuse_if(!capable, Rule::LastPidPrivilege)?;
+        let max = self.pid_ns[ns].pid_max;
+        let value = u32::try_from(value).ok().filter(|last| *last <= max);
+        self.refuse_if(value.is_none(), Rule::LastPidRange)?;
+        if let Some(value) = value {
+            self.pid_ns[ns].cursor = value + 1;
+        }
         Ok(())
     }
 }

@@ -9,7 +9,10 @@ use crate::params::{Call, Hook};
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{State, Task, TaskId};
-use crate::uapi::{NSIG, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+use crate::uapi::{
+    NSIG, PIDFD_SIGNAL_PROCESS_GROUP, PIDFD_SIGNAL_SCOPES, PIDFD_SIGNAL_THREAD, SIGCHLD, SIGCONT, SIGKILL,
+    SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
+};
 use alloc::vec::Vec;
 
 /// What a process does with a signal.
@@ -34,6 +37,15 @@ const fn bit(signal: u32) -> u64 {
 const STOP_SIGNALS: u64 = bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
 const IGNORED_BY_DEFAULT: u64 = bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH);
 
+/// Whom a signal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// Whichever thread of the process takes it.
+    Process,
+    /// This thread, as tgkill has it.
+    Thread,
+}
+
 impl Kernel {
     fn disposition(&self, task: Idx<Task>, signal: u32) -> Disposition {
         let Some(sighand) = self.tasks[task].sighand else {
@@ -53,25 +65,37 @@ impl Kernel {
     /// Delivers a signal to a process. `force` says that it comes from outside the
     /// target's pid namespace, or from the kernel.
     pub(crate) fn send_signal(&mut self, task: Idx<Task>, signal: u32, force: bool) {
+        self.send_signal_to(task, signal, force, Scope::Process);
+    }
+
+    fn send_signal_to(&mut self, task: Idx<Task>, signal: u32, force: bool, scope: Scope) {
         if !self.is_alive(task) || bit(signal) == 0 {
             return;
         }
         if signal == SIGCONT {
             self.resume(task);
         }
-        let blocked = self.tasks[task].blocked & bit(signal) != 0 && !matches!(signal, SIGKILL | SIGSTOP);
-        if blocked {
-            let group = self.tasks[task].signal;
-            self.signals[group].shared_pending |= bit(signal);
+        let blocks = |thread: &Idx<Task>| self.tasks[*thread].blocked & bit(signal) != 0;
+        let all_block = match scope {
+            Scope::Thread => blocks(&task),
+            Scope::Process => self.threads(task).iter().all(blocks),
+        };
+        if all_block && !matches!(signal, SIGKILL | SIGSTOP) {
+            self.queue(task, signal, scope);
             return;
         }
         match self.disposition(task, signal) {
             Disposition::Ignore => {}
-            Disposition::Handle => {
-                let group = self.tasks[task].signal;
-                self.signals[group].shared_pending |= bit(signal);
-            }
+            Disposition::Handle => self.queue(task, signal, scope),
             Disposition::Default => self.default_action(task, signal, force),
+        }
+    }
+
+    fn queue(&mut self, task: Idx<Task>, signal: u32, scope: Scope) {
+        let group = self.tasks[task].signal;
+        match scope {
+            Scope::Process => self.signals[group].shared_pending |= bit(signal),
+            Scope::Thread => self.tasks[task].pending |= bit(signal),
         }
     }
 
@@ -132,10 +156,35 @@ impl Kernel {
     }
 
     fn kill_one(&mut self, task: Idx<Task>, target: Idx<Task>, signal: u32) -> Result<(), Denial> {
+        self.kill_in(task, target, signal, Scope::Process)
+    }
+
+    fn kill_in(
+        &mut self,
+        task: Idx<Task>,
+        target: Idx<Task>,
+        signal: u32,
+        scope: Scope,
+    ) -> Result<(), Denial> {
         self.check_kill_permission(task, target, signal)?;
         let force = self.is_foreign(task, target);
-        self.send_signal(target, signal, force);
+        self.send_signal_to(target, signal, force, scope);
         Ok(())
+    }
+
+    /// tgkill(2): to one thread; both numbers are in the caller's pid namespace.
+    pub fn tgkill(&mut self, caller: TaskId, tgid: i32, tid: i32, signal: u32) -> Result<(), Denial> {
+        let task = self.enter(caller, Call::Tgkill)?;
+        // tgkill(2) EINVAL: both are numbers of something.
+        self.refuse_if(tgid <= 0 || tid <= 0, Rule::TgkillNumber)?;
+        let target = self.task_by_vpid(task, i64::from(tid))?;
+        let leader = self.signal_of(target).leader;
+        // tgkill(2) ESRCH: the thread belongs to another process by now.
+        let same = i64::from(self.pid_vnr(task, self.tasks[leader].pid)) == i64::from(tgid);
+        self.refuse_if(!same, Rule::TgkillGroup)?;
+        let sent = self.kill_in(task, target, signal, Scope::Thread);
+        self.run_deferred();
+        sent
     }
 
     /// kill(2): `pid` is a number in the caller's pid namespace, 0 for its process
@@ -214,17 +263,24 @@ impl Kernel {
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::PidfdSendSignal)?;
         // pidfd_send_signal(2) EINVAL: thread, process and group are the scopes, one at a time.
-        let scopes = if self.params.since(6, 9) { 7 } else { 0 };
+        let scopes = if self.params.since(6, 9) { PIDFD_SIGNAL_SCOPES } else { 0 };
         let known = flags & !scopes == 0 && flags.count_ones() <= 1;
         self.refuse_if(!known, Rule::PidfdSignalFlags)?;
-        let FileKind::Pidfd { pid, .. } = self.files_open[self.fget(task, fd)?].kind else {
+        let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind else {
             return Err(self.params.denial(Rule::BadFd));
         };
         // pidfd_send_signal(2) EINVAL: the target must live at or below the caller's namespace.
         let visible = self.in_pidns(self.task_active_pid_ns(task), self.pids[pid].ns);
         self.refuse_if(!visible, Rule::PidfdSignalForeign)?;
-        let target = self.pids[pid].task.ok_or_else(|| self.params.denial(Rule::NoSuchTask))?;
-        let sent = self.kill_one(task, target, signal);
+        let sent = if flags & PIDFD_SIGNAL_PROCESS_GROUP != 0 {
+            self.kill_pgrp(task, pid, signal)
+        } else {
+            let target = self.pids[pid].task.ok_or_else(|| self.params.denial(Rule::NoSuchTask))?;
+            // Without a scope the pidfd itself says what it stands for.
+            let to_thread = flags & PIDFD_SIGNAL_THREAD != 0 || flags == 0 && thread;
+            let scope = if to_thread { Scope::Thread } else { Scope::Process };
+            self.kill_in(task, target, signal, scope)
+        };
         self.run_deferred();
         sent
     }
@@ -255,12 +311,13 @@ impl Kernel {
         let task = self.enter(caller, Call::Sigprocmask)?;
         self.tasks[task].blocked = blocked & !(bit(SIGKILL) | bit(SIGSTOP));
         let group = self.tasks[task].signal;
-        let mut ready = self.signals[group].shared_pending & !blocked;
+        let mut ready = (self.signals[group].shared_pending | self.tasks[task].pending) & !blocked;
         while ready != 0 && self.tasks.get(task).is_some_and(|_| self.is_alive(task)) {
             let signal = ready.trailing_zeros() + 1;
             ready &= ready - 1;
             if self.disposition(task, signal) != Disposition::Handle {
                 self.signals[group].shared_pending &= !bit(signal);
+                self.tasks[task].pending &= !bit(signal);
                 // pid_namespaces(7): the drop for init is repeated at delivery.
                 self.send_signal(task, signal, false);
             }
@@ -273,10 +330,11 @@ impl Kernel {
     /// the queue by asking; bit n-1 stands for signal n.
     pub fn take_pending(&mut self, task: TaskId) -> Result<u64, Denial> {
         let task = self.observe(task)?;
-        let blocked = self.tasks[task].blocked;
         let group = self.tasks[task].signal;
-        let ready = self.signals[group].shared_pending & !blocked;
+        let Task { blocked, pending, .. } = self.tasks[task];
+        let ready = (self.signals[group].shared_pending | pending) & !blocked;
         self.signals[group].shared_pending &= blocked;
+        self.tasks[task].pending &= blocked;
         Ok(ready)
     }
 }

@@ -88,8 +88,17 @@ impl Kernel {
         if family == Family::User {
             self.cap_task_fix_setuid(&mut new, &old);
             self.set_cred_ucounts(&mut new);
+            self.flag_nproc_exceeded(task, &new);
         }
         self.commit_creds(task, new);
+    }
+
+    /// setuid(2) succeeds for a user with too many tasks; the next execve does not.
+    fn flag_nproc_exceeded(&mut self, task: Idx<Task>, new: &Cred) {
+        if new.ucounts != self.cred_of(task).ucounts {
+            let exceeded = new.uid != 0 && self.is_nproc_overlimit(new.ucounts, task);
+            self.tasks[task].nproc_exceeded = exceeded;
+        }
     }
 
     /// capabilities(7), "Effect of user ID changes on capabilities": root is the

@@ -61,12 +61,16 @@ pub(crate) struct Task {
     /// Who waits in vfork for this task.
     pub(crate) vfork_parent: Option<Idx<Task>>,
     pub(crate) blocked: u64,
+    /// Signals for this thread alone.
+    pub(crate) pending: u64,
     pub(crate) exit_code: u32,
     /// What the parent is told at the end; `None` for a thread that leads no process.
     pub(crate) exit_signal: Option<u8>,
     pub(crate) pdeath_signal: u8,
     pub(crate) state: State,
     pub(crate) no_new_privs: bool,
+    /// `PF_NPROC_EXCEEDED`: it became a user who has too many tasks.
+    pub(crate) nproc_exceeded: bool,
 }
 
 /// What the threads of a process share about the process itself.

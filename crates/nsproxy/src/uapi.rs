@@ -17,6 +17,15 @@ pub const CLONE_NEWNS: u64 = 0x2_0000;
 pub const CLONE_SYSVSEM: u64 = 0x4_0000;
 pub const CLONE_SETTLS: u64 = 0x8_0000;
 pub const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+/// `pidfd_send_signal(2)`: to the thread.
+pub const PIDFD_SIGNAL_THREAD: u32 = 1;
+/// `pidfd_send_signal(2)`: to the process.
+pub const PIDFD_SIGNAL_THREAD_GROUP: u32 = 2;
+/// `pidfd_send_signal(2)`: to the process group.
+pub const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 4;
+/// The scopes of `pidfd_send_signal(2)`.
+pub const PIDFD_SIGNAL_SCOPES: u32 =
+    PIDFD_SIGNAL_THREAD | PIDFD_SIGNAL_THREAD_GROUP | PIDFD_SIGNAL_PROCESS_GROUP;
 pub const UNSHARE_EMPTY_MNTNS: u64 = 0x10_0000;
 pub const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 pub const CLONE_DETACHED: u64 = 0x40_0000;
@@ -67,6 +76,7 @@ pub const WALL: u32 = 0x4000_0000;
 pub const WCLONE: u32 = 0x8000_0000;
 
 pub const MAX_PID_NS_LEVEL: u32 = 32;
+pub const PID_MAX_MIN: u32 = 301;
 pub const PID_MAX_LIMIT: u32 = 4_194_304;
 pub const RESERVED_PIDS: u32 = 300;
 pub const OVERFLOW_ID: u32 = 65_534;

@@ -162,3 +162,79 @@ fn small_numbers() {
     assert_eq!(errno(kernel.prctl(task, Prctl::SetSecurebits(0x100))), None);
     assert_eq!(errno(kernel.prctl(task, Prctl::SetDumpable(2))), Some(Errno::EINVAL));
 }
+
+#[test]
+fn a_user_with_too_many_tasks_can_be_become_but_executes_nothing() {
+    for (others, expected) in [(0, None), (1, None), (2, Some(Errno::EAGAIN)), (3, Some(Errno::EAGAIN))] {
+        let mut kernel = Kernel::default();
+        let init = kernel.init();
+        for _ in 0..others {
+            let other = kernel.fork(init).unwrap().task;
+            kernel.setresuid(other, 54321, 54321, 54321).unwrap();
+        }
+        let task = kernel.fork(init).unwrap().task;
+        kernel.prlimit(task, 0, nsproxy::Resource::Nproc, 1, 1).unwrap();
+        kernel.setresuid(task, 54321, 54321, 54321).unwrap();
+        assert_eq!(errno(kernel.execve(task, &nsproxy::Program::default())), expected, "{others}");
+    }
+}
+
+/// A task of uid 1000 that is root in a user namespace of its own.
+fn rootless(kernel: &mut Kernel, flags: u64) -> TaskId {
+    let init = kernel.init();
+    let task = kernel.fork(init).unwrap().task;
+    kernel.setresgid(task, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(task, 1000, 1000, 1000).unwrap();
+    kernel.prctl(task, Prctl::SetDumpable(1)).unwrap();
+    kernel.unshare(task, CLONE_NEWUSER | flags).unwrap();
+    let pid = kernel.getpid(task).unwrap().cast_signed();
+    kernel.write_setgroups(task, pid, "deny").unwrap();
+    kernel.write_map(task, pid, nsproxy::MapKind::Gid, "0 1000 1").unwrap();
+    kernel.write_map(task, pid, nsproxy::MapKind::Uid, "0 1000 1").unwrap();
+    task
+}
+
+#[test]
+fn the_root_of_a_pid_namespace_sets_its_numbers() {
+    let mut kernel = Kernel::default();
+    let outside = rootless(&mut kernel, CLONE_NEWPID);
+    assert_eq!(errno(kernel.write_pid_max(outside, 400)), Some(Errno::EACCES));
+    let inside = kernel.fork(outside).unwrap().task;
+    let refused = [300, 301, 4_194_304, 4_194_305].map(|max| errno(kernel.write_pid_max(inside, max)));
+    assert_eq!(refused, [Some(Errno::EINVAL), None, None, Some(Errno::EINVAL)]);
+    let refused = [41, -1, 4_194_304, 4_194_305].map(|last| errno(kernel.write_ns_last_pid(inside, last)));
+    assert_eq!(refused, [None, Some(Errno::EINVAL), None, Some(Errno::EINVAL)]);
+    kernel.write_ns_last_pid(inside, 41).unwrap();
+    assert_eq!(kernel.fork(inside).unwrap().pid, 42);
+    assert_eq!(kernel.ns_last_pid(inside), Ok(42));
+}
+
+#[test]
+fn limits_of_an_ipc_namespace_are_its_roots() {
+    use nsproxy::IpcSysctl::{Msgmax, Msgmni, ShmRmidForced, Shmmax, Shmmni};
+    let mut kernel = Kernel::default();
+    let task = rootless(&mut kernel, 0);
+    assert_eq!(errno(kernel.write_ipc_sysctl(task, Shmmni, 7)), Some(Errno::EACCES));
+    kernel.unshare(task, CLONE_NEWIPC).unwrap();
+    for (which, value, expected) in [
+        (Shmmni, 32_768, None),
+        (Shmmni, 32_769, Some(Errno::EINVAL)),
+        (Shmmax, u64::MAX, None),
+        (ShmRmidForced, 2, Some(Errno::EINVAL)),
+        (Msgmni, 32_769, Some(Errno::EINVAL)),
+        (Msgmax, 1 << 31, Some(Errno::EINVAL)),
+        (ShmRmidForced, 1, None),
+    ] {
+        assert_eq!(errno(kernel.write_ipc_sysctl(task, which, value)), expected, "{which:?} {value}");
+    }
+    // With shm_rmid_forced a segment goes with its maker, or with the last who detaches.
+    let id = kernel.shmget(task, 5, 100, IPC_CREAT | 0o600).unwrap();
+    let child = kernel.fork(task).unwrap().task;
+    kernel.shmget(child, 6, 100, IPC_CREAT | 0o600).unwrap();
+    kernel.exit_group(child, 0).unwrap();
+    assert_eq!(errno(kernel.shmget(task, 6, 0, 0)), Some(Errno::ENOENT));
+    kernel.shmat(task, id).unwrap();
+    kernel.shmdt(task, id).unwrap();
+    assert_eq!(errno(kernel.shmget(task, 5, 0, 0)), Some(Errno::ENOENT));
+    assert_eq!(kernel.check(), Ok(()));
+}

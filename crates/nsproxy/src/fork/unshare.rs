@@ -127,6 +127,9 @@ impl Kernel {
         if any(flags, CLONE_NEWIPC | CLONE_SYSVSEM) {
             self.exit_sem(task);
         }
+        if any(flags, CLONE_NEWIPC) {
+            self.exit_shm(task);
+        }
         if new_nsproxy.is_some() {
             self.switch_task_namespaces(task, new_nsproxy);
         }

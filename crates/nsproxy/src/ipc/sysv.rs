@@ -16,6 +16,8 @@ pub(crate) struct Shm {
     pub(crate) perm: Perm,
     pub(crate) size: u64,
     pub(crate) attached: u32,
+    /// The thread that made it, until it ends or leaves the namespace.
+    pub(crate) creator: Option<TaskId>,
     /// Removed, and gone with the last attachment.
     pub(crate) doomed: bool,
 }
@@ -77,7 +79,9 @@ impl Kernel {
                 let limit = self.ipc_ns[ns].limits.shmmax;
                 self.refuse_if(size == 0 || size > limit, Rule::ShmSize)?;
                 self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
-                self.ipc_ns[ns].shms.push(Shm { perm, size, attached: 0, doomed: false });
+                let creator = Some(self.task_id(task));
+                self.ipc_ns[ns].shms.push(Shm { perm, size, attached: 0, creator, doomed: false });
+                self.shm_creators += 1;
                 Ok(perm.id)
             }
         }
@@ -114,14 +118,51 @@ impl Kernel {
 
     fn detach_shm(&mut self, at: usize) {
         let ShmAttached { ns, id, .. } = self.shm_attached.remove(at);
-        let shms = &mut self.ipc_ns[ns].shms;
+        let IpcNamespace { shms, limits, .. } = &mut self.ipc_ns[ns];
         if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
-            shms[place].attached -= 1;
-            if shms[place].attached == 0 && shms[place].doomed {
-                shms.remove(place);
+            let shm = &mut shms[place];
+            shm.attached -= 1;
+            if shm.attached == 0 && (shm.doomed || limits.shm_rmid_forced) {
+                self.remove_shm(ns, place);
             }
         }
         self.put_ns(NsRef::Ipc(ns));
+    }
+
+    fn remove_shm(&mut self, ns: Idx<IpcNamespace>, place: usize) {
+        let gone = self.ipc_ns[ns].shms.remove(place);
+        self.shm_creators -= u32::from(gone.creator.is_some());
+    }
+
+    /// The segments a thread made lose their creator, at its end or when it leaves the
+    /// namespace by unshare. With `shm_rmid_forced` those nobody has attached go.
+    pub(crate) fn exit_shm(&mut self, task: Idx<Task>) {
+        if self.shm_creators == 0 {
+            return;
+        }
+        let creator = Some(self.task_id(task));
+        for ns in self.ipc_ns.indices() {
+            let mut orphaned = 0;
+            for shm in self.ipc_ns[ns].shms.iter_mut().filter(|shm| shm.creator == creator) {
+                shm.creator = None;
+                orphaned += 1;
+            }
+            self.shm_creators -= orphaned;
+            if orphaned > 0 && self.ipc_ns[ns].limits.shm_rmid_forced {
+                self.shm_destroy_orphaned(ns);
+            }
+        }
+    }
+
+    /// What neither a creator nor an attachment holds goes.
+    pub(super) fn shm_destroy_orphaned(&mut self, ns: Idx<IpcNamespace>) {
+        self.ipc_ns[ns].shms.retain(|shm| shm.creator.is_some() || shm.attached > 0);
+    }
+
+    /// The segments of a namespace that ends.
+    pub(super) fn forget_shms(&mut self, ns: Idx<IpcNamespace>) {
+        let created = self.ipc_ns[ns].shms.drain(..).filter(|shm| shm.creator.is_some()).count();
+        self.shm_creators -= u32::try_from(created).unwrap_or(0);
     }
 
     /// fork(2): the child has the same segments attached.
@@ -147,13 +188,15 @@ impl Kernel {
     pub fn shm_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Shmctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Shm, id)?;
-        self.ipc_ns[ns].shms.retain_mut(|shm| {
-            if shm.perm.id == id {
-                shm.doomed = true;
-                shm.perm.key = crate::uapi::IPC_PRIVATE;
+        let shms = &mut self.ipc_ns[ns].shms;
+        if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
+            let shm = &mut shms[place];
+            shm.doomed = true;
+            shm.perm.key = crate::uapi::IPC_PRIVATE;
+            if shm.attached == 0 {
+                self.remove_shm(ns, place);
             }
-            shm.perm.id != id || shm.attached > 0
-        });
+        }
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use crate::uapi::{
     MS_UNBINDABLE, SIGCHLD, WALL, WNOHANG,
 };
 use crate::{
-    CapSet, CapSets, Disposition, MapKind, MountAttr, NsIoctl, NsKind, NsLink, PidfdIoctl, Prctl, Program,
-    Reboot, Resource, SemOp,
+    CapSet, CapSets, Disposition, IpcSysctl, MapKind, MountAttr, NsIoctl, NsKind, NsLink, PidfdIoctl, Prctl,
+    Program, Reboot, Resource, SemOp,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -172,6 +172,9 @@ fn process(source: &mut Source<'_>) -> Op {
             pid: source.pick(&[-1, -1, 0, 2, 3, 4, -2, i32::MIN]),
             options: source.pick(&[0, WNOHANG, WALL, WNOHANG | WALL, 1 << 20]),
         },
+        13 if source.flag() => {
+            Op::Tgkill { tgid: source.pid(), tid: source.pid(), signal: source.pick(&[0, 9, 15, 18, 19, 65]) }
+        }
         13 => {
             Op::Kill { pid: source.pid(), signal: source.pick(&[0, 1, 9, 15, 17, 18, 19, 64, 65, u32::MAX]) }
         }
@@ -198,7 +201,7 @@ fn process(source: &mut Source<'_>) -> Op {
 }
 
 fn credentials(source: &mut Source<'_>) -> Op {
-    match source.byte() % 16 {
+    match source.byte() % 17 {
         0 | 1 => Op::Setresuid(source.ids()),
         2 => Op::Setresgid(source.ids()),
         3 => Op::Setgroups(source.pick(&[Vec::new(), alloc::vec![0], alloc::vec![5, 1000]])),
@@ -239,6 +242,14 @@ fn credentials(source: &mut Source<'_>) -> Op {
         12 => Op::Setpgid { pid: source.pid(), pgid: source.pid() },
         13 => Op::Setsid,
         14 => Op::Sigprocmask(source.word()),
+        15 => source.pick(&[
+            Op::WritePidMax(301),
+            Op::WritePidMax(400),
+            Op::WritePidMax(-1),
+            Op::WriteNsLastPid(7),
+            Op::WriteNsLastPid(299),
+            Op::WriteNsLastPid(i64::MAX),
+        ]),
         _ => Op::WriteMaxNamespaces {
             kind: source.pick(&NsKind::ALL),
             limit: source.pick(&[0, 1, 3, 100, i64::MAX, -1]),
@@ -296,7 +307,11 @@ fn objects(source: &mut Source<'_>) -> Op {
     let id = i32::from(source.byte() % 3);
     let text =
         String::from(source.pick(&["a", "b", "", "x\0y", "a-name-that-is-much-too-long-for-anything", "lo"]));
-    match source.byte() % 26 {
+    match source.byte() % 27 {
+        26 => Op::WriteIpcSysctl {
+            which: source.pick(&IpcSysctl::ALL),
+            value: source.pick(&[0, 1, 2, 100, u64::MAX]),
+        },
         0 => Op::Sethostname(text.repeat(usize::from(source.byte() % 3))),
         1 => Op::Setdomainname(text),
         2 => Op::Shmget { key: id, size: u64::from(source.byte() % 4), flags: IPC_CREAT | 0o600 },

@@ -4,8 +4,8 @@ use super::parse::{Names, named, num, text, wrong};
 use super::print::{NULL, ODDITIES, RESOURCES, TWISTS};
 use super::{Op, ParseError};
 use crate::{
-    CapSet, CapSets, Disposition, FileCaps, MapKind, MountAttr, NsIdReq, NsIoctl, NsLink, PidfdIoctl, Prctl,
-    Program, Reboot, SemOp,
+    CapSet, CapSets, Disposition, FileCaps, IpcSysctl, MapKind, MountAttr, NsIdReq, NsIoctl, NsLink,
+    PidfdIoctl, Prctl, Program, Reboot, SemOp,
 };
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -73,6 +73,9 @@ fn process(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
         ("wait", [pid, options]) => Op::Wait { pid: named(names, pid)?, options: bits32(options)? },
         ("pidfd-kill", [fd, signal, flags]) => {
             Op::PidfdSendSignal { fd: named(names, fd)?, signal: num(signal)?, flags: bits32(flags)? }
+        }
+        ("tgkill", [tgid, tid, signal]) => {
+            Op::Tgkill { tgid: named(names, tgid)?, tid: named(names, tid)?, signal: num(signal)? }
         }
         ("sigaction", [signal, to]) => {
             let all = [
@@ -156,6 +159,12 @@ fn credentials(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
         ("open-timens_offsets", [pid]) => Op::OpenTimensOffsets(named(names, pid)?),
         ("write", [fd, words]) => Op::Write { fd: named(names, fd)?, text: text(words) },
         ("write-hostname", [name]) => Op::WriteHostname(text(name)),
+        ("pid_max", [value]) => Op::WritePidMax(num(value)?),
+        ("ns_last_pid", [value]) => Op::WriteNsLastPid(num(value)?),
+        ("ipc-sysctl", [name, value]) => {
+            let all = IpcSysctl::ALL.map(|which| (which.name(), which));
+            Op::WriteIpcSysctl { which: choose(&all, name)?, value: num(value)? }
+        }
         _ => return Ok(None),
     }))
 }

@@ -173,6 +173,7 @@ impl Op {
             Op::Wait { pid, options } => write!(f, "wait {pid} {options:#x}"),
             Op::Kill { pid, signal } => write!(f, "kill {pid} {signal}"),
             Op::PidfdSendSignal { fd, signal, flags } => write!(f, "pidfd-kill {fd} {signal} {flags:#x}"),
+            Op::Tgkill { tgid, tid, signal } => write!(f, "tgkill {tgid} {tid} {signal}"),
             Op::Sigaction { signal, to } => {
                 let to = match to {
                     Disposition::Default => "default",
@@ -223,6 +224,9 @@ impl Op {
             Op::Write { fd, text } => write!(f, "write {fd} {}", word(text)),
             Op::WriteMaxNamespaces { kind, limit } => write!(f, "limit {kind} {limit}"),
             Op::WriteHostname(name) => write!(f, "write-hostname {}", word(name)),
+            Op::WritePidMax(value) => write!(f, "pid_max {value}"),
+            Op::WriteNsLastPid(value) => write!(f, "ns_last_pid {value}"),
+            Op::WriteIpcSysctl { which, value } => write!(f, "ipc-sysctl {} {value}", which.name()),
             _ => self.fmt_file(f),
         }
     }

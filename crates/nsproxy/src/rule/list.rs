@@ -140,6 +140,10 @@ rules! {
     SetTidNoInit: EINVAL, "alloc_pid", "clone(2) EINVAL set_tid", until(7, 0), "The first process of a pid namespace must have number 1.";
     SetTidPrivilege: EPERM, "alloc_pid", "clone(2) EPERM set_tid", ALWAYS, "Choosing a pid needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the owner of every namespace concerned.";
     SetTidBusy: EEXIST, "alloc_pid", "clone(2) EEXIST", ALWAYS, "The wanted pid number is taken.";
+    PidMaxAccess: EACCES, "pid_table_root_permissions", "proc_sys_kernel(5)", ALWAYS, "pid_max is writable for the root of the pid namespace's owner and with CAP_SYS_ADMIN in it; before 6.14 for the first root alone.";
+    PidMaxRange: EINVAL, "proc_dointvec_minmax", "proc_sys_kernel(5)", ALWAYS, "pid_max lies between 301 and 4194304.";
+    LastPidPrivilege: EPERM, "pid_ns_ctl_handler", "pid_namespaces(7)", ALWAYS, "Setting the last pid needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the owner of the pid namespace.";
+    LastPidRange: EINVAL, "pid_ns_ctl_handler", "pid_namespaces(7)", ALWAYS, "The last pid lies between 0 and pid_max.";
     PidExhausted: EAGAIN lookup, "alloc_pid", "clone(2) EAGAIN", ALWAYS, "No pid number is free in one of the child's namespaces.";
     FirstPidNotOne: EINVAL, "alloc_pid", "clone(2) EINVAL", since(7, 1), "A pid namespace without init takes only a process with number 1.";
     PidNsDead: ENOMEM, "alloc_pid", "clone(2) ENOMEM", ALWAYS, "The init of the pid namespace is gone, so it takes no more processes.";
@@ -206,6 +210,8 @@ rules! {
     KillPermission: EPERM, "check_kill_permission", "kill(2) EPERM", ALWAYS, "Neither user id matches the target's, nor does the caller hold CAP_KILL in its user namespace.";
     KillLsm: EACCES, "security_task_kill", "none", ALWAYS, "A security module refuses the signal.";
     SigactionNumber: EINVAL, "do_sigaction", "sigaction(2) EINVAL", ALWAYS, "The signal is not one, or cannot be caught or ignored.";
+    TgkillNumber: EINVAL, "do_tkill", "tgkill(2) EINVAL", ALWAYS, "Thread and process are named by positive numbers.";
+    TgkillGroup: ESRCH, "do_send_specific", "tgkill(2) ESRCH", ALWAYS, "The thread is not one of that process.";
     PidfdSignalFlags: EINVAL, "pidfd_send_signal", "pidfd_send_signal(2) EINVAL", ALWAYS, "The call takes no such flag.";
     PidfdSignalForeign: EINVAL, "access_pidfd_pidns", "pidfd_send_signal(2) EINVAL", ALWAYS, "The target does not live in the caller's pid namespace or below it.";
     WaitOptions: EINVAL, "kernel_wait4", "waitpid(2) EINVAL", ALWAYS, "The options contain an unknown bit.";
@@ -235,6 +241,7 @@ rules! {
     RlimitTarget: EPERM, "check_prlimit_permission", "prlimit(2) EPERM", ALWAYS, "Another task's limits need matching ids or CAP_SYS_RESOURCE in its user namespace.";
 }
 "exec" {
+    ExecNproc: EAGAIN, "do_execveat_common", "execve(2) EAGAIN", ALWAYS, "The caller changed to a user with more tasks than RLIMIT_NPROC allows, and it is so still.";
     ExecLsm: EACCES, "security_bprm_check", "none", ALWAYS, "A security module refuses the program.";
     ExecAccess: EACCES, "do_open_execat", "execve(2) EACCES", ALWAYS, "The file is not executable, or its mount is noexec.";
 }
@@ -301,6 +308,8 @@ rules! {
     SemRange: ERANGE, "perform_atomic_semop", "semop(2) ERANGE", ALWAYS, "The value would exceed 32767.";
     MsgSize: EINVAL, "do_msgsnd", "msgsnd(2) EINVAL", ALWAYS, "The message is larger than the namespace allows, or its type is not positive.";
     MsgFull: EAGAIN, "do_msgsnd", "msgsnd(2) EAGAIN", ALWAYS, "The queue is full; the model does not wait.";
+    IpcSysctlAccess: EACCES, "ipc_permissions", "ipc_namespaces(7)", ALWAYS, "The limits of an ipc namespace are writable for the root of its owner; before 6.9 for the first root alone.";
+    IpcSysctlRange: EINVAL, "proc_dointvec_minmax", "proc_sys_kernel(5)", ALWAYS, "The limit is above the largest that the file takes.";
     MqName: EINVAL, "mq_open", "mq_open(3) EINVAL", ALWAYS, "A queue name is a slash and then no other.";
     MqNameTooLong: ENAMETOOLONG, "mq_open", "mq_open(3) ENAMETOOLONG", ALWAYS, "A queue name has at most 255 bytes.";
     MqMissing: ENOENT lookup, "mq_open", "mq_open(3) ENOENT", ALWAYS, "The caller's ipc namespace has no queue of this name.";

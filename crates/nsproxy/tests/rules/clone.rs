@@ -317,6 +317,27 @@ pub(super) const CASES: &[Case] = &[
         ok(kernel.clone3(task, &args))
     }),
     (Rule::SetTidBusy, |bad| with_tids(0, if bad { &[2] } else { &[3] })),
+    (Rule::PidMaxAccess, |bad| {
+        let (mut kernel, _, _) = boot();
+        let inside = contained(&mut kernel, CLONE_NEWPID);
+        let child = kernel.fork(inside).unwrap().task;
+        kernel.write_pid_max(if bad { inside } else { child }, 400)
+    }),
+    (Rule::PidMaxRange, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.write_pid_max(shell, 301 - i64::from(bad))
+    }),
+    (Rule::LastPidPrivilege, |bad| {
+        let (mut kernel, _, _) = boot();
+        let inside = contained(&mut kernel, CLONE_NEWPID);
+        let child = kernel.fork(inside).unwrap().task;
+        kernel.write_ns_last_pid(if bad { inside } else { child }, 41)
+    }),
+    (Rule::LastPidRange, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.write_pid_max(shell, 400).unwrap();
+        kernel.write_ns_last_pid(shell, 400 + i64::from(bad))
+    }),
     (Rule::PidExhausted, |bad| {
         let (mut kernel, _, shell) =
             boot_as(Params { pid_max: if bad { 3 } else { 4 }, ..Params::default() });

@@ -57,6 +57,14 @@ pub(super) const CASES: &[Case] = &[
         let signal = if bad { SIGKILL } else { SIGTERM };
         kernel.sigaction(shell, signal, Disposition::Ignore)
     }),
+    (Rule::TgkillNumber, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.tgkill(shell, 2, i32::from(!bad) * 2, SIGCONT)
+    }),
+    (Rule::TgkillGroup, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.tgkill(shell, if bad { 1 } else { 2 }, 2, SIGCONT)
+    }),
     (Rule::PidfdSignalFlags, |bad| {
         let (mut kernel, _, shell) = boot();
         let fd = kernel.pidfd_open(shell, 1, 0).unwrap();
@@ -170,6 +178,16 @@ pub(super) const CASES: &[Case] = &[
         let other = user_with(&mut kernel, if bad { 1001 } else { 1000 });
         let target = pid(&kernel, other);
         kernel.prlimit(task, target, Resource::Nofile, 10, 10)
+    }),
+    (Rule::ExecNproc, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.prlimit(shell, 0, Resource::Nproc, 1, 1).unwrap();
+        for _ in 0..if bad { 2 } else { 1 } {
+            user(&mut kernel);
+        }
+        // The change of user succeeds in either case.
+        kernel.setresuid(shell, 1000, 1000, 1000).unwrap();
+        kernel.execve(shell, &Program::default())
     }),
     (Rule::ExecLsm, |bad| {
         let (mut kernel, _, shell) = boot();

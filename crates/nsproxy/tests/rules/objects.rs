@@ -1,7 +1,7 @@
 //! Uts names, ipc objects, network devices, cgroups.
 
 use super::*;
-use nsproxy::{NsKind, NsLink, SemOp};
+use nsproxy::{IpcSysctl, NsKind, NsLink, SemOp};
 
 fn sem(count: usize, op: SemOp) -> Result<(), Denial> {
     let (mut kernel, _, shell) = boot();
@@ -113,6 +113,16 @@ pub(super) const CASES: &[Case] = &[
         kernel.msgsnd(shell, id, 1, &[0; 8192]).unwrap();
         kernel.msgsnd(shell, id, 1, &[0; 8191]).unwrap();
         kernel.msgsnd(shell, id, 1, if bad { b"xx" } else { b"x" })
+    }),
+    (Rule::IpcSysctlAccess, |bad| {
+        let (mut kernel, _, shell) = boot();
+        let inside = contained(&mut kernel, if bad { 0 } else { CLONE_NEWIPC });
+        let _ = shell;
+        kernel.write_ipc_sysctl(inside, IpcSysctl::Shmmni, 7)
+    }),
+    (Rule::IpcSysctlRange, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.write_ipc_sysctl(shell, IpcSysctl::ShmRmidForced, 1 + u64::from(bad))
     }),
     (Rule::MqName, |bad| {
         let (mut kernel, _, shell) = boot();

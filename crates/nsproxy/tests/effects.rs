@@ -1,0 +1,64 @@
+//! What calls do when they are not refused.
+
+use nsproxy::uapi::*;
+use nsproxy::{CloneArgs, Disposition, Kernel, Params, State, TaskId};
+
+fn boot(major: u8, minor: u8) -> (Kernel, TaskId) {
+    let mut kernel = Kernel::boot(Params::for_release(major, minor));
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    (kernel, shell)
+}
+
+#[test]
+fn an_empty_mount_namespace_has_one_mount() {
+    let (mut kernel, shell) = boot(7, 1);
+    let child = kernel.clone3(shell, &CloneArgs::new(CLONE_EMPTY_MNTNS)).unwrap().task;
+    kernel.unshare(shell, UNSHARE_EMPTY_MNTNS).unwrap();
+    for task in [child, shell] {
+        let mounts = kernel.mountinfo(task).unwrap();
+        assert_eq!(mounts.len(), 1, "{mounts:?}");
+        assert_eq!(mounts[0].fstype, "rootfs");
+        assert_eq!(kernel.getcwd(task).unwrap().as_deref(), Some("/"));
+    }
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_signal_for_a_thread_waits_for_that_thread() {
+    let (mut kernel, shell) = boot(6, 18);
+    let thread = kernel.sys_clone(shell, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM).unwrap();
+    let tgid = kernel.getpid(shell).unwrap().cast_signed();
+    kernel.sigaction(shell, SIGTERM, Disposition::Handle).unwrap();
+    let bit = 1 << (SIGTERM - 1);
+    kernel.tgkill(shell, tgid, thread.pid.cast_signed(), SIGTERM).unwrap();
+    assert_eq!(kernel.take_pending(shell), Ok(0));
+    assert_eq!(kernel.take_pending(thread.task), Ok(bit));
+    kernel.kill(shell, tgid, SIGTERM).unwrap();
+    assert_eq!(kernel.take_pending(thread.task), Ok(bit));
+    // A thread that blocks the signal leaves it to the others; when all do, it waits.
+    kernel.sigaction(shell, SIGTERM, Disposition::Default).unwrap();
+    kernel.sigprocmask(shell, bit).unwrap();
+    kernel.sigprocmask(thread.task, bit).unwrap();
+    kernel.kill(shell, tgid, SIGTERM).unwrap();
+    let state = |kernel: &Kernel| kernel.status(kernel.init(), shell).unwrap().state;
+    assert_eq!(state(&kernel), State::Running);
+    kernel.sigprocmask(thread.task, 0).unwrap();
+    assert_eq!(state(&kernel), State::Zombie);
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_signal_by_pidfd_goes_where_its_scope_says() {
+    let (mut kernel, shell) = boot(6, 18);
+    let one = kernel.fork(shell).unwrap();
+    let two = kernel.fork(shell).unwrap();
+    let number = one.pid.cast_signed();
+    kernel.setpgid(shell, number, 0).unwrap();
+    kernel.setpgid(shell, two.pid.cast_signed(), number).unwrap();
+    let fd = kernel.pidfd_open(shell, number, 0).unwrap();
+    kernel.pidfd_send_signal(shell, fd, SIGKILL, PIDFD_SIGNAL_PROCESS_GROUP).unwrap();
+    for child in [one, two] {
+        assert_eq!(kernel.status(shell, child.task).unwrap().state, State::Zombie);
+    }
+}
