@@ -18,11 +18,16 @@ pub(crate) struct Machine {
     bounding: CapSet,
     no_new_privs: bool,
     limits: [(Resource, u64); 5],
+    /// Whether nobody else on the machine has this user id.
+    pub(crate) own_uid: bool,
 }
 
 fn number(path: &str) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
+
+/// What the model calls the runner's cgroup.
+pub(crate) const CGROUP: &str = "/w";
 
 /// Actors keep what they need at descriptors below this.
 const DESCRIPTORS: u64 = 1024;
@@ -30,7 +35,7 @@ const DESCRIPTORS: u64 = 1024;
 impl Machine {
     /// Asks the system about itself and this process. Its limits are made equal, hard
     /// and soft, as the model has one number for both.
-    pub(crate) fn probe() -> io::Result<Machine> {
+    pub(crate) fn probe(own_uid: bool) -> io::Result<Machine> {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
         let status = fs::read_to_string("/proc/self/status")?;
         let field = |name: &str| {
@@ -57,6 +62,7 @@ impl Machine {
                 (Resource::Memlock, 0),
                 (Resource::Nofile, DESCRIPTORS),
             ],
+            own_uid,
         };
         for (resource, limit) in &mut machine.limits {
             *limit = level(*resource, *limit)?;
@@ -70,18 +76,27 @@ impl Machine {
         self.uid == 0 && self.permitted.bits() & admin != 0
     }
 
-    /// A kernel of the model whose first process is like the runner.
-    pub(crate) fn boot(&self) -> Kernel {
+    /// A kernel of the model whose first process is like the runner, and perhaps in a
+    /// cgroup that it owns.
+    pub(crate) fn boot(&self, cgroup: bool) -> Kernel {
         let mut kernel = Kernel::boot(self.params.clone());
         let init = kernel.init();
-        for op in self.like_the_runner() {
+        let path = String::from(CGROUP);
+        let mut ops = Vec::new();
+        if cgroup {
+            ops.push(Op::CgroupMkdir(path.clone()));
+            ops.push(Op::CgroupChown { path: path.clone(), owner: self.uid });
+            ops.push(Op::CgroupMove { path, pid: 0 });
+        }
+        ops.extend(self.like_the_runner());
+        for op in ops {
             kernel.apply(init, &op).unwrap_or_else(|denial| panic!("the model's init: {op:?}: {denial}"));
         }
         kernel
     }
 
     /// What the model's init does to become like the runner.
-    pub(crate) fn like_the_runner(&self) -> Vec<Op> {
+    fn like_the_runner(&self) -> Vec<Op> {
         let mut ops: Vec<Op> = self
             .limits
             .iter()

@@ -10,6 +10,7 @@ use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
 use nsproxy::{Fd, NsAnswer, PidfdAnswer, Release, TaskId};
 
 use crate::Args;
+use crate::cgroup::Home;
 use crate::machine::Machine;
 use crate::real::ask::Places;
 use crate::world::{Kind, Stop, World, in_words};
@@ -33,8 +34,7 @@ enum End {
 }
 
 /// Replays every scenario. `true` if all agree.
-pub(crate) fn run(args: &Args) -> io::Result<bool> {
-    let machine = Machine::probe()?;
+pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::Result<bool> {
     let mut all = true;
     for path in &args.replay {
         let text = std::fs::read_to_string(path)?;
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
                 Some(name) => format!("{}: {name}", path.display()),
                 None => path.display().to_string(),
             };
-            let end = replay(&machine, world_kind(&machine, args, part.text)?, &part)?;
+            let end = replay(machine, place, world_kind(machine, args, part.text)?, &part)?;
             match end {
                 End::Agreed => println!("{name}: both sides agree"),
                 End::NotHere(why) => println!("{name}: not for this kernel: {why}"),
@@ -79,14 +79,14 @@ fn world_kind(machine: &Machine, args: &Args, text: &str) -> io::Result<Kind> {
     }
 }
 
-fn replay(machine: &Machine, kind: Kind, part: &Part<'_>) -> io::Result<End> {
+fn replay(machine: &Machine, place: Option<&Home>, kind: Kind, part: &Part<'_>) -> io::Result<End> {
     if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
         return Ok(End::NotHere(why.trim().to_owned()));
     }
     if !machine.privileged() && kind != Kind::User {
         return Ok(End::NotHere(String::from("such a world takes root")));
     }
-    let world = match World::new(machine, kind, None) {
+    let world = match World::new(machine, kind, place) {
         Ok(world) => world,
         Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(0, divergence.differences)),
         Err(Stop::Failed(error)) => return Err(error),

@@ -107,7 +107,7 @@ pub(crate) struct Seen {
 }
 
 /// The model's side.
-pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId) -> Option<Seen> {
+pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId, cgroup: &str) -> Option<Seen> {
     let here = kernel.status(world, task).ok()?;
     let outside = kernel.status(kernel.init(), task).ok()?;
     let life = match here.state {
@@ -133,13 +133,13 @@ pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId) -> Option<Seen
     };
     let links = kernel.namespaces_of(task).ok()?.map(|(_, ns)| ns.map(|ns| u64::from(ns.inum)));
     let inside = match life {
-        Life::Running | Life::Stopped => model_inside(kernel, task),
+        Life::Running | Life::Stopped => model_inside(kernel, task, cgroup),
         _ => None,
     };
     Some(Seen { status, links, inside })
 }
 
-fn model_inside(kernel: &Kernel, task: TaskId) -> Option<Inside> {
+fn model_inside(kernel: &Kernel, task: TaskId, cgroup: &str) -> Option<Inside> {
     let map = |kind| kernel.id_map_text(kernel.init(), task, kind).unwrap_or_default();
     let lines = kernel.mountinfo(task).ok()?;
     let class =
@@ -164,10 +164,16 @@ fn model_inside(kernel: &Kernel, task: TaskId) -> Option<Inside> {
     Some(Inside {
         maps: [map(MapKind::Uid), map(MapKind::Gid), map(MapKind::Projid)],
         setgroups: kernel.setgroups_allowed(task).unwrap_or(false),
-        cgroup: kernel.cgroup_path(kernel.init(), task).unwrap_or_default(),
+        cgroup: below(&kernel.cgroup_path(kernel.init(), task).unwrap_or_default(), cgroup)?,
         offsets: kernel.timens_offsets(task).unwrap_or_default(),
         mounts: tree(lines),
     })
+}
+
+/// A cgroup's path from the world's own on.
+pub(crate) fn below(path: &str, outer: &str) -> Option<String> {
+    let below = path.strip_prefix(outer.trim_end_matches('/'))?;
+    Some(if below.is_empty() { String::from("/") } else { below.to_owned() })
 }
 
 /// Which number of the kernel is which number of the model.

@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
@@ -12,7 +11,8 @@ use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS
 use nsproxy::{Denial, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
-use crate::machine::Machine;
+use crate::cgroup::Home;
+use crate::machine::{CGROUP, Machine};
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
 use crate::real::{Real, look};
@@ -101,15 +101,18 @@ pub(crate) struct World {
     pub(crate) actors: Vec<Actor>,
     real: Real,
     known: Known,
-    /// The path of the runner's cgroup, which is the model's first one.
-    cgroup: String,
+    /// The path of the runner's cgroup, and what the model calls it.
+    cgroup: (String, &'static str),
     named: usize,
 }
 
 impl World {
     /// Makes a world on both sides and compares the two for the first time.
-    pub(crate) fn new(machine: &Machine, kind: Kind, cgroup: Option<&OwnedFd>) -> Result<World, Stop> {
-        let mut kernel = machine.boot();
+    pub(crate) fn new(machine: &Machine, kind: Kind, place: Option<&Home>) -> Result<World, Stop> {
+        if let Some(place) = place {
+            place.clear();
+        }
+        let mut kernel = machine.boot(place.is_some());
         let outer = kernel.init();
         let flags = kind.flags() | u64::from(SIGCHLD);
         let made = kernel.apply(outer, &clone3(kind.flags()));
@@ -117,7 +120,7 @@ impl World {
             return Err(diverged(format!("the model refuses to make a world with {flags:#x}: {made:?}")));
         };
         let init = child.task;
-        let real = Real::start(kind.flags(), cgroup)?;
+        let real = Real::start(kind.flags(), place.map(|place| &place.directory))?;
         let first = Actor { name: String::from("init"), task: init, slot: 0, held: None };
         let mut world = World {
             kernel,
@@ -125,7 +128,7 @@ impl World {
             actors: vec![first],
             real,
             known: Known::default(),
-            cgroup: own_cgroup()?,
+            cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
             named: 0,
         };
         world.model(&Op::Execve(nsproxy::Program::default()))?;
@@ -229,13 +232,19 @@ impl World {
     pub(crate) fn ask(&self, task: TaskId, question: &Question, places: &Places) -> Result<String, Stop> {
         let place = self.place(task).ok_or_else(|| io::Error::other("a task that is gone cannot look"))?;
         let model = question.ask(&self.kernel, task);
-        let asked = Asked { real: &self.real, place, places, cgroup: &self.cgroup };
+        let asked = Asked { real: &self.real, place, places, cgroup: &self.cgroup.0 };
         let kernel = asked.ask(question)?;
         if kernel == model {
             Ok(model)
         } else {
             Err(diverged(format!("kernel sees {kernel}, model {model}")))
         }
+    }
+
+    /// Whether an actor can take an order.
+    pub(crate) fn is_free(&self, actor: usize) -> bool {
+        let status = self.kernel.status(self.kernel.init(), self.actors[actor].task);
+        status.is_ok_and(|status| status.state == State::Running) && self.actors[actor].held.is_none()
     }
 
     fn free_slot(&self) -> Option<usize> {
@@ -344,9 +353,9 @@ impl World {
 
     fn compare_one(&self, actor: &Actor, known: &mut Known) -> Result<Vec<String>, String> {
         let Actor { name, task, .. } = actor;
-        let model: Seen = seen::model(&self.kernel, self.init, *task)
+        let model: Seen = seen::model(&self.kernel, self.init, *task, self.cgroup.1)
             .ok_or_else(|| format!("{name}: the model has lost it"))?;
-        let kernel = look(&self.real, model.status.pid, &self.cgroup)
+        let kernel = look(&self.real, model.status.pid, &self.cgroup.0)
             .ok_or_else(|| format!("{name}: no such process as {}", model.status.pid))?;
         Ok(seen::compare(name, &kernel, &model, known))
     }

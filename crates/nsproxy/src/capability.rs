@@ -50,6 +50,10 @@ impl CapSet {
     /// All of them.
     pub const FULL: Self = Self((1 << 41) - 1);
 
+    /// Those that are about files: `CHOWN`, `DAC_OVERRIDE`, `DAC_READ_SEARCH`, `FOWNER`,
+    /// `FSETID`, `LINUX_IMMUTABLE`, `MKNOD`, `MAC_OVERRIDE`.
+    pub(crate) const FILES: Self = Self(0b1_1111 | 1 << 9 | 1 << 27 | 1 << 32);
+
     /// The set of these bits; bits without a capability are dropped, as the kernel does.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits & Self::FULL.0)

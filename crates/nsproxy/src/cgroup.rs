@@ -320,6 +320,7 @@ impl Kernel {
     /// Opens a cgroup directory, for `CLONE_INTO_CGROUP`.
     pub fn open_cgroup(&mut self, caller: TaskId, path: &str) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
         let cgroup = self.find_cgroup(task, path)?;
         self.cgroups[cgroup].count += 1;
         self.open_file(task, FileKind::Cgroup(cgroup), true)

@@ -7,14 +7,13 @@ use crate::params::Call;
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
 use crate::task::{Signal, State, Task, TaskId};
-use crate::uapi::{NSIG, SIGCHLD, SIGKILL, WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WNOWAIT, WUNTRACED};
+use crate::uapi::{NSIG, SIGCHLD, SIGKILL, WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WUNTRACED};
 use alloc::vec::Vec;
 
 /// What wait4 has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// This child has ended; unless `WNOWAIT` was given, it is reaped and its
-    /// handle is stale.
+    /// This child has ended; it is reaped, and its handle is stale.
     Reaped {
         /// The child.
         task: TaskId,
@@ -342,7 +341,7 @@ impl Kernel {
     /// 0 for the caller's process group, or the negative of a group's number.
     pub fn wait4(&mut self, caller: TaskId, pid: i32, options: u32) -> Result<Waited, Denial> {
         let task = self.enter(caller, Call::Wait)?;
-        let known = WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT | WNOTHREAD | WALL | WCLONE;
+        let known = WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE;
         // wait4(2) EINVAL: unknown options.
         self.refuse_if(options & !known != 0, Rule::WaitOptions)?;
         // wait4(2) ESRCH: -pid does not exist.
@@ -359,10 +358,8 @@ impl Kernel {
             pid: self.pid_vnr(task, self.tasks[child].pid),
             status: self.shown_status(child),
         };
-        if options & WNOWAIT == 0 {
-            self.release_task(child);
-            self.run_deferred();
-        }
+        self.release_task(child);
+        self.run_deferred();
         Ok(waited)
     }
 

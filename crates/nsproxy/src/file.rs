@@ -321,6 +321,7 @@ impl Kernel {
     /// the caller's pid namespace.
     pub fn open_map(&mut self, caller: TaskId, pid: i32, kind: MapKind) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
         let target = self.task_by_vpid(task, i64::from(pid))?;
         let file = self.proc_id_map_open(task, target, kind)?;
         self.open_file(task, file, true)
@@ -329,6 +330,7 @@ impl Kernel {
     /// Opens `/proc/PID/setgroups` for writing.
     pub fn open_setgroups(&mut self, caller: TaskId, pid: i32) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
         let target = self.task_by_vpid(task, i64::from(pid))?;
         let file = self.proc_setgroups_open(task, target)?;
         self.open_file(task, file, true)
@@ -337,6 +339,7 @@ impl Kernel {
     /// Opens `/proc/PID/timens_offsets` for writing.
     pub fn open_timens_offsets(&mut self, caller: TaskId, pid: i32) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
         let target = self.task_by_vpid(task, i64::from(pid))?;
         let writable = self.proc_file_writable(task, target);
         self.refuse_if(!writable, Rule::MapOpenAccess)?;

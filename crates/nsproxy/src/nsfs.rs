@@ -201,6 +201,7 @@ impl Kernel {
         write: bool,
     ) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
         let target = self.task_by_vpid(task, i64::from(pid))?;
         self.check_link(task, target)?;
         let ns = self.proc_ns_get(target, link)?;
@@ -295,10 +296,12 @@ impl Kernel {
     }
 
     fn mnt_get_info(&self, ns: NsRef, size: Option<u32>) -> Result<NsAnswer, Denial> {
+        // ioctl_nsfs(2) ENOTTY: a structure of less than 16 bytes makes it no request.
+        let small = size.is_some_and(|size| size < 16);
+        self.refuse_if(small, Rule::NsMntInfoSize)?;
         let mnt = self.mnt_ns_of(ns)?;
         // ioctl_nsfs(2): a place of at least 16 bytes to write to.
-        self.refuse_if(size.is_none(), Rule::NsMntInfo)?;
-        self.refuse_if(size.is_some_and(|size| size < 16), Rule::NsMntInfoSize)?;
+        self.refuse_if(size.is_none() || small, Rule::NsMntInfo)?;
         let MntNamespace { nr_mounts, common, .. } = self.mnt_ns[mnt];
         Ok(NsAnswer::Mounts { count: nr_mounts.saturating_sub(1), id: common.id })
     }
@@ -310,12 +313,12 @@ impl Kernel {
         info: bool,
         next: bool,
     ) -> Result<NsAnswer, Denial> {
-        let mnt = self.mnt_ns_of(ns)?;
         // ioctl_nsfs(2) EPERM: since 7.0, and in the stable releases of 6.12 and 6.18.
         let gap = (Release::new(6, 13)..Release::new(6, 18)).contains(&self.params.release)
             || self.params.release == Release::new(6, 19);
         let allowed = gap || self.may_see_all_namespaces(task);
         self.refuse_if(!allowed, Rule::NsMntNextPrivilege)?;
+        let mnt = self.mnt_ns_of(ns)?;
         self.refuse_if(!info, Rule::NsMntNextNull)?;
         let own = self.mnt_ns[mnt].common.id;
         let found = self
@@ -385,9 +388,6 @@ impl Kernel {
         self.refuse_if(true, Rule::HandleUnsupported)?;
         let NsHandle { ns_id, ns_type, inum } = handle;
         let by_id_only = self.params.since(6, 19) && ns_type == 0 && inum == 0;
-        // open_by_handle_at(2) EINVAL: no such type.
-        let odd = !by_id_only && NsKind::from_flag(ns_type).is_none();
-        self.refuse_if(odd, Rule::HandleType)?;
         let found = self.all_ns().into_iter().find(|ns| {
             let common = self.common(*ns);
             let exact = common.inum == inum && ns.kind().flag() == ns_type;

@@ -69,6 +69,7 @@ impl Kernel {
         // pidfd_open(2) EINVAL: the number of a thread.
         let not_leader = !thread && !self.is_leader(target);
         self.refuse_if(not_leader, Rule::PidfdOpenThread)?;
+        self.refuse_if(not_leader, Rule::PidfdOpenNoLeader)?;
         let pid = self.tasks[target].pid;
         self.pids[pid].count += 1;
         self.open_file(task, FileKind::Pidfd { pid, thread }, true)
@@ -89,7 +90,9 @@ impl Kernel {
             PidfdIoctl::GetNamespace(..) => Release::new(6, 11),
             _ => Release::new(6, 13),
         };
-        let unknown = self.params.release < since || request == PidfdIoctl::Unknown;
+        // Since 6.18 a structure smaller than its first version makes it another request.
+        let small = self.params.since(6, 18) && matches!(request, PidfdIoctl::GetInfo(size) if size < 64);
+        let unknown = self.params.release < since || request == PidfdIoctl::Unknown || small;
         self.refuse_if(unknown, Rule::PidfdIoctlUnknown)?;
         match request {
             PidfdIoctl::GetNamespace(link, argument) => {

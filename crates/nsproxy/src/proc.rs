@@ -196,6 +196,7 @@ impl Kernel {
         limit: i64,
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let ns = self.current_user_ns(task);
         // namespaces(7): CAP_SYS_RESOURCE in that user namespace.
         let capable = self.ns_capable(task, ns, crate::Cap::SysResource);

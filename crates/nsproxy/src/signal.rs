@@ -222,7 +222,11 @@ impl Kernel {
             .filter_map(|pid| self.pids[pid].task)
             .filter(|target| self.is_leader(*target) && self.tasks[*target].signal != group)
             .collect();
-        self.kill_many(task, &targets, signal)
+        // kill(2): with -1 it is no failure that some, or all, may not be signalled.
+        match self.kill_many(task, &targets, signal) {
+            Err(denial) if denial.rule == Rule::KillPermission => Ok(()),
+            answer => answer,
+        }
     }
 
     fn kill_pgrp(&mut self, task: Idx<Task>, group: Idx<Pid>, signal: u32) -> Result<(), Denial> {
@@ -290,7 +294,7 @@ impl Kernel {
         let task = self.enter(caller, Call::Sigaction)?;
         // sigaction(2) EINVAL: not a signal, or one that cannot be caught.
         let fixed = signal == 0 || signal > NSIG || matches!(signal, SIGKILL | SIGSTOP);
-        self.refuse_if(fixed && to != Disposition::Default, Rule::SigactionNumber)?;
+        self.refuse_if(fixed, Rule::SigactionNumber)?;
         if let Some(sighand) = self.tasks[task].sighand {
             let bit = 1u64 << (signal % 64);
             let sighand = &mut self.sighands[sighand];

@@ -126,6 +126,22 @@ impl Kernel {
         }
     }
 
+    /// capabilities(7): those over files come and go with root as the filesystem user id.
+    fn cap_fix_setfsuid(&mut self, task: Idx<Task>, wanted: Kuid) {
+        let mut new = self.prepare_creds(task);
+        if new.securebits & SECBIT_NO_SETUID_FIXUP == 0 {
+            let root = self.make_kuid(new.user_ns, 0);
+            let (was, is) = (Some(new.fsuid) == root, Some(wanted) == root);
+            if was && !is {
+                new.cap_effective = CapSet::from_bits(new.cap_effective.bits() & !CapSet::FILES.bits());
+            }
+            if is && !was {
+                new.cap_effective = new.cap_effective.or(new.cap_permitted.and(CapSet::FILES));
+            }
+        }
+        self.commit_creds(task, new);
+    }
+
     fn set_one(&mut self, task: Idx<Task>, family: Family, id: u32) -> Result<(), Denial> {
         let wanted = self.wanted_id(task, family, id)?;
         // setuid(2) EINVAL: -1 is no id here.
@@ -203,6 +219,9 @@ impl Kernel {
             let own = [ids.real, ids.effective, ids.saved, ids.filesystem].contains(&wanted);
             if own || self.setid_capable(task, family) {
                 let filesystem = wanted;
+                if family == Family::User {
+                    self.cap_fix_setfsuid(task, wanted);
+                }
                 self.commit_ids(task, family, Ids { filesystem, ..ids });
             }
         }

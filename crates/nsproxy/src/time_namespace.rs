@@ -171,7 +171,7 @@ impl Kernel {
             .task
             .and_then(|task| self.nsproxy_of(task))
             .map(|nsproxy| nsproxy.time_for_children)
-            .ok_or_else(|| self.params.denial(Rule::NoSuchTask))?;
+            .ok_or_else(|| self.params.denial(Rule::TimeOffsetsGone))?;
         let owner = self.ruling_user_ns(NsRef::Time(target));
         // time_namespaces(7) EPERM: the opener holds CAP_SYS_TIME in the owner.
         let capable = self.cred_capable(&self.creds[file.cred], owner, Cap::SysTime);

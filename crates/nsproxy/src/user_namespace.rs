@@ -173,6 +173,8 @@ impl Kernel {
         caller: Idx<Task>,
         target: Idx<Task>,
     ) -> Result<FileKind, Denial> {
+        let writable = self.proc_file_writable(caller, target);
+        self.refuse_if(!writable, Rule::MapOpenAccess)?;
         let ns = self.current_user_ns(target);
         // user_namespaces(7): CAP_SYS_ADMIN in the namespace, at open.
         let capable = self.ns_capable(caller, ns, Cap::SysAdmin);

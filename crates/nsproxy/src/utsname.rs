@@ -156,6 +156,7 @@ impl Kernel {
     /// Writing `/proc/sys/kernel/hostname`, which asks for an id and for no capability.
     pub fn write_hostname_sysctl(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         // proc_sys_kernel(5): mode 0644, owned by the first namespace's root.
         let root = self.cred_of(task).euid == 0;
         self.refuse_if(!root, Rule::HostnameSysctl)?;

@@ -4,7 +4,7 @@ use nsproxy::NsLink;
 use rustix::fs::{Mode, OFlags};
 
 use super::Real;
-use crate::seen::{Inside, Life, Line, Mount, Seen, Status, tree};
+use crate::seen::{Inside, Life, Line, Mount, Seen, Status, below, tree};
 
 /// Reads a task's files. `pid` is its number in the world; `None` if it is not there.
 /// `cgroup` is the path of the world's cgroup, of which the model knows nothing but
@@ -91,8 +91,7 @@ fn inside(real: &Real, pid: u32, cgroup: &str) -> Option<Inside> {
 /// The path in the hierarchy of version 2, from the machine's part on.
 fn own_cgroup(text: &str, outer: &str) -> Option<String> {
     let path = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    let below = path.strip_prefix(outer.trim_end_matches('/'))?;
-    Some(if below.is_empty() { String::from("/") } else { below.to_owned() })
+    below(path, outer)
 }
 
 fn mounts(text: &str) -> Option<Vec<Mount>> {

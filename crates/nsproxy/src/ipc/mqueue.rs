@@ -22,10 +22,15 @@ const NAME_MAX: usize = 255;
 
 impl Kernel {
     fn check_mq_name<'a>(&self, name: &'a str) -> Result<&'a str, Denial> {
-        // mq_open(3) EINVAL: one slash, at the start, and a name behind it.
-        let bare = name.strip_prefix('/').unwrap_or("");
-        let odd = bare.is_empty() || bare.contains('/') || bare.contains('\0');
-        self.refuse_if(odd, Rule::MqName)?;
+        // mq_open(3) EINVAL: a slash at the start, which the C library takes off.
+        let bare = name.strip_prefix('/');
+        self.refuse_if(bare.is_none(), Rule::MqName)?;
+        let bare = bare.unwrap_or(name);
+        // mq_open(3) ENOENT, EACCES: nothing behind it; more than one.
+        if bare.is_empty() {
+            return Err(self.params.denial(Rule::MqMissing));
+        }
+        self.refuse_if(bare.contains('/'), Rule::MqAccess)?;
         // mq_open(3) ENAMETOOLONG.
         self.refuse_if(bare.len() > NAME_MAX, Rule::MqNameTooLong)?;
         Ok(bare)

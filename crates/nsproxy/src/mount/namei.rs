@@ -80,17 +80,20 @@ impl Kernel {
     }
 
     fn make(&mut self, task: Idx<Task>, path: &str, dir: bool) -> Result<(), Denial> {
+        // path_resolution(7): the empty path names nothing.
+        if path.is_empty() {
+            return Err(self.params.denial(Rule::PathMissing));
+        }
         let path = path.trim_end_matches('/');
         let (above, name) = match path.rsplit_once('/') {
             Some(("", name)) => ("/", name),
             Some(parts) => parts,
             None => (".", path),
         };
-        // mkdir(2) EINVAL.
-        let odd = matches!(name, "" | "." | "..") || name.contains('\0');
-        self.refuse_if(odd, Rule::PathName)?;
+        self.refuse_if(name.contains('\0'), Rule::PathName)?;
         let parent = self.lookup_dir(task, above)?;
-        let taken = self.find_child(parent.dentry, name).is_some();
+        // mkdir(2) EEXIST: `/`, `.` and `..` are there, too.
+        let taken = matches!(name, "" | "." | "..") || self.find_child(parent.dentry, name).is_some();
         self.refuse_if(taken, Rule::PathExists)?;
         let mount = &self.mounts[parent.mnt];
         // mkdir(2) EROFS.

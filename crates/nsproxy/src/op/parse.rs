@@ -76,7 +76,9 @@ pub(super) fn num<T: core::str::FromStr>(word: &str) -> Result<T, ParseError> {
 pub(super) type Names<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
 pub(super) fn named(names: Names<'_>, word: &str) -> Result<i32, ParseError> {
-    match names(word) {
+    // A name behind a minus is the group of that number.
+    let group = || Some(-names(word.strip_prefix('-')?)?);
+    match names(word).or_else(group) {
         Some(number) => Ok(number),
         None => num(word),
     }

@@ -258,7 +258,7 @@ rules! {
     NsGetOwnerUidKind: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "Only user namespaces have an owner uid.";
     NsMntKind: EINVAL lookup, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "The request is for mount namespaces.";
     NsMntInfo: EINVAL, "ns_ioctl", "ioctl_nsfs(2) EINVAL", ALWAYS, "NS_MNT_GET_INFO needs a place to write to.";
-    NsMntInfoSize: ENOTTY, "ns_ioctl", "ioctl_nsfs(2) ENOTTY", ALWAYS, "The information structure is smaller than its first version of 16 bytes.";
+    NsMntInfoSize: ENOTTY, "nsfs_ioctl_valid", "ioctl_nsfs(2) ENOTTY", since(6, 18), "The information structure is smaller than its first version of 16 bytes.";
     NsMntNextPrivilege: EPERM, "may_see_all_namespaces", "ioctl_nsfs(2) EPERM", ALWAYS, "Walking all mount namespaces is for privileged tasks of the first pid namespace.";
     NsMntNextNull: EFAULT, "ns_ioctl", "ioctl_nsfs(2) EFAULT", since(6, 19), "NS_MNT_GET_NEXT and PREV need a place to write to.";
     NsMntNextEnd: ENOENT lookup, "lookup_mnt_ns", "ioctl_nsfs(2) ENOENT", ALWAYS, "No further mount namespace is visible.";
@@ -266,10 +266,10 @@ rules! {
     NsPidUnknown: ESRCH lookup, "ns_ioctl", "ioctl_nsfs(2) ESRCH", ALWAYS, "No process has this number there, or it has none on the other side.";
     HandleBad: ESTALE lookup, "nsfs_fh_to_dentry", "open_by_handle_at(2) ESTALE", since(6, 18), "No living namespace matches the handle.";
     HandlePermission: ESTALE, "nsfs_fh_to_dentry", "open_by_handle_at(2) ESTALE", since(6, 18), "The caller may not open this namespace; the answer does not admit that it exists.";
-    HandleType: EINVAL, "handle_to_path", "open_by_handle_at(2) EINVAL", ALWAYS, "The handle is too short or of the wrong type.";
     HandleUnsupported: EOPNOTSUPP, "exportfs_encode_fh", "name_to_handle_at(2) EOPNOTSUPP", until(6, 17), "Namespaces have no file handles before 6.18.";
     PidfdOpenFlags: EINVAL, "pidfd_open", "pidfd_open(2) EINVAL", ALWAYS, "An unknown flag, or a number that is not positive.";
-    PidfdOpenThread: EINVAL, "pidfd_prepare", "pidfd_open(2) EINVAL", ALWAYS, "The number belongs to a thread that leads no process; ask with PIDFD_THREAD.";
+    PidfdOpenThread: EINVAL, "pidfd_prepare", "pidfd_open(2) EINVAL", until(6, 14), "The number belongs to a thread that leads no process; ask with PIDFD_THREAD.";
+    PidfdOpenNoLeader: ENOENT, "pidfd_prepare", "pidfd_open(2) ENOENT", since(6, 15), "The number belongs to a thread that leads no process; ask with PIDFD_THREAD.";
     PidfdIoctlUnknown: ENOTTY lookup, "pidfd_ioctl", "ioctl_pidfd(2) ENOTTY", ALWAYS, "This kernel has no such request on a pidfd.";
     PidfdIoctlNotPidfd: ENOTTY lookup, "pidfd_ioctl", "ioctl_pidfd(2) ENOTTY", ALWAYS, "The descriptor is not a pidfd.";
     PidfdReaped: ESRCH lookup, "pidfd_ioctl", "ioctl_pidfd(2) ESRCH", ALWAYS, "The process behind the pidfd has been reaped.";
@@ -277,7 +277,7 @@ rules! {
     PidfdZombie: ESRCH lookup, "pidfd_ioctl", "ioctl_pidfd(2) ESRCH", ALWAYS, "The process behind the pidfd has exited and holds no namespaces any more.";
     PidfdKindNotBuilt: EOPNOTSUPP, "pidfd_ioctl", "ioctl_pidfd(2) EOPNOTSUPP", ALWAYS, "This kernel is built without that kind of namespace.";
     PidfdInfoForeign: EREMOTE, "pidfd_info", "ioctl_pidfd(2) EREMOTE", ALWAYS, "The process does not live in the caller's pid namespace or below it.";
-    PidfdInfoSize: EINVAL, "pidfd_info", "ioctl_pidfd(2) EINVAL", ALWAYS, "The structure is smaller than its first version of 64 bytes.";
+    PidfdInfoSize: EINVAL, "pidfd_info", "ioctl_pidfd(2) EINVAL", until(6, 17), "The structure is smaller than its first version of 64 bytes.";
     ListnsMissing: ENOSYS, "listns", "listns(2)", until(6, 18), "The call came with 6.19.";
     ListnsFlags: EINVAL, "listns", "listns(2) EINVAL", ALWAYS, "The call takes no flags.";
     ListnsCount: EOVERFLOW, "listns", "listns(2) EOVERFLOW", ALWAYS, "At most a million ids are answered at once.";
@@ -343,6 +343,7 @@ rules! {
 "time" {
     TimeOffsetsPosition: EINVAL, "timens_offsets_write", "time_namespaces(7) EINVAL", ALWAYS, "The offsets are written from offset zero in one go, in less than a page.";
     TimeOffsetsSyntax: EINVAL, "timens_offsets_write", "time_namespaces(7) EINVAL", ALWAYS, "Each line is a clock, seconds, and nanoseconds below a billion.";
+    TimeOffsetsGone: ESRCH lookup, "timens_offsets_write", "time_namespaces(7)", ALWAYS, "The process has exited and has no time namespace any more.";
     TimeOffsetsPrivilege: EPERM, "proc_timens_set_offset", "time_namespaces(7) EPERM", ALWAYS, "The opener needs CAP_SYS_TIME in the owner of the time namespace.";
     TimeOffsetsRange: ERANGE, "proc_timens_set_offset", "time_namespaces(7) ERANGE", ALWAYS, "The clock would fall below zero or above half of what the kernel can count.";
     TimeOffsetsFrozen: EACCES, "proc_timens_set_offset", "time_namespaces(7) EACCES", ALWAYS, "A task has entered the time namespace, so its offsets stay.";

@@ -134,7 +134,6 @@ pub(super) const CASES: &[Case] = &[
         }
         ok(kernel.open_ns_handle(shell, handle))
     }),
-    (Rule::HandleType, |bad| handle(|handle| handle.ns_type |= u64::from(bad))),
     (Rule::HandleUnsupported, |bad| {
         let (mut kernel, _, shell) = release(6, if bad { 17 } else { 18 });
         let fd = kernel.open_ns(shell, 2, NsLink::Own(NsKind::Uts)).unwrap();
@@ -145,6 +144,11 @@ pub(super) const CASES: &[Case] = &[
         ok(kernel.pidfd_open(shell, 2, if bad { 1 } else { PIDFD_THREAD }))
     }),
     (Rule::PidfdOpenThread, |bad| {
+        let (mut kernel, _, shell) = release(6, 14);
+        thread_of(&mut kernel, shell);
+        ok(kernel.pidfd_open(shell, 3, if bad { 0 } else { PIDFD_THREAD }))
+    }),
+    (Rule::PidfdOpenNoLeader, |bad| {
         let (mut kernel, _, shell) = boot();
         thread_of(&mut kernel, shell);
         ok(kernel.pidfd_open(shell, 3, if bad { 0 } else { PIDFD_THREAD }))
@@ -174,7 +178,11 @@ pub(super) const CASES: &[Case] = &[
         let child = kernel.sys_clone(shell, if bad { CLONE_NEWPID } else { 0 }).unwrap();
         ok(kernel.pidfd_ioctl(child.task, fd, PidfdIoctl::GetInfo(64)))
     }),
-    (Rule::PidfdInfoSize, |bad| pidfd_ioctl(false, false, PidfdIoctl::GetInfo(if bad { 63 } else { 64 }))),
+    (Rule::PidfdInfoSize, |bad| {
+        let (mut kernel, _, shell) = release(6, 17);
+        let fd = kernel.pidfd_open(shell, 2, 0).unwrap();
+        ok(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::GetInfo(if bad { 63 } else { 64 })))
+    }),
     (Rule::ListnsMissing, |bad| {
         let (kernel, _, shell) = release(6, if bad { 18 } else { 19 });
         ok(kernel.listns(shell, &NsIdReq::default(), 10, 0))

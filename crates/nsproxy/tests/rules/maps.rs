@@ -135,8 +135,10 @@ pub(super) const CASES: &[Case] = &[
         ok(kernel.write_map(shell, number, MapKind::Uid, if bad { "0 5 6" } else { "0 5 5" }))
     }),
     (Rule::SetgroupsOpen, |bad| {
+        // The same user, but in a user namespace beside.
         let (mut kernel, init, shell) = boot();
-        let other = user(&mut kernel);
+        let other = kernel.fork(init).unwrap().task;
+        kernel.unshare(other, CLONE_NEWUSER).unwrap();
         kernel.unshare(shell, CLONE_NEWUSER).unwrap();
         ok(kernel.open_setgroups(if bad { other } else { init }, 2))
     }),
@@ -194,6 +196,13 @@ pub(super) const CASES: &[Case] = &[
         ok(kernel.write_timens_offsets(shell, 2, "monotonic 1 0"))
     }),
     (Rule::TimeOffsetsRange, |bad| offsets(if bad { "monotonic -11 0" } else { "monotonic -10 0" })),
+    (Rule::TimeOffsetsGone, |bad| {
+        let (mut kernel, init, shell) = boot();
+        if bad {
+            kernel.exit_group(shell, 0).unwrap();
+        }
+        ok(kernel.write_timens_offsets(init, 2, "monotonic 1 0"))
+    }),
     (Rule::TimeOffsetsFrozen, |bad| {
         let (mut kernel, _, shell) = boot();
         kernel.unshare(shell, CLONE_NEWTIME).unwrap();

@@ -126,7 +126,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     (Rule::MqName, |bad| {
         let (mut kernel, _, shell) = boot();
-        ok(kernel.mq_open(shell, if bad { "/a/b" } else { "/a" }, true, false))
+        ok(kernel.mq_open(shell, if bad { "a" } else { "/a" }, true, false))
     }),
     (Rule::MqNameTooLong, |bad| {
         let (mut kernel, _, shell) = boot();

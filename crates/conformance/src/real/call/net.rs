@@ -2,6 +2,7 @@
 
 use nsproxy::op::Op;
 
+use super::super::SPARE_FD;
 use super::{Answer, Broken, Hand, arg};
 
 const SIOCSIFFLAGS: u64 = 0x8914;
@@ -76,8 +77,14 @@ impl Hand<'_> {
 
     fn socket_for_a_moment(&mut self, family: i32, kind: i32) -> Result<u64, Broken> {
         let kind = arg(kind | libc::SOCK_CLOEXEC);
-        let raw = self.sys(libc::SYS_socket, [arg(family), kind, 0])?;
-        raw.map_err(|answer| format!("a socket to ask with: {answer:?}"))
+        let broken = |answer: Answer| format!("a socket to ask with: {answer:?}");
+        let fd = self.sys(libc::SYS_socket, [arg(family), kind, 0])?.map_err(broken)?;
+        // Out of the way: it must not be found at a number that means nothing.
+        let cloexec = arg(libc::O_CLOEXEC);
+        let moved = self.sys(libc::SYS_dup3, [fd, arg(SPARE_FD), cloexec])?;
+        let Ok(moved) = moved else { return Ok(fd) };
+        self.sys(libc::SYS_close, [fd])?.map_err(broken)?;
+        Ok(moved)
     }
 
     fn set_up(&mut self, device: &str, up: bool) -> Result<Answer, Broken> {

@@ -1,0 +1,289 @@
+//! Which call comes next. Chosen at random, weighted so that interesting states are
+//! reached, and steered by the model itself: some calls are tried on a copy of it first,
+//! and those are preferred that meet a rule not met so far. A part is blind chance, so
+//! that the model does not hide its own mistakes.
+
+// A call of an area may turn out impossible here; those of some areas never do.
+#![allow(clippy::unnecessary_wraps, clippy::unused_self)]
+
+mod cred;
+mod file;
+mod mount;
+mod object;
+mod process;
+
+use std::collections::BTreeMap;
+
+use nsproxy::op::Op;
+use nsproxy::{Denial, Descriptor, Fd, Kernel, NsId, Rule, State, TaskId};
+
+use crate::random::Random;
+
+macro_rules! areas {
+    ($($name:ident $text:literal $weight:literal;)*) => {
+        /// The parts of the kernel that calls are about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Area { $($name,)* }
+
+        impl Area {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            fn weight(self) -> usize {
+                match self { $(Self::$name => $weight,)* }
+            }
+        }
+    };
+}
+
+areas! {
+    Clone "clone" 10;
+    Unshare "unshare" 8;
+    Setns "setns" 10;
+    Exit "exit" 5;
+    Signal "signal" 5;
+    Exec "exec" 2;
+    Cred "cred" 9;
+    Map "map" 12;
+    File "file" 12;
+    Limit "limit" 3;
+    Mount "mount" 16;
+    Uts "uts" 2;
+    Time "time" 3;
+    Ipc "ipc" 10;
+    Net "net" 4;
+    Cgroup "cgroup" 4;
+}
+
+impl Area {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|area| area.name() == name)
+    }
+}
+
+/// What the machine allows to be tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// Only calls of this area, and clones.
+    pub(crate) only: Option<Area>,
+    /// Cgroups can be made.
+    pub(crate) cgroups: bool,
+    /// Nobody else on the machine has the runner's user id, so tasks of it can be counted.
+    pub(crate) own_uid: bool,
+    /// The ids that mean something in the world.
+    pub(crate) ids: Vec<u32>,
+}
+
+/// How often each rule was seen to be applied.
+pub(crate) type Met = BTreeMap<Rule, u64>;
+
+/// A look at the world by the one who is to make a call.
+pub(crate) struct View<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) init: TaskId,
+    pub(crate) me: TaskId,
+    /// Every task that the model has.
+    pub(crate) tasks: &'a [TaskId],
+    pub(crate) bounds: &'a Bounds,
+}
+
+impl View<'_> {
+    fn is_init(&self) -> bool {
+        self.me == self.init
+    }
+
+    /// How many tasks can take an order.
+    fn running(&self) -> usize {
+        self.tasks.iter().filter(|task| self.state(**task) == Some(State::Running)).count()
+    }
+
+    fn state(&self, task: TaskId) -> Option<State> {
+        self.kernel.status(self.init, task).ok().map(|status| status.state)
+    }
+
+    /// A task's number as the caller sees it.
+    fn number(&self, task: TaskId) -> Option<i32> {
+        let pid = self.kernel.status(self.me, task).ok()?.pid;
+        i32::try_from(pid).ok().filter(|pid| *pid != 0)
+    }
+
+    fn descriptors(&self) -> Vec<(Fd, Descriptor)> {
+        self.kernel.descriptors(self.me).unwrap_or_default()
+    }
+
+    fn namespace(&self, task: TaskId, link: nsproxy::NsLink) -> Option<NsId> {
+        let all = self.kernel.namespaces_of(task).ok()?;
+        all.into_iter().find(|(name, _)| *name == link)?.1.map(|ns| ns.id)
+    }
+}
+
+/// Chooses calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Generator {
+    pub(crate) random: Random,
+}
+
+impl Generator {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { random: Random::new(seed) }
+    }
+
+    /// The next call of the task in the view.
+    pub(crate) fn next(&mut self, view: &View<'_>, met: &Met) -> Op {
+        // One in four is not steered.
+        let tries = if self.random.one_in(4) { 1 } else { 4 };
+        let mut best: Option<(usize, Op)> = None;
+        for _ in 0..tries {
+            let op = self.candidate(view);
+            let worth = if tries == 1 { 0 } else { self.worth(view, &op, met) };
+            if best.as_ref().is_none_or(|(least, _)| worth > *least) {
+                best = Some((worth, op));
+            }
+        }
+        best.map_or(Op::Settle, |(_, op)| op)
+    }
+
+    /// How much is to be learned from a call.
+    fn worth(&mut self, view: &View<'_>, op: &Op, met: &Met) -> usize {
+        let mut copy = view.kernel.clone();
+        let noise = self.random.below(30);
+        match copy.apply(view.me, op) {
+            Ok(_) => 40 + noise,
+            Err(Denial { rule, .. }) => match met.get(&rule) {
+                None => 1000,
+                Some(seen) if *seen < 20 => 50 + noise,
+                Some(_) => noise,
+            },
+        }
+    }
+
+    fn candidate(&mut self, view: &View<'_>) -> Op {
+        for _ in 0..20 {
+            let area = self.area(view);
+            let op = match area {
+                Area::Clone => self.clone_op(view),
+                Area::Unshare => self.unshare_op(view),
+                Area::Setns => self.setns_op(view),
+                Area::Exit => self.exit_op(view),
+                Area::Signal => self.signal_op(view),
+                Area::Exec => self.exec_op(view),
+                Area::Cred => self.cred_op(view),
+                Area::Map => self.map_op(view),
+                Area::File => self.file_op(view),
+                Area::Limit => self.limit_op(view),
+                Area::Mount => self.mount_op(view),
+                Area::Uts => self.uts_op(),
+                Area::Time => self.time_op(view),
+                Area::Ipc => self.ipc_op(),
+                Area::Net => self.net_op(view),
+                Area::Cgroup => self.cgroup_op(view),
+            };
+            if let Some(op) = op
+                && allowed(view, &op)
+            {
+                return op;
+            }
+        }
+        Op::Wait { pid: -1, options: 0 }
+    }
+
+    fn area(&mut self, view: &View<'_>) -> Area {
+        let running = view.running();
+        // A world of some eight tasks: not too lonely, not too crowded.
+        if running < 3 && self.random.one_in(2) || running < 8 && self.random.one_in(8) {
+            return Area::Clone;
+        }
+        if running > 10 && self.random.one_in(3) || view.tasks.len() > 25 {
+            return Area::Exit;
+        }
+        if let Some(only) = view.bounds.only
+            && !self.random.one_in(8)
+        {
+            return only;
+        }
+        let total: usize = Area::ALL.iter().map(|area| area.weight()).sum();
+        let mut at = self.random.below(total);
+        for area in Area::ALL {
+            if at < area.weight() {
+                return *area;
+            }
+            at -= area.weight();
+        }
+        Area::Clone
+    }
+
+    /// A number of a task as the caller sees it; now and then one of nobody.
+    fn pid(&mut self, view: &View<'_>) -> i32 {
+        if self.random.one_in(16) {
+            return *self.random.pick(&[4_000_000, 299, 1]);
+        }
+        let task = *self.random.pick(view.tasks);
+        view.number(task).unwrap_or(1)
+    }
+
+    /// A descriptor that is what is wanted, or some other, or none.
+    fn fd(&mut self, view: &View<'_>, wanted: impl Fn(Descriptor) -> bool) -> Fd {
+        let all = view.descriptors();
+        let fitting: Vec<Fd> = all.iter().filter(|(_, what)| wanted(*what)).map(|(fd, _)| *fd).collect();
+        if !fitting.is_empty() && !self.random.one_in(16) {
+            return *self.random.pick(&fitting);
+        }
+        if !all.is_empty() && !self.random.one_in(4) {
+            return self.random.pick(&all).0;
+        }
+        *self.random.pick(&[-1, 777, 3])
+    }
+
+    fn id(&mut self, view: &View<'_>) -> u32 {
+        if self.random.one_in(8) {
+            return *self.random.pick(&[u32::MAX, 65_534, 5, 3_000_000_000]);
+        }
+        *self.random.pick(&view.bounds.ids)
+    }
+}
+
+/// What must not be done: the world's first process stays, and what is shared with the
+/// machine outside is left alone.
+fn allowed(view: &View<'_>, op: &Op) -> bool {
+    use nsproxy::uapi::{CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM};
+    let shared = CLONE_THREAD | CLONE_FS | CLONE_FILES | CLONE_VM;
+    let fine = match op {
+        Op::Clone(flags) | Op::Clone3 { flags, .. } | Op::Clone3Odd { flags, .. } => {
+            !view.is_init() || flags & shared == 0
+        }
+        Op::Wait { .. }
+        | Op::OpenNs { .. }
+        | Op::PidfdOpen { .. }
+        | Op::Close(_)
+        | Op::Kill { .. }
+        | Op::WriteMap { .. }
+        | Op::WriteSetgroups { .. }
+        | Op::Mkdir(_)
+        | Op::Sethostname(_) => true,
+        // The limits of the machine's own user namespace are not the world's.
+        Op::WriteMaxNamespaces { .. } => !view.is_init() && !sets_limits_outside(view),
+        _ => !view.is_init(),
+    };
+    fine && survivable(view, op)
+}
+
+fn sets_limits_outside(view: &View<'_>) -> bool {
+    let user = nsproxy::NsLink::Own(nsproxy::NsKind::User);
+    let outside = view.namespace(view.kernel.init(), user);
+    let capable = outside
+        .is_some_and(|ns| view.kernel.host_capable(view.me, ns, nsproxy::Cap::SysResource).unwrap_or(true));
+    view.namespace(view.me, user) == outside && capable
+}
+
+/// Whether the world's first process is alive and can still be told things afterwards.
+fn survivable(view: &View<'_>, op: &Op) -> bool {
+    if !matches!(op, Op::Kill { .. } | Op::PidfdSendSignal { .. } | Op::Reboot(_)) {
+        return true;
+    }
+    let mut copy = view.kernel.clone();
+    let _ = copy.apply(view.me, op);
+    copy.status(copy.init(), view.init).is_ok_and(|status| status.state == State::Running)
+}

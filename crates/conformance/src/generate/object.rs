@@ -1,0 +1,96 @@
+//! What lives in ipc, net and cgroup namespaces.
+
+use nsproxy::op::Op;
+use nsproxy::uapi::{IPC_CREAT, IPC_EXCL};
+use nsproxy::{Descriptor, NsKind, SemOp};
+
+use super::{Generator, View};
+
+const DEVICES: [&str; 6] = ["a", "b", "c", "lo", "veth0", "none"];
+
+impl Generator {
+    pub(super) fn ipc_op(&mut self) -> Option<Op> {
+        let key = *self.random.pick(&[0, 1, 2, 3]);
+        let id = *self.random.pick(&[0, 0, 1, 1, 2, 3, 7]);
+        let create = IPC_CREAT | *self.random.pick(&[0o600, 0o600, 0o660, 0o666, 0o400, 0]);
+        let flags = *self.random.pick(&[create, create, create, create | IPC_EXCL, 0o600, 0]);
+        let number = u16::try_from(self.random.below(4)).unwrap_or(0);
+        Some(match self.random.below(26) {
+            0..=2 => Op::Shmget { key, size: *self.random.pick(&[1, 1, 4096, 5000, 0, u64::MAX]), flags },
+            3 | 4 => Op::Shmat(id),
+            5 => Op::Shmdt(id),
+            6 => Op::ShmRemove(id),
+            7..=9 => Op::Semget { key, count: *self.random.pick(&[1, 2, 3, 0, 40_000]), flags },
+            10..=13 => {
+                let change = *self.random.pick(&[1, 2, 5, -1, -2, 0, 32_767]);
+                Op::Semop { id, op: SemOp { number, change, undo: self.random.one_in(2) } }
+            }
+            14 => Op::SemValue { id, number },
+            15 => Op::SemRemove(id),
+            16 | 17 => Op::Msgget { key, flags },
+            18 | 19 => {
+                let len = *self.random.pick(&[1, 5, 4000, 8192, 8193, 0]);
+                Op::Msgsnd { id, kind: *self.random.pick(&[1, 1, 1, 2, 0, -1]), text: vec![b'x'; len] }
+            }
+            20 => Op::Msgrcv(id),
+            21 => Op::MsgRemove(id),
+            22 | 23 => Op::MqOpen {
+                name: self.queue(),
+                create: !self.random.one_in(3),
+                exclusive: self.random.one_in(3),
+            },
+            _ => Op::MqUnlink(self.queue()),
+        })
+    }
+
+    fn queue(&mut self) -> String {
+        match self.random.below(10) {
+            0 => String::from("a"),
+            1 => String::from("/"),
+            2 => format!("/{}", "n".repeat(256)),
+            _ => String::from(*self.random.pick(&["/a", "/b", "/c"])),
+        }
+    }
+
+    pub(super) fn net_op(&mut self, view: &View<'_>) -> Option<Op> {
+        let name = String::from(*self.random.pick(&DEVICES));
+        let socket = |what| what == Descriptor::Socket;
+        Some(match self.random.below(14) {
+            0..=2 => Op::AddVeth { name, peer: String::from(*self.random.pick(&DEVICES)) },
+            3 | 4 => {
+                let fd = self.fd(view, |what| matches!(what, Descriptor::Ns(ns) if ns.kind() == NsKind::Net));
+                Op::MoveDevice { name, fd }
+            }
+            5 | 6 => Op::SetDeviceUp { name, up: !self.random.one_in(3) },
+            7 => Op::DeleteDevice(name),
+            8 | 9 => Op::Socket,
+            10 | 11 => {
+                let fd = self.fd(view, socket);
+                is(view, fd, socket).then_some(Op::ConnectLoopback(fd))?
+            }
+            _ => {
+                let fd = self.fd(view, socket);
+                is(view, fd, socket).then_some(Op::SocketNamespace(fd))?
+            }
+        })
+    }
+
+    pub(super) fn cgroup_op(&mut self, view: &View<'_>) -> Option<Op> {
+        if !view.bounds.cgroups {
+            return None;
+        }
+        let path = String::from(*self.random.pick(&["/a", "/a", "/b", "/a/c", "/b/d"]));
+        let pid = if self.random.one_in(2) { 0 } else { self.pid(view) };
+        Some(match self.random.below(12) {
+            0..=3 => Op::CgroupMkdir(path),
+            4 => Op::CgroupRmdir(path),
+            5..=7 => Op::CgroupMove { path, pid },
+            8 => Op::CgroupChown { path, owner: self.id(view) },
+            _ => Op::OpenCgroup(path),
+        })
+    }
+}
+
+fn is(view: &View<'_>, fd: i32, wanted: impl Fn(Descriptor) -> bool) -> bool {
+    view.descriptors().iter().any(|(other, what)| *other == fd && wanted(*what))
+}

@@ -1,0 +1,100 @@
+//! What workers tell, and how it is shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nsproxy::Rule;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Found, Tally};
+use crate::script;
+
+/// A line from a worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Message {
+    Progress(Count),
+    Found(Scenario),
+    End { count: Count, met: BTreeMap<String, u64> },
+}
+
+/// How far a worker is.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) operations: usize,
+    pub(crate) refused: usize,
+    pub(crate) worlds: usize,
+    pub(crate) rules: usize,
+    pub(crate) divergences: usize,
+}
+
+/// A difference, and the shortest way to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) after: usize,
+    pub(crate) differences: Vec<String>,
+    pub(crate) text: String,
+}
+
+fn count(tally: &Tally) -> Count {
+    Count {
+        operations: tally.operations,
+        refused: tally.refused,
+        worlds: tally.worlds,
+        rules: tally.met.len(),
+        divergences: tally.found.len(),
+    }
+}
+
+impl Message {
+    pub(crate) fn progress(tally: &Tally) -> Self {
+        Self::Progress(count(tally))
+    }
+
+    pub(crate) fn end(tally: &Tally) -> Self {
+        let met = tally.met.iter().map(|(rule, times)| (rule.to_string(), *times)).collect();
+        Self::End { count: count(tally), met }
+    }
+
+    pub(crate) fn found(found: &Found) -> Self {
+        let mut text = format!("# world {}\n", found.kind.name());
+        for difference in &found.differences {
+            text.push_str("# ");
+            text.push_str(difference);
+            text.push('\n');
+        }
+        text.push_str(&script::print(&found.steps));
+        let Found { seed, after, differences, .. } = found.clone();
+        Self::Found(Scenario { seed, after, differences, text })
+    }
+}
+
+impl Scenario {
+    /// Shows it, and keeps it if asked to.
+    pub(crate) fn show(&self, keep: Option<&Path>) -> std::io::Result<()> {
+        println!(
+            "\ndifference, after {} calls of the world with seed {}:\n{}",
+            self.after, self.seed, self.text
+        );
+        if let Some(directory) = keep {
+            std::fs::create_dir_all(directory)?;
+            let path = directory.join(format!("{:016x}.ns", self.seed));
+            std::fs::write(&path, &self.text)?;
+            println!("kept as {}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// Every rule and how often it was met, the most seldom first.
+pub(crate) fn coverage(met: &BTreeMap<String, u64>) {
+    let mut rules: Vec<(u64, &str, &str)> = Rule::ALL
+        .iter()
+        .map(|rule| (met.get(rule.name()).copied().unwrap_or(0), rule.name(), rule.facts().function))
+        .collect();
+    rules.sort_unstable();
+    for (times, name, function) in rules {
+        println!("{times:>9}  {name:<24} {function}");
+    }
+}

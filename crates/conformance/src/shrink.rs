@@ -1,0 +1,67 @@
+//! The shortest script that still differs.
+
+use std::time::{Duration, Instant};
+
+use crate::script::{Played, Step, play};
+use crate::world::{Stop, World};
+
+/// How long may be spent on one divergence.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// What kind of difference it is: its words without its numbers.
+pub(crate) fn gist(differences: &[String]) -> String {
+    let first = differences.first().map_or("", String::as_str);
+    // The name of the task, at the front, does not matter.
+    let first = first.split_once(' ').map_or(first, |(_, rest)| rest);
+    first.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+/// Leaves out as much as can be left out. `make` makes a fresh world.
+pub(crate) fn shrink(
+    make: &mut dyn FnMut() -> Result<World, Stop>,
+    steps: Vec<Step>,
+    differences: Vec<String>,
+) -> (Vec<Step>, Vec<String>) {
+    let until = Instant::now() + PATIENCE;
+    let wanted = gist(&differences);
+    let mut best = (steps, differences);
+    let mut size = best.0.len().div_ceil(2);
+    while size > 0 && Instant::now() < until {
+        let mut at = 0;
+        let mut shorter = false;
+        while at < best.0.len() && Instant::now() < until {
+            let end = (at + size).min(best.0.len());
+            let mut steps = best.0.clone();
+            steps.drain(at..end);
+            match differs(make, &steps, &wanted) {
+                Some((len, differences)) => {
+                    steps.truncate(len);
+                    best = (steps, differences);
+                    shorter = true;
+                }
+                None => at = end,
+            }
+        }
+        if size > 1 {
+            size = size.div_ceil(2);
+        } else if !shorter {
+            break;
+        }
+    }
+    best
+}
+
+/// Whether the script still ends in the same kind of difference, and after how many steps.
+fn differs(
+    make: &mut dyn FnMut() -> Result<World, Stop>,
+    steps: &[Step],
+    wanted: &str,
+) -> Option<(usize, Vec<String>)> {
+    let mut world = make().ok()?;
+    match play(&mut world, steps) {
+        Ok(Played::Diverged { at, differences }) if gist(&differences) == wanted => {
+            Some((at + 1, differences))
+        }
+        _ => None,
+    }
+}

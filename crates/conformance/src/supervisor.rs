@@ -1,0 +1,233 @@
+//! The process that is started: it lets workers make worlds, gathers what they tell,
+//! and leaves nothing behind.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use nsproxy::Rule;
+
+use crate::Args;
+use crate::cgroup;
+use crate::report::{Count, Message, Scenario, coverage};
+
+/// The first of the user ids that workers take with `--as-user`. Nobody has them.
+const FIRST_UID: u32 = 1_600_000_000;
+
+/// The directory in the cgroup hierarchy, and who removes it if this process is killed.
+struct Guarded {
+    path: PathBuf,
+    guard: Child,
+}
+
+impl Guarded {
+    fn new() -> io::Result<Option<Guarded>> {
+        let Some(path) = cgroup::make(&format!("conformance-{}", std::process::id())) else {
+            return Ok(None);
+        };
+        let mut guard = Command::new(std::env::current_exe()?);
+        guard.arg("--guard").arg(&path).stdin(Stdio::piped()).stdout(Stdio::null());
+        // Away from what kills this whole group.
+        std::os::unix::process::CommandExt::process_group(&mut guard, 0);
+        let guard = guard.spawn();
+        match guard {
+            Ok(guard) => Ok(Some(Guarded { path, guard })),
+            Err(error) => {
+                cgroup::remove(&path);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // The end of its input is what the guard waits for.
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+/// Waits until the supervisor is gone, then removes its cgroups.
+pub(crate) fn guard(path: &Path) {
+    let mut nothing = [0];
+    while io::stdin().read(&mut nothing).is_ok_and(|len| len > 0) {}
+    cgroup::remove(path);
+}
+
+/// Runs workers to the end. `true` if both sides agree.
+pub(crate) fn run(args: &Args) -> io::Result<bool> {
+    let root = rustix::process::getuid().is_root();
+    let guarded = if root { Guarded::new()? } else { None };
+    if !args.replay.is_empty() {
+        return replay(args, guarded.as_ref(), root);
+    }
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)).max(1);
+    println!("seed {seed}, {jobs} at a time, Linux {}", release());
+    let (sender, receiver) = mpsc::channel();
+    let mut workers = Vec::new();
+    for job in 0..jobs {
+        let operations = args.operations / jobs + usize::from(job < args.operations % jobs);
+        let mut command = worker(args, guarded.as_ref(), root, job)?;
+        command.args(["--operations", &operations.to_string()]);
+        let own = seed.wrapping_add((job as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        command.args(["--seed", &own.to_string()]);
+        if let Some(only) = &args.only {
+            command.args(["--only", only]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in lines.into_iter().flatten().map_while(Result::ok) {
+                if let Ok(message) = serde_json::from_str::<Message>(&line) {
+                    let _ = sender.send((job, message));
+                }
+            }
+        });
+        workers.push(child);
+    }
+    drop(sender);
+    let mut gathered = Gathered::new(jobs);
+    for (job, message) in receiver {
+        gathered.take(job, message);
+        gathered.show_progress();
+    }
+    let mut failed = false;
+    for mut child in workers {
+        failed |= child.wait()?.code().is_none_or(|code| code >= 2);
+    }
+    if failed {
+        return Err(io::Error::other("a worker failed"));
+    }
+    gathered.report(args)
+}
+
+fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool> {
+    let mut command = worker(args, guarded, root, 0)?;
+    if let Some(world) = &args.world {
+        command.args(["--world", world]);
+    }
+    if let Some(part) = &args.part {
+        command.args(["--part", part]);
+    }
+    command.arg("--replay").args(&args.replay);
+    match command.status()?.code() {
+        Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        _ => Err(io::Error::other("the worker failed")),
+    }
+}
+
+/// This program again, as a worker.
+fn worker(args: &Args, guarded: Option<&Guarded>, root: bool, job: usize) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--worker").stdin(Stdio::null());
+    if let Some(Guarded { path, .. }) = guarded {
+        let path = path.join(format!("w{job}"));
+        std::fs::create_dir(&path)?;
+        command.arg("--cgroup").arg(path);
+    }
+    if args.as_user && root {
+        // Of its own, so that only its actors count as this user's.
+        let uid = FIRST_UID + std::process::id() * 64 % 400_000_000 + u32::try_from(job).unwrap_or(0);
+        command.args(["--uid", &uid.to_string()]);
+    }
+    Ok(command)
+}
+
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos()) << 20 ^ now.as_secs()
+}
+
+fn release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+}
+
+/// What all workers have told so far.
+struct Gathered {
+    counts: Vec<Count>,
+    met: BTreeMap<String, u64>,
+    found: Vec<Scenario>,
+    started: Instant,
+    shown: Instant,
+}
+
+impl Gathered {
+    fn new(jobs: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            counts: vec![Count::default(); jobs],
+            met: BTreeMap::new(),
+            found: Vec::new(),
+            started: now,
+            shown: now,
+        }
+    }
+
+    fn take(&mut self, job: usize, message: Message) {
+        match message {
+            Message::Progress(count) => self.counts[job] = count,
+            Message::Found(scenario) => self.found.push(scenario),
+            Message::End { count, met } => {
+                self.counts[job] = count;
+                for (rule, times) in met {
+                    *self.met.entry(rule).or_default() += times;
+                }
+            }
+        }
+    }
+
+    fn sum(&self, of: impl Fn(&Count) -> usize) -> usize {
+        self.counts.iter().map(of).sum()
+    }
+
+    fn show_progress(&mut self) {
+        if self.shown.elapsed().as_secs() < 2 || !io::stderr().is_terminal() {
+            return;
+        }
+        self.shown = Instant::now();
+        let operations = self.sum(|count| count.operations);
+        let rules = self.counts.iter().map(|count| count.rules).max().unwrap_or(0);
+        let divergences = self.sum(|count| count.divergences);
+        eprintln!(
+            "{operations} operations, {} a second, {rules} rules met, {divergences} divergences",
+            self.rate()
+        );
+    }
+
+    fn rate(&self) -> u128 {
+        let operations = self.sum(|count| count.operations) as u128;
+        operations * 1000 / self.started.elapsed().as_millis().max(1)
+    }
+
+    fn report(&self, args: &Args) -> io::Result<bool> {
+        for scenario in &self.found {
+            scenario.show(args.keep.as_deref())?;
+        }
+        if args.coverage {
+            coverage(&self.met);
+        }
+        let (operations, refused) = (self.sum(|count| count.operations), self.sum(|count| count.refused));
+        let (met, divergences) = (self.met.len(), self.found.len());
+        let rules = Rule::ALL.len();
+        if args.json {
+            let summary = serde_json::json!({
+                "operations": operations, "refused": refused, "met": self.met, "rules": rules,
+                "divergences": self.found, "operations_per_second": u64::try_from(self.rate()).unwrap_or(0),
+            });
+            println!("{summary}");
+        } else {
+            println!(
+                "{operations} operations, {refused} refused, {met} of {rules} rules met, {divergences} divergences"
+            );
+            println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
+        }
+        Ok(self.found.is_empty())
+    }
+}

@@ -1,0 +1,76 @@
+//! One of the processes that make worlds: it has one at a time, and dies with the
+//! supervisor.
+
+use std::io::{self, Write};
+
+use crate::Args;
+use crate::cgroup::Home;
+use crate::generate::Area;
+use crate::machine::Machine;
+use crate::replay;
+use crate::report::Message;
+use crate::run::{Order, Runner, Tally};
+
+/// Becomes what it is to be, then runs.
+pub(crate) fn run(args: &Args) -> io::Result<bool> {
+    die_with_parent()?;
+    let uid = args.inner.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());
+    let gid = args.inner.uid.unwrap_or_else(|| rustix::process::getgid().as_raw());
+    let place = args.inner.cgroup.as_deref().map(|path| Home::enter(path, uid, gid)).transpose()?;
+    if args.inner.uid.is_some() {
+        become_user(uid)?;
+    }
+    let machine = Machine::probe(args.inner.uid.is_some())?;
+    if !args.replay.is_empty() {
+        return replay::run(args, &machine, place.as_ref());
+    }
+    let only = match &args.only {
+        None => None,
+        Some(name) => Some(Area::from_name(name).ok_or_else(|| {
+            let names: Vec<&str> = Area::ALL.iter().map(|area| area.name()).collect();
+            io::Error::other(format!("no such area: {name}; there are {}", names.join(", ")))
+        })?),
+    };
+    let order = Order { operations: args.operations, seed: args.seed.unwrap_or(0), only };
+    let mut progress = |tally: &Tally| tell(&Message::progress(tally));
+    let mut runner = Runner {
+        machine: &machine,
+        place: place.as_ref(),
+        order,
+        tally: Tally::default(),
+        progress: &mut progress,
+        thorough: true,
+    };
+    runner.run()?;
+    let tally = runner.tally;
+    for found in &tally.found {
+        tell(&Message::found(found));
+    }
+    tell(&Message::end(&tally));
+    Ok(tally.found.is_empty())
+}
+
+fn tell(message: &Message) {
+    let mut line = serde_json::to_string(message).unwrap_or_default();
+    line.push('\n');
+    let mut out = io::stdout().lock();
+    // Nobody listens any more: nobody to tell that.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+fn die_with_parent() -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    Ok(())
+}
+
+/// Root lays down everything for good.
+fn become_user(uid: u32) -> io::Result<()> {
+    let gid = rustix::process::Gid::from_raw(uid);
+    let uid = rustix::process::Uid::from_raw(uid);
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    // A change of ids takes both away.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
+    die_with_parent()
+}
