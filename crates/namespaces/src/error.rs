@@ -76,6 +76,8 @@ pub enum Error {
     Helper {
         /// The program.
         program: &'static str,
+        /// Its exit status; 127 if it was not found.
+        status: Option<i32>,
         /// What it printed, or why it could not be run.
         said: String,
         /// The process whose map it was to write.

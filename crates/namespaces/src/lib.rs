@@ -90,6 +90,6 @@ pub use idmap::{
 };
 pub use kind::{Kind, Kinds};
 pub use pin::{pin, unpin};
-pub use plan::{Actor, JoinTarget, Place, Plan, PlanStep, Source, Step};
+pub use plan::{Actor, Directory, Id, JoinTarget, Place, Plan, PlanStep, Refused, Source, Step};
 pub use process::{Credentials, Process};
-pub use spawn::{Child, ForwardSignals, Output, Propagation, Spawn, Stdio};
+pub use spawn::{Child, ForwardSignals, Output, Propagation, Spawn, Stdio, end_by_signal};

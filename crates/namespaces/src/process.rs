@@ -220,6 +220,18 @@ impl Process {
         Ok(self.read("setgroups")?.trim_end() == "allow")
     }
 
+    /// Whether it handles, ignores or blocks the signal `number`; `None` if
+    /// that can't be read.
+    pub(crate) fn handles(&self, number: i32) -> Option<bool> {
+        let status = self.read("status").ok()?;
+        let set = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            u64::from_str_radix(line.trim(), 16).ok()
+        };
+        let sets = [set("SigBlk:")?, set("SigIgn:")?, set("SigCgt:")?];
+        Some(sets.iter().any(|set| set & (1 << (number - 1)) != 0))
+    }
+
     /// The text of a file of its `/proc` directory.
     fn read(&self, file: &str) -> Result<String> {
         check_proc()?;

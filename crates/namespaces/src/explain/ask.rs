@@ -1,6 +1,8 @@
 //! Putting questions to the model, under what is known and what is supposed.
 
+use std::ffi::CStr;
 use std::path::Path;
+use std::sync::Arc;
 
 use nsproxy::op::{Op, Reply};
 use nsproxy::uapi::{MS_BIND, MS_REC};
@@ -12,8 +14,8 @@ use super::question::Question;
 use super::state::{Owner, State, Target};
 use crate::handle::Namespace;
 use crate::idmap::IdKind;
-use crate::kind::Kind;
-use crate::plan::{Actor, JoinTarget, Plan, PlanStep, Step};
+use crate::kind::{Kind, Kinds};
+use crate::plan::{Actor, Directory, Id, JoinTarget, Plan, PlanStep, Refused as IfRefused, Step};
 use crate::spawn::Propagation;
 
 /// What the model answers.
@@ -125,7 +127,7 @@ pub(super) fn ask(
     }
     prepare_paths(&mut model, question);
     let me = model.me;
-    let mut session = Session { model, objects, tasks, child: None, step: 0 };
+    let mut session = Session { model, objects, tasks, child: None, step: 0, groups_set: false };
     Some(session.ask(me, question))
 }
 
@@ -151,13 +153,10 @@ fn prepare_paths(model: &mut Model<'_>, question: &Question) {
         Question::Launch(plan) => {
             for step in plan.steps() {
                 match &step.step {
-                    Step::Chroot(path) | Step::PivotRoot(path) | Step::Chdir(path) => {
-                        there(&path.to_string_lossy());
-                    }
-                    Step::MountProc { root: Some(root) } => {
-                        there(&format!("{}/proc", root.to_string_lossy()));
-                    }
-                    Step::MountProc { root: None } => there("/proc"),
+                    Step::Chroot(Directory::Path(path))
+                    | Step::Chdir(Directory::Path(path))
+                    | Step::PivotRoot(path) => there(&path.to_string_lossy()),
+                    Step::MountProc { root, on } => there(&place_of_proc(root.as_deref(), on)),
                     _ => {}
                 }
             }
@@ -177,6 +176,8 @@ struct Session<'a> {
     tasks: Vec<(i32, TaskId)>,
     child: Option<TaskId>,
     step: usize,
+    /// Whether an earlier step has set the supplementary groups.
+    groups_set: bool,
 }
 
 impl Session<'_> {
@@ -285,9 +286,16 @@ impl Session<'_> {
 
     fn launch(&mut self, plan: &Plan) -> Answer {
         let mut joiner = None;
+        let helper = if plan.has(Actor::Helper) {
+            let made = self.model.kernel.fork(self.model.me).map(|child| child.task);
+            Some(made.map_err(|denial| Refused { step: self.step, denial })?)
+        } else {
+            None
+        };
         for step in plan.steps() {
             let task = match step.actor {
                 Actor::Caller => self.model.me,
+                Actor::Helper => helper.unwrap_or(self.model.me),
                 Actor::Joiner => {
                     if let Some(joiner) = joiner {
                         joiner
@@ -316,14 +324,18 @@ impl Session<'_> {
                 }
                 return Ok(());
             }
-            Step::DenySetgroups => {
-                Op::WriteSetgroups { pid: self.number(task, task)?, text: "deny".to_owned() }
+            Step::Setgroups { allow, .. } => {
+                let text = if *allow { "allow" } else { "deny" }.to_owned();
+                Op::WriteSetgroups { pid: self.number(task, task)?, text }
             }
             Step::WriteMap { kind, map, .. } => {
-                let of = self.child.unwrap_or(task);
+                let of = match step.actor {
+                    Actor::Helper => self.model.me,
+                    _ => self.child.unwrap_or(task),
+                };
                 Op::WriteMap { pid: self.number(task, of)?, kind: map_kind(*kind), text: map.to_string() }
             }
-            Step::UnshareTime => Op::Unshare(u64::from(Kind::Time.flag())),
+            Step::Unshare(kinds) => Op::Unshare(u64::from(kinds.flags())),
             Step::TimeOffsets(text) => {
                 let text = text.to_string_lossy().into_owned();
                 Op::WriteTimensOffsets { pid: self.number(task, task)?, text }
@@ -331,28 +343,29 @@ impl Session<'_> {
             Step::Hostname(name) => Op::Sethostname(name.to_string_lossy().into_owned()),
             Step::Domainname(name) => Op::Setdomainname(name.to_string_lossy().into_owned()),
             Step::LoopbackUp => Op::SetDeviceUp { name: "lo".to_owned(), up: true },
-            Step::MountProc { root } => {
-                let root =
-                    root.as_deref().map(|root| root.to_string_lossy().into_owned()).unwrap_or_default();
-                Op::Mount {
-                    source: "proc".into(),
-                    target: format!("{root}/proc"),
-                    fstype: "proc".into(),
-                    flags: 0xe,
-                }
-            }
-            Step::Chroot(path) => Op::Chroot(path.to_string_lossy().into_owned()),
+            Step::MountProc { root, on } => Op::Mount {
+                source: "proc".into(),
+                target: place_of_proc(root.as_deref(), on),
+                fstype: "proc".into(),
+                flags: 0xe,
+            },
+            Step::Chroot(Directory::Path(path)) => Op::Chroot(path.to_string_lossy().into_owned()),
             Step::PivotRoot(path) => return self.pivot(task, &path.to_string_lossy()),
-            Step::Chdir(path) => Op::Chdir(path.to_string_lossy().into_owned()),
+            Step::Chdir(Directory::Path(path)) => Op::Chdir(path.to_string_lossy().into_owned()),
             Step::Propagation(mode) => {
                 let flags = propagation_flags(*mode);
                 Op::Mount { source: "none".into(), target: "/".into(), fstype: String::new(), flags }
             }
-            Step::Gid(gid) => return self.model.kernel.setgid(task, *gid),
-            Step::Uid(uid) => return self.model.kernel.setuid(task, *uid),
-            Step::Groups { groups, if_allowed } => {
+            Step::Gid(Id::Number(gid)) => return self.model.kernel.setgid(task, *gid),
+            Step::Uid(Id::Number(uid)) => return self.model.kernel.setuid(task, *uid),
+            Step::Groups { groups, refused } => {
                 let answer = self.op(task, &Op::Setgroups(groups.clone()));
-                return if *if_allowed { Ok(()) } else { answer.map(drop) };
+                self.groups_set |= answer.is_ok();
+                return match refused {
+                    IfRefused::GoesOn => Ok(()),
+                    IfRefused::FailsUnlessDone if self.groups_set => Ok(()),
+                    _ => answer.map(drop),
+                };
             }
             Step::Init => Op::Clone3 { flags: 0, exit_signal: 17, set_tid: Vec::new(), cgroup: -1 },
             _ => return Ok(()),
@@ -378,21 +391,49 @@ impl Session<'_> {
                 let fd = self.model.kernel.host_pidfd(task, of)?;
                 self.op(task, &Op::Setns { fd, flags: kinds.flags() }).map(drop)
             }
-            JoinTarget::Namespaces(all) => {
-                // In the order in which the launch does it: what goes before user, then user, then the rest.
-                let mut left = Vec::new();
-                for ns in all {
-                    let fd = self.file(task, &ns.to_string())?;
-                    let now = ns.kind() != Kind::User && self.op(task, &Op::Setns { fd, flags: 0 }).is_ok();
-                    if !now {
-                        left.push((ns.kind(), fd));
-                    }
-                }
-                left.sort_by_key(|(kind, _)| *kind != Kind::User);
-                left.into_iter().try_for_each(|(_, fd)| self.op(task, &Op::Setns { fd, flags: 0 }).map(drop))
+            JoinTarget::Namespaces(all) => self.join_each(task, None, all),
+            JoinTarget::Both { process, kinds, namespaces } => {
+                let of = self.task(process.pid())?;
+                let fd = self.model.kernel.host_pidfd(task, of)?;
+                self.join_each(task, Some((fd, *kinds)), namespaces)
             }
         }
     }
+
+    /// In the order in which the launch does it: what goes before user, then
+    /// user, then the rest.
+    fn join_each(
+        &mut self,
+        task: TaskId,
+        process: Option<(Fd, Kinds)>,
+        all: &[Arc<Namespace>],
+    ) -> Result<(), Denial> {
+        let mut left = Vec::new();
+        if let Some((fd, kinds)) = process {
+            let mut outside = kinds;
+            outside.remove(Kind::User);
+            let flags = outside.flags();
+            let joined = flags != 0 && self.op(task, &Op::Setns { fd, flags }).is_ok();
+            let rest = if joined { kinds.difference(outside) } else { kinds };
+            if !rest.is_empty() {
+                left.push((1, fd, rest.flags()));
+            }
+        }
+        for ns in all {
+            let fd = self.file(task, &ns.to_string())?;
+            let user = ns.kind() == Kind::User;
+            if user || self.op(task, &Op::Setns { fd, flags: 0 }).is_err() {
+                left.push((if user { 0 } else { 2 }, fd, 0));
+            }
+        }
+        left.sort_by_key(|(turn, ..)| *turn);
+        left.into_iter().try_for_each(|(_, fd, flags)| self.op(task, &Op::Setns { fd, flags }).map(drop))
+    }
+}
+
+fn place_of_proc(root: Option<&CStr>, on: &CStr) -> String {
+    let root = root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default();
+    root + &on.to_string_lossy()
 }
 
 fn propagation_flags(mode: Propagation) -> u64 {

@@ -120,7 +120,8 @@ impl<'a> Case<'a> {
         match self.question {
             Question::Unshare(flags) | Question::Clone(flags) => Some(*flags),
             Question::Launch(plan) => plan.steps().iter().find_map(|step| match &step.step {
-                crate::plan::Step::Clone { kinds, .. } => Some(u64::from(kinds.flags())),
+                crate::plan::Step::Unshare(kinds) => Some(u64::from(kinds.flags())),
+                crate::plan::Step::Clone { kinds, .. } if !kinds.is_empty() => Some(u64::from(kinds.flags())),
                 _ => None,
             }),
             _ => None,

@@ -46,7 +46,9 @@ impl Machine {
                 }
                 Some(answer)
             }
-            Error::Helper { program, said, pid, map } => Some(self.explain_helper(program, said, *pid, map)),
+            Error::Helper { program, said, pid, map, .. } => {
+                Some(self.explain_helper(program, said, *pid, map))
+            }
             // Others were never a namespace's.
             Error::NotNamespace { object } if std::fs::metadata(object).is_ok_and(|meta| meta.len() == 0) => {
                 Some(self.explain(&Question::JoinFile { path: object.into(), kind: None }))

@@ -280,7 +280,7 @@ fn call_of(step: &Step) -> Option<Call> {
     Some(match step {
         Step::Join(_) | Step::EnterTime => Call::Setns,
         Step::Clone { .. } | Step::Init => Call::Clone3,
-        Step::UnshareTime => Call::Unshare,
+        Step::Unshare(_) => Call::Unshare,
         Step::Hostname(_) => Call::Sethostname,
         Step::Domainname(_) => Call::Setdomainname,
         Step::MountProc { .. } | Step::Propagation(_) => Call::Mount,

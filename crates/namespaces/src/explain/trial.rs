@@ -198,11 +198,18 @@ impl Script {
                 Step::Join(JoinTarget::Process { process, kinds }) => {
                     self.push(at, Line::Join(process.try_clone().ok()?, kinds.flags()));
                 }
-                Step::Clone { kinds, .. } => {
+                Step::Clone { kinds, .. } if !kinds.is_empty() => {
                     self.own = self.own.union(*kinds);
                     self.push(at, Line::Unshare(u64::from(kinds.flags())));
                 }
-                Step::DenySetgroups => self.write(at, "/proc/self/setgroups", b"deny")?,
+                Step::Unshare(kinds) => {
+                    self.own = self.own.union(*kinds);
+                    self.push(at, Line::Unshare(u64::from(kinds.flags())));
+                }
+                Step::Setgroups { allow, .. } => {
+                    let word: &[u8] = if *allow { b"allow" } else { b"deny" };
+                    self.write(at, "/proc/self/setgroups", word)?;
+                }
                 Step::WriteMap { kind, map, writer: crate::idmap::MapWriter::Child } => {
                     self.write(at, &format!("/proc/self/{}", kind.file()), map.to_string().as_bytes())?;
                 }
@@ -314,7 +321,7 @@ fn launch_filter(machine: &Machine, plan: &Plan, step: usize) -> Filter {
         Some(Step::MountProc { .. } | Step::Propagation(_)) => {
             (Call::MountNowhere, Errno::EFAULT, "mount of nothing")
         }
-        Some(Step::UnshareTime) => {
+        Some(Step::Unshare(_)) => {
             (Call::Unshare(0x81), Errno::EINVAL, "unshare with a flag that does not exist")
         }
         _ => return Filter::Unknown,

@@ -1,5 +1,7 @@
 //! The three ways to write a map.
 
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use super::IdMap;
@@ -49,31 +51,48 @@ pub enum MapWriter {
     Helpers,
 }
 
+impl IdKind {
+    /// What `newuidmap` or `newgidmap` is called with, its name first.
+    pub(crate) fn helper_words(self, pid: i32, map: &IdMap) -> Vec<CString> {
+        let numbers = map.extents().iter().flat_map(|e| [e.inside, e.outside, e.count]);
+        let words = [self.helper().to_owned(), pid.to_string()];
+        let words = words.into_iter().chain(numbers.map(|number| number.to_string()));
+        // Digits and letters have no byte of value zero.
+        words.filter_map(|word| CString::new(word).ok()).collect()
+    }
+
+    /// What its exit status, if it exited, and its complaint come to.
+    pub(crate) fn helper_outcome(self, pid: i32, map: &IdMap, status: Option<i32>, said: &str) -> Result<()> {
+        let program = self.helper();
+        let said = said.trim();
+        let said = said.strip_prefix(program).unwrap_or(said).trim_start_matches(": ").replace('\n', "; ");
+        let said = match status {
+            Some(0) => return Ok(()),
+            Some(127) if said.is_empty() => {
+                "not installed; it is in the package uidmap or shadow-utils".to_owned()
+            }
+            Some(status) if said.is_empty() => format!("exit status {status}"),
+            None if said.is_empty() => "killed".to_owned(),
+            _ => said,
+        };
+        Err(Error::Helper { program, status, said, pid, map: Box::new(map.clone()) })
+    }
+}
+
 /// Runs `newuidmap` or `newgidmap` on the process `pid`, a child of the caller
 /// that is held until this is done.
 pub(crate) fn run_helper(kind: IdKind, pid: i32, map: &IdMap) -> Result<()> {
-    let program = kind.helper();
-    let mut command = Command::new(program);
-    command.arg(pid.to_string());
-    for extent in map.extents() {
-        command.args([extent.inside, extent.outside, extent.count].map(|n| n.to_string()));
+    let words = kind.helper_words(pid, map);
+    let mut command = Command::new(kind.helper());
+    command.args(words.iter().skip(1).map(|word| OsStr::from_bytes(word.to_bytes())));
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    match output {
+        Ok(output) => {
+            kind.helper_outcome(pid, map, output.status.code(), &String::from_utf8_lossy(&output.stderr))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            kind.helper_outcome(pid, map, Some(127), "")
+        }
+        Err(error) => Err(Error::call("running", kind.helper(), error)),
     }
-    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output().map_err(
-        |error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::Helper {
-                program,
-                pid,
-                map: Box::new(map.clone()),
-                said: "not installed; it is in the package uidmap or shadow-utils".to_owned(),
-            },
-            _ => Error::call("running", program, error),
-        },
-    )?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim().strip_prefix(program).unwrap_or(said.trim()).trim_start_matches(": ");
-    let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', "; ") };
-    Err(Error::Helper { program, said, pid, map: Box::new(map.clone()) })
 }

@@ -4,11 +4,11 @@
 //! storage: it may run in the memory of a caller with many threads, or in a
 //! copy of it made while other threads held locks.
 
+use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
-use rustix::process::Signal;
 
 use super::init;
 use super::perform::perform;
@@ -17,7 +17,7 @@ use crate::plan::{Actor, Plan, Step};
 use crate::sys::clone::{Region, Report};
 use crate::sys::exec::{Image, exit};
 use crate::sys::launch::How;
-use crate::sys::signal::Mask;
+use crate::sys::signal::{self, Mask};
 use crate::sys::{self};
 
 /// All that the new processes need, made beforehand.
@@ -36,6 +36,18 @@ pub(crate) struct Context<'a> {
     pub(crate) first_turn: Option<usize>,
     /// The signals that the caller had blocked.
     pub(crate) mask: Mask,
+    pub(crate) memo: Memo,
+}
+
+/// What one step finds out for a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    /// The descriptor of [`Step::KeepDirectory`].
+    pub(super) directory: Cell<i32>,
+    /// The user and group of [`Step::FollowIds`].
+    pub(super) owner: Cell<(u32, u32)>,
+    /// Whether a [`Step::Groups`] has done what it should.
+    pub(super) groups_set: Cell<bool>,
 }
 
 impl Context<'_> {
@@ -70,7 +82,7 @@ impl Context<'_> {
 /// Whether the child says when the caller's turn has come, because the
 /// caller's first step needs one of the child's.
 pub(super) fn announces_turn(plan: &Plan, first_turn: usize) -> bool {
-    plan.of(Actor::Child).any(|(i, step)| i < first_turn && matches!(step, Step::UnshareTime))
+    plan.of(Actor::Child).any(|(i, step)| i < first_turn && matches!(step, Step::Unshare(_)))
 }
 
 /// The main child.
@@ -115,16 +127,16 @@ fn await_turn(context: &Context<'_>) {
 /// A word does not tell that who would write it is dead: the kernel is to end
 /// this process with its caller while it waits, whatever the plan says of later.
 fn await_word(context: &Context<'_>) {
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = signal::on_parent_death(libc::SIGKILL);
     if context.caller_is_gone() {
         exit(127);
     }
     context.region.control().await_turn();
     let asked = context.plan.of(Actor::Child).find_map(|(_, step)| match step {
-        Step::ParentDeathSignal(number) => Signal::from_named_raw(*number),
+        Step::ParentDeathSignal(number) => Some(*number),
         _ => None,
     });
-    let _ = rustix::process::set_parent_process_death_signal(asked);
+    let _ = signal::on_parent_death(asked.unwrap_or(0));
 }
 
 /// The process that joins namespaces and makes the main child there.

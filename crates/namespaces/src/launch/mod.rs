@@ -13,21 +13,28 @@
 
 pub(crate) mod child;
 mod descriptors;
+pub(crate) mod helper;
+mod in_place;
 mod init;
+mod passwd;
 mod perform;
 mod sync;
+mod text;
 mod turn;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
 
-use self::child::Context;
+use self::child::{Context, Memo};
 use self::descriptors::Descriptors;
+use self::helper::Helpers;
+pub(crate) use self::in_place::exec;
 use self::sync::{Both, Ours};
 use self::turn::Turn;
 use crate::errno::Errno;
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::plan::{Actor, Plan, Step};
 use crate::process::Process;
 use crate::spawn::{Child, Spawn};
@@ -46,6 +53,7 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
     let region = region.map_err(|errno| Error::call("allocating", "a stack for the new process", errno))?;
     let caller = caller_pidfd(plan, &clone, &descriptors)?;
     let image = image_of(plan)?;
+    let helpers = Helpers::start(plan)?;
 
     let mask = signal::set_mask(signal::ALL);
     let context = Context {
@@ -58,13 +66,15 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
         caller: caller.as_ref().map(AsFd::as_fd),
         first_turn: clone.first_turn,
         mask: spawn.mask.unwrap_or(mask),
+        memo: Memo::default(),
     };
-    let made = make(&context, &clone);
+    let made = in_place::take(0..clone.step, &context, &helpers)
+        .and_then(|()| make(&context, &clone).map_err(|report| step_error(plan, report)));
     signal::set_mask(mask);
-    let process = made.map_err(|report| step_error(plan, report))?;
+    let process = made?;
 
     let ours = sync.ours();
-    let mut turn = Turn::default();
+    let mut turn = Turn::new(&helpers);
     if let Err(error) = converse(plan, &clone, &process, &ours, region.control(), &mut turn) {
         // The child must not go on, and must not be left behind.
         let _ = process.signal(libc::SIGKILL);
@@ -76,12 +86,12 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
         region.keep();
     }
     let init = ours.into_channel().filter(|_| plan.has(Actor::Program));
-    Ok(Child::new(process, init, spawn.new_session, descriptors.ours))
+    let pid_one = spawn.kinds.contains(Kind::Pid) && init.is_none();
+    Ok(Child::new(process, init, spawn.new_session, pid_one, descriptors.ours))
 }
 
-/// Takes the caller's steps up to the clone, and that.
+/// Makes the child.
 fn make(context: &Context<'_>, clone: &Clone) -> Result<Process, Report> {
-    go_first(context, clone.step)?;
     let made = if clone.by_joiner { by_joiner(context) } else { sys::launch::child(clone.how, context) };
     // A report is about the joiner or the child, whoever failed.
     match (made, context.region.control().report()) {
@@ -102,7 +112,7 @@ fn converse(
     process: &Process,
     ours: &Ours,
     control: &Control,
-    turn: &mut Turn,
+    turn: &mut Turn<'_>,
 ) -> Result<()> {
     let failed = |report: Option<Report>| report.map_or(Ok(()), |report| Err(step_error(plan, report)));
     if let Some(first) = clone.first_turn {
@@ -135,7 +145,8 @@ impl Clone {
                 _ => None,
             })
             .ok_or_else(|| Error::invalid("plan", "", "it has no clone step"))?;
-        let first_turn = (step + 1..steps.len()).find(|i| steps[*i].actor == Actor::Caller);
+        let first_turn =
+            (step + 1..steps.len()).find(|i| matches!(steps[*i].actor, Actor::Caller | Actor::Helper));
         let by_joiner = steps[step].actor == Actor::Joiner;
         let wake = if plan.has(Actor::Program) {
             Wake::Channel
@@ -148,15 +159,6 @@ impl Clone {
         };
         Ok(Clone { how: How { kinds, share_memory, wake }, step, by_joiner, first_turn })
     }
-}
-
-/// The caller's own steps before the clone.
-fn go_first(context: &Context<'_>, clone: usize) -> Result<(), Report> {
-    let steps = context.plan.of(Actor::Caller).take_while(|(step, _)| *step < clone);
-    for (step, what) in steps {
-        perform::perform(what, context).map_err(|errno| Report { step, errno })?;
-    }
-    Ok(())
 }
 
 /// Has the joiner make the child, and reaps the joiner.
@@ -203,8 +205,9 @@ fn caller_pidfd(plan: &Plan, clone: &Clone, descriptors: &Descriptors) -> Result
 
 fn image_of(plan: &Plan) -> Result<Image<'_>> {
     let last = plan.steps().last().map(|s| &s.step);
-    let Some(Step::Execute { candidates, argv, envp }) = last else {
-        return Err(Error::invalid("plan", "", "it does not end with execve"));
-    };
-    Ok(Image::new(candidates, argv, envp.as_deref()))
+    match last {
+        Some(Step::Execute { candidates, argv, envp }) => Ok(Image::new(candidates, argv, envp.as_deref())),
+        Some(Step::LoginShell { envp }) => Ok(Image::new(&[], &[], envp.as_deref())),
+        _ => Err(Error::invalid("plan", "", "it does not end with execve")),
+    }
 }

@@ -4,31 +4,42 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::helper::Helpers;
+use super::perform::bind;
 use super::step_error;
 use crate::errno::Errno;
 use crate::error::Result;
 use crate::idmap::{IdKind, IdMap, MapWriter, run_helper};
 use crate::kind::Kind;
 use crate::pin::{Pinned, pin_with_undo};
-use crate::plan::{Actor, Plan, Step};
+use crate::plan::{Actor, Plan, PlanStep, Step};
 use crate::process::{Process, check_proc};
 use crate::sys::clone::Report;
 
 /// What the caller's steps have left on the system, undone unless kept.
-#[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Turn<'a> {
+    helpers: &'a Helpers,
     pinned: Vec<Pinned>,
 }
 
-impl Turn {
+impl<'a> Turn<'a> {
+    pub(super) fn new(helpers: &'a Helpers) -> Turn<'a> {
+        Turn { helpers, pinned: Vec::new() }
+    }
+
     /// Takes the caller's steps from `first` on.
     pub(super) fn take(&mut self, plan: &Plan, first: usize, process: &Process) -> Result<()> {
         if plan.of(Actor::Caller).any(|(_, what)| matches!(what, Step::WriteMap { .. })) {
             // The child is written to by number.
             check_proc()?;
         }
-        for (step, what) in plan.of(Actor::Caller).filter(|(step, _)| *step >= first) {
+        for (step, PlanStep { actor, step: what }) in plan.steps().iter().enumerate().skip(first) {
             match what {
+                _ if *actor == Actor::Helper => self.helpers.take_turn(plan, step)?,
+                _ if *actor != Actor::Caller => {}
+                Step::Bind { kind, path } => {
+                    bind(None, *kind, path).map_err(|errno| step_error(plan, Report { step, errno }))?;
+                }
                 Step::WriteMap { kind, map, writer: MapWriter::Helpers } => {
                     run_helper(*kind, process.pid(), map)?;
                 }

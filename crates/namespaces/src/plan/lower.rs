@@ -1,28 +1,40 @@
 //! From what was asked for to the steps that do it.
 
+mod check;
+mod program;
+
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt::Write;
-use std::os::fd::RawFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::step::{JoinTarget, Place, Source, Step};
-use super::{Actor, Plan, PlanStep};
+use super::step::{Directory, Id, Place, Refused, Source, Step};
+use super::{Actor, Form, Plan, PlanStep};
 use crate::caps::Capabilities;
 use crate::error::{Error, Result};
 use crate::idmap::{IdKind, IdMap, MapWriter};
-use crate::kind::Kind;
-use crate::spawn::{CapabilityPolicy, Propagation, Root, Spawn, Stdio, effective_ids};
+use crate::kind::{Kind, Kinds};
+use crate::spawn::{At, CapabilityPolicy, InPlace, Propagation, Root, Spawn, Stdio, effective_ids};
+
+pub(crate) use program::path_candidates;
 
 /// The steps for `spawn`, in the order in which the kernel allows them.
-pub(crate) fn lower(spawn: &Spawn) -> Result<Plan> {
-    check_kinds(spawn)?;
-    let mut lowering = Lowering::new(spawn);
+pub(crate) fn lower(spawn: &Spawn, form: Form) -> Result<Plan> {
+    check::all(spawn, form)?;
+    let mut lowering = Lowering::new(spawn, form);
+    lowering.context()?;
     lowering.joins();
+    lowering.unshare();
+    lowering.maps_from_outside()?;
+    lowering.clocks(Moment::BeforeClone)?;
     lowering.clone();
+    lowering.binds()?;
     lowering.maps()?;
+    lowering.setgroups();
     lowering.pins();
-    lowering.clocks()?;
+    lowering.clocks(Moment::AfterClone)?;
     lowering.names()?;
     lowering.mounts()?;
     lowering.init();
@@ -32,71 +44,36 @@ pub(crate) fn lower(spawn: &Spawn) -> Result<Plan> {
     Ok(Plan { steps: lowering.steps })
 }
 
-/// What only makes sense in a new namespace would otherwise change the
-/// caller's own: refuse it here.
-fn check_kinds(spawn: &Spawn) -> Result<()> {
-    let needs = |asked: Option<String>, kind: Kind, what: &'static str, why: &'static str| match asked {
-        Some(value) if !spawn.kinds.contains(kind) => Err(Error::invalid(what, value, why)),
-        _ => Ok(()),
-    };
-    let text = |name: &OsString| name.to_string_lossy().into_owned();
-    let map = spawn.uid_map.as_ref().or(spawn.gid_map.as_ref());
-    let pivot = match &spawn.root {
-        Some(Root::Pivot(dir)) => Some(dir.display().to_string()),
-        _ => None,
-    };
-    let (user, uts, time) =
-        ("it needs a new user namespace", "it needs a new uts namespace", "it needs a new time namespace");
-    let mnt = "it needs a new mnt namespace";
-    needs(map.map(IdMap::to_string), Kind::User, "id map", user)?;
-    needs(spawn.hostname.as_ref().map(text), Kind::Uts, "hostname", uts)?;
-    needs(spawn.domainname.as_ref().map(text), Kind::Uts, "domain name", uts)?;
-    needs(spawn.monotonic.map(|s| s.to_string()), Kind::Time, "monotonic offset", time)?;
-    needs(spawn.boottime.map(|s| s.to_string()), Kind::Time, "boottime offset", time)?;
-    needs(spawn.propagation.map(|mode| mode.to_string()), Kind::Mnt, "propagation", mnt)?;
-    needs(spawn.mount_proc.then(|| "/proc".to_owned()), Kind::Mnt, "place for a new proc", mnt)?;
-    needs(
-        spawn.loopback.then(|| "lo".to_owned()),
-        Kind::Net,
-        "device to set up",
-        "it needs a new net namespace",
-    )?;
-    needs(pivot, Kind::Mnt, "new root", mnt)?;
-    needs(spawn.init.map(|_| "init".to_owned()), Kind::Pid, "pid 1", "it needs a new pid namespace")?;
-    // `create_pid_namespace`: the caller's own must be the one that its
-    // children are in, and joining makes the two differ.
-    let joined = spawn.join.as_ref().map(JoinTarget::kinds).unwrap_or_default();
-    if joined.contains(Kind::Pid) && spawn.kinds.contains(Kind::Pid) {
-        let why = "who joined a pid namespace can't make another; start a program there that does";
-        return Err(Error::invalid("new namespace", Kind::Pid.name(), why));
-    }
-    for (kind, _) in &spawn.pins {
-        needs(
-            Some(kind.to_string()),
-            *kind,
-            "kind to pin",
-            "only a namespace that is made new can be pinned here",
-        )?;
-    }
-    Ok(())
-}
-
 struct Lowering<'a> {
     spawn: &'a Spawn,
     steps: Vec<PlanStep>,
     /// Whether the child shares the maker's memory until it executes.
     share_memory: bool,
-    /// Who takes the last steps: the child, or the program beside init.
+    /// Whether the caller itself takes the new namespaces.
+    here: bool,
+    /// Who is in the new namespaces and prepares them.
+    main: Actor,
+    /// Who takes the last steps: that one, or the program beside init.
     last: Actor,
 }
 
+/// Clocks are set once, before there is a child or by it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeClone,
+    AfterClone,
+}
+
 impl<'a> Lowering<'a> {
-    fn new(spawn: &'a Spawn) -> Lowering<'a> {
+    fn new(spawn: &'a Spawn, form: Form) -> Lowering<'a> {
+        let main = if form == Form::Exec { Actor::Caller } else { Actor::Child };
         Lowering {
             spawn,
             steps: Vec::new(),
             share_memory: may_share_memory(spawn),
-            last: if spawn.init.is_some() { Actor::Program } else { Actor::Child },
+            here: form == Form::Exec || spawn.unshare_in_place,
+            main,
+            last: if spawn.init.is_some() { Actor::Program } else { main },
         }
     }
 
@@ -104,17 +81,28 @@ impl<'a> Lowering<'a> {
         self.steps.push(PlanStep { actor, step });
     }
 
-    fn child(&mut self, step: Step) {
-        self.push(Actor::Child, step);
+    fn inside(&mut self, step: Step) {
+        self.push(self.main, step);
     }
 
     /// Who joins and makes the child: a joiner if there is something to join
     /// and the caller is not to move.
     fn maker(&self) -> Actor {
         match self.spawn.join {
-            Some(_) if !self.spawn.join_in_place => Actor::Joiner,
+            Some(_) if self.main == Actor::Child && !self.spawn.join_in_place => Actor::Joiner,
             _ => Actor::Caller,
         }
+    }
+
+    fn context(&mut self) -> Result<()> {
+        if let Some(context) = &self.spawn.in_place.security_context {
+            let context = c_string("security context", context)?;
+            self.push(self.maker(), Step::SecurityContext(context));
+        }
+        if self.spawn.in_place.clear_groups_first {
+            self.push(self.maker(), Step::Groups { groups: Vec::new(), refused: Refused::GoesOn });
+        }
+        Ok(())
     }
 
     fn joins(&mut self) {
@@ -130,40 +118,98 @@ impl<'a> Lowering<'a> {
     /// offsets can't be changed any more (`time_namespaces(7)`).
     fn time_by_unshare(&self) -> bool {
         let offsets = self.spawn.monotonic.is_some() || self.spawn.boottime.is_some();
-        offsets && !self.share_memory
+        offsets && !self.share_memory && !self.here
+    }
+
+    /// The caller takes the new namespaces, as another user if asked to.
+    fn unshare(&mut self) {
+        if let Some((uid, gid)) = self.spawn.in_place.owner {
+            let groups = Step::Groups { groups: Vec::new(), refused: Refused::Fails };
+            for step in [groups, Step::Gid(Id::Number(gid)), Step::Uid(Id::Number(uid))] {
+                self.push(Actor::Caller, step);
+            }
+        }
+        if self.here && !self.spawn.kinds.is_empty() {
+            self.push(Actor::Caller, Step::Unshare(self.spawn.kinds));
+        }
     }
 
     fn clone(&mut self) {
-        let mut kinds = self.spawn.kinds;
+        if let Some(procs) = &self.spawn.in_place.cgroup {
+            self.push(self.maker(), Step::JoinCgroup(procs.clone()));
+        }
+        if let Some(process) = &self.spawn.in_place.follow {
+            self.push(self.maker(), Step::FollowIds(process.clone()));
+        }
+        if self.main == Actor::Caller {
+            return;
+        }
+        let mut kinds = if self.here { Kinds::EMPTY } else { self.spawn.kinds };
         if self.time_by_unshare() {
             kinds.remove(Kind::Time);
         }
         self.push(self.maker(), Step::Clone { kinds, share_memory: self.share_memory });
         if let Some(signal) = self.spawn.parent_death_signal {
-            self.child(Step::ParentDeathSignal(signal));
+            self.inside(Step::ParentDeathSignal(signal));
         }
         if self.time_by_unshare() {
-            self.child(Step::UnshareTime);
+            self.inside(Step::Unshare(Kind::Time.into()));
         }
     }
 
-    fn maps(&mut self) -> Result<()> {
-        let Spawn { uid_map, gid_map, map_writer, .. } = self.spawn;
-        let writer = match map_writer {
-            MapWriter::Auto => map_writer_for(uid_map.as_ref(), gid_map.as_ref())?,
-            writer => *writer,
-        };
-        let actor = if writer == MapWriter::Child { Actor::Child } else { Actor::Caller };
-        if writer == MapWriter::Child && gid_map.is_some() {
-            self.child(Step::DenySetgroups);
-        }
-        // The group map first: once uids are mapped, nothing about gids is easier.
-        for (kind, map) in [(IdKind::Gid, gid_map), (IdKind::Uid, uid_map)] {
-            if let Some(map) = map {
-                self.push(actor, Step::WriteMap { kind, map: map.clone(), writer });
-            }
+    /// What binds a new namespace of the caller's must be done where the file
+    /// is, and with what the caller may do there.
+    fn binds(&mut self) -> Result<()> {
+        let left = self.spawn.kinds.contains(Kind::Mnt) || self.spawn.kinds.contains(Kind::User);
+        let actor = if left { Actor::Helper } else { Actor::Caller };
+        for (kind, path) in &self.spawn.in_place.binds {
+            self.push(actor, Step::Bind { kind: *kind, path: c_path("file", path)? });
         }
         Ok(())
+    }
+
+    fn writer(&self) -> Result<MapWriter> {
+        match self.spawn.map_writer {
+            MapWriter::Auto => map_writer_for(self.spawn.uid_map.as_ref(), self.spawn.gid_map.as_ref()),
+            writer => Ok(writer),
+        }
+    }
+
+    /// Maps that the caller, when it is inside, can't write any more.
+    fn maps_from_outside(&mut self) -> Result<()> {
+        let writer = self.writer()?;
+        if self.here && writer != MapWriter::Child {
+            self.write_maps(Actor::Helper, writer);
+        }
+        Ok(())
+    }
+
+    fn maps(&mut self) -> Result<()> {
+        match self.writer()? {
+            MapWriter::Child => self.write_maps(self.main, MapWriter::Child),
+            writer if !self.here => self.write_maps(Actor::Caller, writer),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn write_maps(&mut self, actor: Actor, writer: MapWriter) {
+        let Spawn { uid_map, gid_map, .. } = self.spawn;
+        if let Some(map) = uid_map {
+            self.push(actor, Step::WriteMap { kind: IdKind::Uid, map: map.clone(), writer });
+        }
+        if let Some(map) = gid_map {
+            if writer == MapWriter::Child {
+                self.push(actor, Step::Setgroups { allow: false, if_known: true });
+            }
+            self.push(actor, Step::WriteMap { kind: IdKind::Gid, map: map.clone(), writer });
+        }
+    }
+
+    fn setgroups(&mut self) {
+        if let Some(allow) = self.spawn.in_place.setgroups {
+            self.inside(Step::Setgroups { allow, if_known: true });
+        }
     }
 
     fn pins(&mut self) {
@@ -172,9 +218,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn clocks(&mut self) -> Result<()> {
+    fn clocks(&mut self, moment: Moment) -> Result<()> {
         /// `KTIME_SEC_MAX`: beyond it the kernel answers with ERANGE.
         const MOST: u64 = 9_223_372_036;
+        if self.here != (moment == Moment::BeforeClone) {
+            return Ok(());
+        }
+        let actor = if self.here { Actor::Caller } else { Actor::Child };
         let mut text = String::new();
         for (clock, seconds) in [("monotonic", self.spawn.monotonic), ("boottime", self.spawn.boottime)] {
             let Some(seconds) = seconds else { continue };
@@ -184,23 +234,23 @@ impl<'a> Lowering<'a> {
             let _ = writeln!(text, "{clock} {seconds} 0");
         }
         if !text.is_empty() {
-            self.child(Step::TimeOffsets(c_string("time offset", text.as_ref())?));
+            self.push(actor, Step::TimeOffsets(c_string("time offset", text.as_ref())?));
         }
         if self.time_by_unshare() {
-            self.child(Step::EnterTime);
+            self.inside(Step::EnterTime);
         }
         Ok(())
     }
 
     fn names(&mut self) -> Result<()> {
         if let Some(name) = &self.spawn.hostname {
-            self.child(Step::Hostname(uts_name("hostname", name)?));
+            self.inside(Step::Hostname(uts_name("hostname", name)?));
         }
         if let Some(name) = &self.spawn.domainname {
-            self.child(Step::Domainname(uts_name("domain name", name)?));
+            self.inside(Step::Domainname(uts_name("domain name", name)?));
         }
         if self.spawn.loopback {
-            self.child(Step::LoopbackUp);
+            self.inside(Step::LoopbackUp);
         }
         Ok(())
     }
@@ -208,34 +258,95 @@ impl<'a> Lowering<'a> {
     fn mounts(&mut self) -> Result<()> {
         let propagation = self.spawn.propagation.unwrap_or_default();
         if self.spawn.kinds.contains(Kind::Mnt) && propagation != Propagation::Unchanged {
-            self.child(Step::Propagation(propagation));
+            self.inside(Step::Propagation(propagation));
         }
         let root = match &self.spawn.root {
-            Some(Root::Chroot(dir) | Root::Pivot(dir)) => Some(c_path("root directory", dir)?),
-            None => None,
+            Some(Root::Chroot(At::Path(dir)) | Root::Pivot(dir)) => Some(c_path("root directory", dir)?),
+            Some(Root::Chroot(At::Open(_))) | None => None,
         };
         if self.spawn.mount_proc {
             // Before the old root goes: a proc may only be mounted where one
             // is fully visible (the kernel's `mount_too_revealing`).
-            self.child(Step::MountProc { root: root.clone() });
+            self.inside(Step::MountProc { root: root.clone(), on: c"/proc".to_owned() });
         }
+        let early = self.binfmt_before_root()?;
         match (&self.spawn.root, root) {
-            (Some(Root::Chroot(_)), Some(root)) => self.child(Step::Chroot(root)),
-            (Some(Root::Pivot(_)), Some(root)) => self.child(Step::PivotRoot(root)),
+            (Some(Root::Chroot(At::Open(dir))), _) => self.chroot_to(dir),
+            (Some(Root::Chroot(_)), Some(root)) => self.inside(Step::Chroot(Directory::Path(root))),
+            (Some(Root::Pivot(_)), Some(root)) => self.inside(Step::PivotRoot(root)),
             _ => {}
         }
-        if let Some(dir) = &self.spawn.current_dir {
-            self.child(Step::Chdir(c_path("directory", dir)?));
+        match &self.spawn.current_dir {
+            Some(At::Path(dir)) => self.inside(Step::Chdir(Directory::Path(c_path("directory", dir)?))),
+            Some(At::Open(dir)) => self.inside(Step::Chdir(Directory::Open(dir.clone()))),
+            None => {}
         }
+        self.proc_inside()?;
+        self.binfmt_inside(early)
+    }
+
+    fn chroot_to(&mut self, root: &Arc<OwnedFd>) {
+        let stay = self.spawn.current_dir.is_none();
+        if stay {
+            self.inside(Step::KeepDirectory);
+        }
+        self.inside(Step::Chroot(Directory::Open(root.clone())));
+        if stay {
+            self.inside(Step::Chdir(Directory::Kept));
+        }
+    }
+
+    /// The proc whose place is a path of the program's.
+    fn proc_inside(&mut self) -> Result<()> {
+        let Some(on) = &self.spawn.in_place.proc_on else { return Ok(()) };
+        let on = c_path("place for a new proc", on)?;
+        if self.spawn.in_place.proc_apart {
+            self.inside(Step::MakePrivate(on.clone()));
+        }
+        self.inside(Step::MountProc { root: None, on });
+        Ok(())
+    }
+
+    /// An interpreter that is kept open (`F`) is looked for in the old root:
+    /// says whether the format was registered for that.
+    fn binfmt_before_root(&mut self) -> Result<bool> {
+        let InPlace { binfmt, binfmt_on, .. } = &self.spawn.in_place;
+        let kept_open = |format: &OsString| {
+            let flags = format.as_bytes().rsplit(|byte| *byte == b':').next();
+            flags.is_some_and(|flags| flags.contains(&b'F'))
+        };
+        let (Some(format), Some(on), Some(_)) = (binfmt, binfmt_on, &self.spawn.root) else {
+            return Ok(false);
+        };
+        if kept_open(format) {
+            self.inside(Step::MountBinfmt(c_path("place for binary formats", on)?));
+            self.register(on, format)?;
+        }
+        Ok(kept_open(format))
+    }
+
+    fn binfmt_inside(&mut self, registered: bool) -> Result<()> {
+        let InPlace { binfmt, binfmt_on, .. } = &self.spawn.in_place;
+        let Some(on) = binfmt_on else { return Ok(()) };
+        self.inside(Step::MountBinfmt(c_path("place for binary formats", on)?));
+        match binfmt {
+            Some(format) if !registered => self.register(on, format),
+            _ => Ok(()),
+        }
+    }
+
+    fn register(&mut self, on: &Path, format: &OsStr) -> Result<()> {
+        let file = c_path("place for binary formats", &on.join("register"))?;
+        self.inside(Step::RegisterBinfmt { file, format: c_string("binary format", format)? });
         Ok(())
     }
 
     fn init(&mut self) {
         let Some(init) = self.spawn.init else { return };
         if !init.readable {
-            self.child(Step::Undumpable);
+            self.inside(Step::Undumpable);
         }
-        self.child(Step::Init);
+        self.inside(Step::Init);
     }
 
     fn identity(&mut self) -> Result<()> {
@@ -255,15 +366,17 @@ impl<'a> Lowering<'a> {
         if keep.is_some() && spawn.uid.is_some() {
             self.push(last, Step::KeepCapabilities);
         }
+        let refused =
+            if spawn.in_place.clear_groups_first { Refused::FailsUnlessDone } else { Refused::Fails };
         match (&spawn.groups, spawn.gid) {
-            (Some(groups), _) => {
-                self.push(last, Step::Groups { groups: groups.clone(), if_allowed: false });
+            (Some(groups), _) => self.push(last, Step::Groups { groups: groups.clone(), refused }),
+            (None, Some(_)) => {
+                self.push(last, Step::Groups { groups: Vec::new(), refused: Refused::GoesOn });
             }
-            (None, Some(_)) => self.push(last, Step::Groups { groups: Vec::new(), if_allowed: true }),
             (None, None) => {}
         }
         for (what, id) in [("group id", spawn.gid), ("user id", spawn.uid)] {
-            if id == Some(u32::MAX) {
+            if id == Some(Id::Number(u32::MAX)) {
                 return Err(Error::invalid(what, u32::MAX.to_string(), "this number means no id"));
             }
         }
@@ -287,7 +400,7 @@ impl<'a> Lowering<'a> {
             self.push(last, Step::Undumpable);
         }
         if let (Actor::Child, true, Some(signal)) = (last, changed, spawn.parent_death_signal) {
-            self.child(Step::ParentDeathSignal(signal));
+            self.inside(Step::ParentDeathSignal(signal));
         }
         Ok(())
     }
@@ -321,25 +434,9 @@ impl<'a> Lowering<'a> {
         if !places.is_empty() {
             self.push(self.last, Step::Descriptors(places));
         }
-        self.push(self.last, Step::CloseOthers(keep));
-        Ok(())
-    }
-
-    fn execute(&mut self) -> Result<()> {
-        let spawn = self.spawn;
-        let name = spawn.arg0.as_ref().unwrap_or(&spawn.program);
-        let argv = std::iter::once(name).chain(&spawn.args);
-        let argv = argv.map(|arg| c_string("argument", arg)).collect::<Result<_>>()?;
-        let untouched = !spawn.env_cleared && spawn.env.is_empty();
-        let env = if untouched { None } else { Some(environment(spawn)) };
-        let path = match &env {
-            None => std::env::var_os("PATH"),
-            Some(env) => env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()),
-        };
-        let envp = env.map(|env| env.iter().map(|(name, value)| pair(name, value)).collect()).transpose()?;
-        let candidates = candidates(&spawn.program, path.as_deref())?;
-        self.push(self.last, Step::Signals);
-        self.push(self.last, Step::Execute { candidates, argv, envp });
+        if !self.spawn.in_place.inherit {
+            self.push(self.last, Step::CloseOthers(keep));
+        }
         Ok(())
     }
 }
@@ -376,46 +473,6 @@ fn map_writer_for(uid_map: Option<&IdMap>, gid_map: Option<&IdMap>) -> Result<Ma
         return Ok(MapWriter::Caller);
     }
     Ok(MapWriter::Helpers)
-}
-
-/// The environment of the program, in the caller's order with changes last.
-fn environment(spawn: &Spawn) -> Vec<(OsString, OsString)> {
-    let mut env: Vec<(OsString, OsString)> =
-        if spawn.env_cleared { Vec::new() } else { std::env::vars_os().collect() };
-    for (name, value) in &spawn.env {
-        env.retain(|(known, _)| known != name);
-        if let Some(value) = value {
-            env.push((name.clone(), value.clone()));
-        }
-    }
-    env
-}
-
-fn pair(name: &OsStr, value: &OsStr) -> Result<CString> {
-    let mut pair = name.to_owned();
-    pair.push("=");
-    pair.push(value);
-    c_string("environment variable", &pair)
-}
-
-/// The paths that `execvp(3)` would try.
-fn candidates(program: &OsStr, path: Option<&OsStr>) -> Result<Vec<CString>> {
-    if program.is_empty() {
-        return Ok(Vec::new());
-    }
-    if program.as_bytes().contains(&b'/') {
-        return Ok(vec![c_string("program", program)?]);
-    }
-    let path = path.unwrap_or(OsStr::new("/bin:/usr/bin"));
-    let candidate = |dir: &[u8]| {
-        let mut file = dir.to_vec();
-        if !dir.is_empty() {
-            file.push(b'/');
-        }
-        file.extend_from_slice(program.as_bytes());
-        c_string("program", &OsString::from_vec(file))
-    };
-    path.as_bytes().split(|b| *b == b':').map(candidate).collect()
 }
 
 fn uts_name(what: &'static str, name: &OsStr) -> Result<CString> {

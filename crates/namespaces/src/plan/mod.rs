@@ -10,8 +10,17 @@ mod step;
 
 use std::fmt;
 
-pub(crate) use lower::lower;
-pub use step::{JoinTarget, Place, Source, Step};
+pub(crate) use lower::{lower, path_candidates};
+pub use step::{Directory, Id, JoinTarget, Place, Refused, Source, Step};
+
+/// Whether a launch makes a process for the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// It does, as a child of the caller.
+    Child,
+    /// The caller becomes the program.
+    Exec,
+}
 
 /// Who takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +31,10 @@ pub enum Actor {
     /// A short-lived helper process that joins namespaces, so that the
     /// caller's own thread need not, and makes the child in the caller's stead.
     Joiner,
+    /// A short-lived process that stays where the caller was when that takes
+    /// new namespaces itself, to do what can only be done from there. Each
+    /// step has one of its own, made before the caller's first step.
+    Helper,
     /// The new process. It becomes the program, or stays as init.
     Child,
     /// The program's process, made by init.
@@ -33,6 +46,7 @@ impl fmt::Display for Actor {
         f.pad(match self {
             Actor::Caller => "caller",
             Actor::Joiner => "joiner",
+            Actor::Helper => "helper",
             Actor::Child => "child",
             Actor::Program => "program",
         })

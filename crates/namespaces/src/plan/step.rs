@@ -1,7 +1,7 @@
 //! What a step can be.
 
 use std::ffi::CString;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -40,9 +40,18 @@ pub enum Step {
     },
     /// Be sent a signal when the caller's thread ends: `PR_SET_PDEATHSIG`.
     ParentDeathSignal(i32),
-    /// Give up `setgroups(2)` in the user namespace, which the kernel asks of
-    /// those who may not set group ids in the parent.
-    DenySetgroups,
+    /// Ask that `execve` gives the program this context: `SELinux`.
+    SecurityContext(CString),
+    /// Become a member of the control group whose `cgroup.procs` this is.
+    JoinCgroup(Arc<OwnedFd>),
+    /// Allow or deny `setgroups(2)` in the user namespace. The kernel asks
+    /// those to deny it who may not set group ids in the parent.
+    Setgroups {
+        /// `allow` or `deny`.
+        allow: bool,
+        /// Go on where the kernel has no such switch (before Linux 3.19).
+        if_known: bool,
+    },
     /// Write an id map.
     WriteMap {
         /// Which map.
@@ -52,8 +61,15 @@ pub enum Step {
         /// Who writes it; never [`MapWriter::Auto`] here.
         writer: MapWriter,
     },
-    /// Make a time namespace for children: `unshare(2)`.
-    UnshareTime,
+    /// Take new namespaces: `unshare(2)`. Those of pid and time are for children.
+    Unshare(Kinds),
+    /// Bind a namespace of the caller's to a file that is there: `mount(2)`.
+    Bind {
+        /// The kind.
+        kind: Kind,
+        /// The file.
+        path: CString,
+    },
     /// Set the clocks of the time namespace for children, as text for
     /// `/proc/self/timens_offsets`.
     TimeOffsets(CString),
@@ -67,17 +83,33 @@ pub enum Step {
     LoopbackUp,
     /// Change the propagation of all mounts.
     Propagation(Propagation),
-    /// Mount a new proc on `/proc`, below `root` if that is about to become `/`.
+    /// Make one mount private, so that what comes to lie on it is not passed
+    /// on. What is no mount stays as it is.
+    MakePrivate(CString),
+    /// Mount a new proc, below `root` if that is about to become `/`.
     MountProc {
         /// The coming root.
         root: Option<CString>,
+        /// The directory.
+        on: CString,
     },
+    /// Mount `binfmt_misc`: the binary formats of the user namespace.
+    MountBinfmt(CString),
+    /// Register a binary format with a mounted `binfmt_misc`.
+    RegisterBinfmt {
+        /// Its file `register`.
+        file: CString,
+        /// The format, as `binfmt_misc` takes it.
+        format: CString,
+    },
+    /// Remember the working directory.
+    KeepDirectory,
     /// `chroot(2)`, and to its top.
-    Chroot(CString),
+    Chroot(Directory),
     /// Make a directory the root and forget the old one: `pivot_root(2)`.
     PivotRoot(CString),
     /// `chdir(2)`.
-    Chdir(CString),
+    Chdir(Directory),
     /// Stay as pid 1: make a process for the program, pass on signals, reap.
     Init,
     /// `setsid(2)`.
@@ -86,17 +118,20 @@ pub enum Step {
     Groups {
         /// The groups.
         groups: Vec<u32>,
-        /// Go on where the user namespace forbids the call altogether.
-        if_allowed: bool,
+        /// What a refusal means.
+        refused: Refused,
     },
+    /// Read the ids that the next steps set: those of the owner of the open
+    /// `/proc/PID`, as they are seen by now.
+    FollowIds(Arc<OwnedFd>),
     /// Keep capabilities across a change of user id: `PR_SET_KEEPCAPS`.
     KeepCapabilities,
     /// Drop all others from the bounding set.
     BoundingSet(Capabilities),
     /// `setgid(2)`.
-    Gid(u32),
+    Gid(Id),
     /// `setuid(2)`.
-    Uid(u32),
+    Uid(Id),
     /// Have exactly these capabilities, also after `execve`; `None` for all
     /// that are permitted now.
     Capabilities(Option<Capabilities>),
@@ -106,8 +141,12 @@ pub enum Step {
     Descriptors(Vec<Place>),
     /// Mark all other descriptors close-on-exec; these stay.
     CloseOthers(Vec<RawFd>),
-    /// Default dispositions and the caller's signal mask.
-    Signals,
+    /// The caller's signal mask, and default dispositions.
+    Signals {
+        /// Not of `SIGPIPE`, which the runtime of Rust ignores: the caller has
+        /// it as the program is to have it.
+        keep: bool,
+    },
     /// `execve(2)`, of the first candidate that can be.
     Execute {
         /// The paths to try.
@@ -117,6 +156,46 @@ pub enum Step {
         /// The environment, as `NAME=value`; `None` for the caller's as it is.
         envp: Option<Vec<CString>>,
     },
+    /// `execve(2)` of the login shell that `/etc/passwd` has by now for the
+    /// user that runs by now.
+    LoginShell {
+        /// The environment, as for [`Execute`](Step::Execute).
+        envp: Option<Vec<CString>>,
+    },
+}
+
+/// A directory to go to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Directory {
+    /// By its path at that moment.
+    Path(CString),
+    /// An open one.
+    Open(Arc<OwnedFd>),
+    /// The one that [`Step::KeepDirectory`] remembers.
+    Kept,
+}
+
+/// An id to take on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Id {
+    /// This one.
+    Number(u32),
+    /// The one that [`Step::FollowIds`] reads.
+    Followed,
+}
+
+/// What it means that groups can't be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The launch fails.
+    Fails,
+    /// Nothing.
+    GoesOn,
+    /// The launch fails, unless they were set in an earlier step.
+    FailsUnlessDone,
 }
 
 /// The namespaces to join.
@@ -133,6 +212,16 @@ pub enum JoinTarget {
     /// Single ones. What the caller may not join at once is tried again after
     /// the user namespace.
     Namespaces(Vec<Arc<Namespace>>),
+    /// Both: first all that the caller may join from outside, then the user
+    /// namespace and the rest.
+    Both {
+        /// The process.
+        process: Arc<Process>,
+        /// Which of its namespaces.
+        kinds: Kinds,
+        /// Others, joined after those.
+        namespaces: Vec<Arc<Namespace>>,
+    },
 }
 
 impl JoinTarget {
@@ -140,11 +229,14 @@ impl JoinTarget {
     pub fn kinds(&self) -> Kinds {
         match self {
             JoinTarget::Process { kinds, .. } => *kinds,
-            JoinTarget::Namespaces(namespaces) => {
-                namespaces.iter().map(|namespace| namespace.kind()).collect()
-            }
+            JoinTarget::Namespaces(namespaces) => kinds_of(namespaces),
+            JoinTarget::Both { kinds, namespaces, .. } => kinds.union(kinds_of(namespaces)),
         }
     }
+}
+
+fn kinds_of(namespaces: &[Arc<Namespace>]) -> Kinds {
+    namespaces.iter().map(|namespace| namespace.kind()).collect()
 }
 
 /// A descriptor number of the program, and what it is to be.

@@ -7,11 +7,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use rustix::net::RecvFlags;
-use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{DumpableBehavior, WaitId, WaitIdOptions, WaitIdStatus};
 
 use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::process::Process;
+use crate::sys::signal;
 
 /// The process that [`Spawn::spawn`](crate::Spawn::spawn) made.
 ///
@@ -24,6 +25,9 @@ pub struct Child {
     status: Option<ExitStatus>,
     /// Whether it left the caller's session, and with it the terminal.
     own_session: bool,
+    /// Whether the program itself is pid 1, which no signal ends that it does
+    /// not handle.
+    pid_one: bool,
     /// The end to write to, if standard input is [`Stdio::Piped`](crate::Stdio::Piped).
     pub stdin: Option<File>,
     /// The end to read from, if standard output is piped.
@@ -48,10 +52,11 @@ impl Child {
         process: Process,
         init: Option<OwnedFd>,
         own_session: bool,
+        pid_one: bool,
         pipes: [Option<OwnedFd>; 3],
     ) -> Child {
         let [stdin, stdout, stderr] = pipes.map(|end| end.map(File::from));
-        Child { process, init, status: None, own_session, stdin, stdout, stderr }
+        Child { process, init, status: None, own_session, pid_one, stdin, stdout, stderr }
     }
 
     pub(crate) fn in_own_session(&self) -> bool {
@@ -96,6 +101,45 @@ impl Child {
                 Err(errno) => return Err(Error::call("waiting for", self.process.to_string(), errno)),
             }
         }
+    }
+
+    /// Waits until the program ends, and stops with it when it is stopped: then
+    /// a shell sees that its job has stopped. When it lets the caller go on, the
+    /// program goes on as well.
+    pub fn wait_as_job(&mut self) -> Result<ExitStatus> {
+        drop(self.stdin.take());
+        loop {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::STOPPED;
+            match rustix::process::waitid(WaitId::PidFd(self.process.as_fd()), options) {
+                Ok(Some(change)) if change.stopped() => {
+                    signal::stop();
+                    // It may have ended meanwhile.
+                    let _ = self.signal(libc::SIGCONT);
+                }
+                Ok(Some(end)) => {
+                    let status = self.said_by_init().unwrap_or_else(|| exit_status(&end));
+                    self.status = Some(status);
+                    return Ok(status);
+                }
+                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(Error::call("waiting for", self.process.to_string(), errno)),
+            }
+        }
+    }
+
+    /// Sends a signal that is to have the effect that it would have on any
+    /// process: for pid 1 the kernel drops those that it does not handle.
+    /// Answers with the signal that the program is to have ended by.
+    pub(crate) fn signal_as_usual(&self, number: i32) -> Option<i32> {
+        let by_default = self.pid_one && self.process.handles(number) == Some(false);
+        let (sent, ended_by) = match number {
+            libc::SIGCONT | libc::SIGWINCH => (number, None),
+            libc::SIGTSTP if by_default => (libc::SIGSTOP, None),
+            _ if by_default => (libc::SIGKILL, Some(number)),
+            _ => (number, None),
+        };
+        // It may have ended meanwhile: who waits for it will see.
+        self.signal(sent).ok().and(ended_by)
     }
 
     /// How the program ended, if it has.
@@ -162,4 +206,14 @@ fn exit_status(status: &WaitIdStatus) -> ExitStatus {
         _ => 0,
     };
     ExitStatus::from_raw(raw)
+}
+
+/// Ends the calling process by the signal `number`, as if that had come to it
+/// unhandled: whoever waits for it sees what became of a program that ended so.
+/// It leaves no core dump, which would be a second one, and of the wrong process.
+///
+/// Comes back if that signal ends no process.
+pub fn end_by_signal(number: i32) {
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    signal::end_self(number);
 }

@@ -1,6 +1,7 @@
 //! Passing signals on to a program.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use rustix::event::{PollFd, PollFlags};
@@ -43,7 +44,8 @@ const FORWARDED: [i32; 9] = [
 /// ```
 #[derive(Debug)]
 pub struct ForwardSignals {
-    fd: OwnedFd,
+    /// Where they come out; `None` if they go nowhere.
+    fd: Option<OwnedFd>,
     /// What was blocked before.
     before: Mask,
 }
@@ -51,13 +53,17 @@ pub struct ForwardSignals {
 impl ForwardSignals {
     /// Holds back these signals in the calling thread, until dropped.
     pub fn hold() -> Result<ForwardSignals> {
-        let held = FORWARDED.iter().fold(0, |mask, number| mask | 1 << (number - 1));
+        let held = FORWARDED.iter().fold(0, |mask, number| mask | bit(*number));
         let fd = signal::signalfd(held)
             .map_err(|errno| Error::call("making", "a descriptor for signals", errno))?;
-        signal::reset_if_ignored(libc::SIGCHLD);
-        let before = signal::set_mask(signal::ALL);
-        signal::set_mask(before | held);
-        Ok(ForwardSignals { fd, before })
+        Ok(ForwardSignals { fd: Some(fd), before: block(held) })
+    }
+
+    /// Holds back only `TERM` and `INT`, and passes them on to nobody: they do
+    /// not end the caller before the program. What the terminal sends reaches
+    /// the program without help.
+    pub fn withhold() -> Result<ForwardSignals> {
+        Ok(ForwardSignals { fd: None, before: block(bit(libc::SIGTERM) | bit(libc::SIGINT)) })
     }
 
     pub(crate) fn mask_before(&self) -> Mask {
@@ -69,23 +75,29 @@ impl ForwardSignals {
     /// What the terminal itself sends reaches the program without help, being
     /// sent to the whole foreground process group. A stop stops the caller too,
     /// so that the shell gets its terminal back.
+    ///
+    /// A program that is pid 1 of its pid namespace, and so is not ended by a
+    /// signal that it does not handle, is ended all the same; the answer then
+    /// is that signal.
     pub fn wait(&mut self, child: &mut Child) -> Result<ExitStatus> {
+        let Some(fd) = &self.fd else { return child.wait() };
+        let mut ended_by = None;
         loop {
             if let Some(status) = child.try_wait()? {
-                return Ok(status);
+                let killed = status.signal() == Some(libc::SIGKILL);
+                return Ok(ended_by.filter(|_| killed).map_or(status, ExitStatus::from_raw));
             }
             let mut fds = [
-                PollFd::from_borrowed_fd(self.fd.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN),
                 PollFd::from_borrowed_fd(child.process().as_fd(), PollFlags::IN),
             ];
             match rustix::event::poll(&mut fds, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(Error::call("waiting for", child.process().to_string(), errno)),
             }
-            while let Some(received) = signal::read_signalfd(self.fd.as_fd()) {
+            while let Some(received) = signal::read_signalfd(fd.as_fd()) {
                 if !received.from_kernel || child.in_own_session() {
-                    // It may have ended meanwhile: the loop will see.
-                    let _ = child.signal(received.number);
+                    ended_by = child.signal_as_usual(received.number).or(ended_by);
                 }
                 if received.number == libc::SIGTSTP {
                     signal::stop_self();
@@ -93,6 +105,18 @@ impl ForwardSignals {
             }
         }
     }
+}
+
+fn bit(number: i32) -> Mask {
+    1 << (number - 1)
+}
+
+/// Blocks the signals `held`, and answers with what was blocked before.
+fn block(held: Mask) -> Mask {
+    signal::reset_if_ignored(libc::SIGCHLD);
+    let before = signal::set_mask(signal::ALL);
+    signal::set_mask(before | held);
+    before
 }
 
 impl Drop for ForwardSignals {

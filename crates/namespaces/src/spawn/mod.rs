@@ -2,6 +2,7 @@
 
 mod child;
 mod forward;
+mod in_place;
 mod stdio;
 
 use std::ffi::{OsStr, OsString};
@@ -16,12 +17,13 @@ use crate::handle::Namespace;
 use crate::idmap::{IdMap, MapWriter};
 use crate::kind::{Kind, Kinds};
 use crate::launch;
-use crate::plan::{JoinTarget, Plan, lower};
+use crate::plan::{Form, Id, JoinTarget, Plan, lower};
 use crate::process::Process;
 use crate::sys::signal::Mask;
 
-pub use child::{Child, Output};
+pub use child::{Child, Output, end_by_signal};
 pub use forward::ForwardSignals;
+pub(crate) use in_place::InPlace;
 pub use stdio::Stdio;
 
 /// What happens to the propagation of mounts in a new mount namespace:
@@ -79,8 +81,15 @@ impl std::str::FromStr for Propagation {
 /// The root directory of the program.
 #[derive(Clone, Debug)]
 pub(crate) enum Root {
-    Chroot(PathBuf),
+    Chroot(At),
     Pivot(PathBuf),
+}
+
+/// A directory.
+#[derive(Clone, Debug)]
+pub(crate) enum At {
+    Path(PathBuf),
+    Open(Arc<OwnedFd>),
 }
 
 /// What capabilities the program has.
@@ -118,19 +127,23 @@ pub(crate) enum CapabilityPolicy {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Spawn {
-    pub(crate) program: OsString,
+    /// The program; `None` for the login shell of the user.
+    pub(crate) program: Option<OsString>,
     pub(crate) args: Vec<OsString>,
     pub(crate) arg0: Option<OsString>,
     pub(crate) env_cleared: bool,
     /// The last change of a name wins; `None` removes it.
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
-    pub(crate) current_dir: Option<PathBuf>,
+    pub(crate) current_dir: Option<At>,
     pub(crate) stdio: [Stdio; 3],
     pub(crate) fds: Vec<(RawFd, Arc<OwnedFd>)>,
     pub(crate) kinds: Kinds,
     pub(crate) join: Option<JoinTarget>,
     /// Whether the calling thread itself joins.
     pub(crate) join_in_place: bool,
+    /// Whether the calling thread itself takes the new namespaces.
+    pub(crate) unshare_in_place: bool,
+    pub(crate) in_place: InPlace,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
     pub(crate) map_writer: MapWriter,
@@ -142,8 +155,8 @@ pub struct Spawn {
     pub(crate) mount_proc: bool,
     pub(crate) loopback: bool,
     pub(crate) root: Option<Root>,
-    pub(crate) uid: Option<u32>,
-    pub(crate) gid: Option<u32>,
+    pub(crate) uid: Option<Id>,
+    pub(crate) gid: Option<Id>,
     pub(crate) groups: Option<Vec<u32>>,
     pub(crate) capabilities: CapabilityPolicy,
     pub(crate) no_new_privs: bool,
@@ -167,7 +180,7 @@ impl Spawn {
     /// `PATH` and the root directory that the program itself will have.
     pub fn new(program: impl AsRef<OsStr>) -> Spawn {
         Spawn {
-            program: program.as_ref().to_owned(),
+            program: Some(program.as_ref().to_owned()),
             args: Vec::new(),
             arg0: None,
             env_cleared: false,
@@ -178,6 +191,8 @@ impl Spawn {
             kinds: Kinds::EMPTY,
             join: None,
             join_in_place: false,
+            unshare_in_place: false,
+            in_place: InPlace::default(),
             uid_map: None,
             gid_map: None,
             map_writer: MapWriter::Auto,
@@ -243,7 +258,7 @@ impl Spawn {
     /// they will be. Without it the directory stays, unless the root changes:
     /// then it is `/`.
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Spawn {
-        self.current_dir = Some(dir.as_ref().to_owned());
+        self.current_dir = Some(At::Path(dir.as_ref().to_owned()));
         self
     }
 
@@ -387,7 +402,7 @@ impl Spawn {
     /// `chroot(2)`: `dir` looks like the root to the program. No security
     /// boundary, and it forbids new user namespaces inside.
     pub fn chroot(&mut self, dir: impl AsRef<Path>) -> &mut Spawn {
-        self.root = Some(Root::Chroot(dir.as_ref().to_owned()));
+        self.root = Some(Root::Chroot(At::Path(dir.as_ref().to_owned())));
         self
     }
 
@@ -400,14 +415,14 @@ impl Spawn {
 
     /// The user id of the program, as the new user namespace numbers it.
     pub fn uid(&mut self, uid: u32) -> &mut Spawn {
-        self.uid = Some(uid);
+        self.uid = Some(Id::Number(uid));
         self
     }
 
     /// The group id of the program. Its supplementary groups are cleared,
     /// unless [`groups`](Spawn::groups) says otherwise.
     pub fn gid(&mut self, gid: u32) -> &mut Spawn {
-        self.gid = Some(gid);
+        self.gid = Some(Id::Number(gid));
         self
     }
 
@@ -489,7 +504,7 @@ impl Spawn {
     ///
     /// [`Error::Invalid`] and [`Error::Map`] for what can never work.
     pub fn plan(&self) -> Result<Plan> {
-        lower(self)
+        lower(self, Form::Child)
     }
 
     /// Starts the program and comes back when it runs: when `execve` has put

@@ -55,6 +55,15 @@ impl<'a> Image<'a> {
     }
 }
 
+impl Image<'_> {
+    /// Replaces this process by a shell without arguments.
+    pub(crate) fn execute_shell(&self, path: &CStr, arg0: &CStr) -> Errno {
+        let envp = self.envp.as_ref().map_or_else(environ, Vec::as_ptr);
+        let argv = [arg0.as_ptr(), std::ptr::null()];
+        execve(path, argv.as_ptr(), envp)
+    }
+}
+
 /// The addresses of `strings`, and the null pointer that ends such an array.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()

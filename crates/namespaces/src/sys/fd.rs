@@ -18,6 +18,23 @@ pub(crate) fn place(from: RawFd, to: RawFd) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Opens the working directory, and answers with the number: whoever opens it
+/// may share memory with a process that has another descriptor table.
+pub(crate) fn open_working_directory() -> Result<RawFd, Errno> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: a C string and numbers.
+    let fd = unsafe {
+        syscall(libc::SYS_openat, [libc::AT_FDCWD as usize, c".".as_ptr() as usize, flags as usize, 0, 0])?
+    };
+    Ok(fd as RawFd)
+}
+
+/// `fchdir(2)`
+pub(crate) fn change_directory(fd: RawFd) -> Result<(), Errno> {
+    // SAFETY: takes a number only.
+    unsafe { syscall(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0]).map(drop) }
+}
+
 /// Gives every descriptor from `first` to `last` the close-on-exec flag.
 pub(crate) fn close_on_exec(first: RawFd, last: RawFd) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: usize = 4;

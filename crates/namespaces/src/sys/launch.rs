@@ -1,4 +1,4 @@
-//! The four places where this crate makes a process.
+//! The places where this crate makes a process.
 //!
 //! Each pairs a `clone3` or `clone` with the function that runs in the new process. Those
 //! functions live in `crate::launch`; what makes the pairing sound is that they
@@ -18,6 +18,7 @@ use super::fd::own;
 use crate::errno::Errno;
 use crate::kind::Kinds;
 use crate::launch::child::{self, Context};
+use crate::launch::helper::{self, Job};
 
 const SIGCHLD: u64 = libc::SIGCHLD as u64;
 
@@ -148,6 +149,27 @@ pub(crate) fn program(context: &Context<'_>) -> Result<i32, Errno> {
     let pid =
         unsafe { arch::clone(libc::SYS_clone, args, program_entry, std::ptr::from_ref(context).cast())? };
     Ok(pid as i32)
+}
+
+/// A process that stays outside the namespaces that the caller is about to
+/// take, on a copy of the caller's memory.
+pub(crate) fn helper(job: &Job<'_>) -> Result<(i32, OwnedFd), Errno> {
+    let mut pidfd: i32 = -1;
+    let args = CloneArgs {
+        flags: CLONE_CLEAR_SIGHAND | CLONE_PIDFD,
+        exit_signal: SIGCHLD,
+        pidfd: &raw mut pidfd as u64,
+        ..CloneArgs::default()
+    };
+    let args = [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0];
+    // SAFETY: `helper::run` keeps the rules above; it runs on a copy of this stack.
+    let pid = unsafe { arch::clone(libc::SYS_clone3, args, helper_entry, std::ptr::from_ref(job).cast())? };
+    Ok((pid as i32, own(pidfd as usize)))
+}
+
+extern "C" fn helper_entry(job: *const c_void) -> ! {
+    // SAFETY: the address of a `Job` in this process's copy of the memory.
+    helper::run(unsafe { &*job.cast::<Job<'_>>() })
 }
 
 extern "C" fn main_entry(context: *const c_void) -> ! {

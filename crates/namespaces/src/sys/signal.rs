@@ -30,6 +30,19 @@ pub(crate) fn set_mask(new: Mask) -> Mask {
     old
 }
 
+/// The mask of blocked signals of this thread.
+pub(crate) fn mask() -> Mask {
+    let mut mask: Mask = 0;
+    // SAFETY: a live word of the size passed; a null pointer changes nothing.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_rt_sigprocmask,
+            [libc::SIG_SETMASK as usize, 0, &raw mut mask as usize, size_of::<Mask>(), 0],
+        )
+    };
+    mask
+}
+
 /// Room for the kernel's `struct sigaction`, whose first word is the handler;
 /// all zero for the default disposition.
 #[repr(C)]
@@ -123,6 +136,27 @@ pub(crate) fn read_signalfd(fd: BorrowedFd<'_>) -> Option<Received> {
     let length = rustix::io::read(fd, &mut info).ok()?;
     let word = |i: usize| Some(i32::from_ne_bytes(info.get(i * 4..i * 4 + 4)?.try_into().ok()?));
     (length == info.len()).then_some(Received { number: word(0)?, from_kernel: word(2)? == libc::SI_KERNEL })
+}
+
+/// Asks for signal `number` when the thread that is the parent ends; 0 for
+/// none: `PR_SET_PDEATHSIG`.
+pub(crate) fn on_parent_death(number: i32) -> Result<(), Errno> {
+    // SAFETY: takes numbers only.
+    unsafe { syscall(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, number as usize, 0, 0, 0]).map(drop) }
+}
+
+/// Stops the calling process, until somebody lets it go on.
+pub(crate) fn stop() {
+    kill(rustix::process::getpid().as_raw_pid(), libc::SIGSTOP);
+}
+
+/// Sends the calling process signal `number` with its default disposition.
+pub(crate) fn end_self(number: i32) {
+    reset(number);
+    kill(rustix::process::getpid().as_raw_pid(), number);
+    let blocked = set_mask(ALL);
+    set_mask(blocked & !(1 << (number - 1)));
+    set_mask(blocked);
 }
 
 /// Lets the terminal's stop signal, which is blocked, have its effect on the

@@ -37,6 +37,7 @@ impl Call {
         match &failure.what {
             What::Usage(line) => text.extend(said(&self.given, line)),
             What::Message(line) => text.extend(said(&self.name, line)),
+            What::Verbatim(line) => text.extend([&line[..], b"\n"].concat()),
             What::Nothing => {}
         }
         if failure.hint {

@@ -26,6 +26,8 @@ pub(super) enum What {
     /// A complaint about an option.
     Usage(Vec<u8>),
     Message(Vec<u8>),
+    /// What another program said.
+    Verbatim(Vec<u8>),
     /// Somebody else has said it already.
     Nothing,
 }
@@ -64,8 +66,18 @@ impl Failure {
 
     /// The same, with a name of unknown bytes after `what`.
     pub(crate) fn on(what: &str, name: &OsStr, errno: impl Into<Errno>) -> Failure {
-        let strerror = Strerror(errno.into()).to_string();
-        Failure::bytes([what.as_bytes(), name.as_bytes(), b": ", strerror.as_bytes()].concat())
+        Failure::system_bytes([what.as_bytes(), name.as_bytes()].concat(), errno)
+    }
+
+    /// `line: ` and what the system said.
+    pub(crate) fn system_bytes(mut line: Vec<u8>, errno: impl Into<Errno>) -> Failure {
+        line.extend_from_slice(format!(": {}", Strerror(errno.into())).as_bytes());
+        Failure::bytes(line)
+    }
+
+    /// A line of another program, with its own name in front.
+    pub(crate) fn verbatim(line: String) -> Failure {
+        Failure { what: What::Verbatim(line.into_bytes()), hint: false, status: 1, cause: None }
     }
 
     pub(crate) fn with_hint(self) -> Failure {

@@ -86,7 +86,7 @@ impl<'a, Id: Copy> Parser<'a, Id> {
         };
         let glued = |parser: &mut Self| Some(OsStr::from_bytes(std::mem::take(&mut parser.cluster)));
         let argument = match option.row.takes {
-            Takes::Nothing => None,
+            Takes::Nothing | Takes::OptionalLong(_) => None,
             Takes::Optional(_) if rest.is_empty() => None,
             Takes::Required(_) if rest.is_empty() => {
                 let missing = [b"option requires an argument -- '", &[*letter][..], b"'"].concat();

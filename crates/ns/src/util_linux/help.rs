@@ -56,7 +56,7 @@ fn usage(row: &Row) -> String {
     let value = match row.takes {
         Takes::Nothing => String::new(),
         Takes::Required(value) => format!(" {}", value.name),
-        Takes::Optional(value) => format!("[={}]", value.name),
+        Takes::Optional(value) | Takes::OptionalLong(value) => format!("[={}]", value.name),
     };
     format!(" {short}--{}{value}", row.long)
 }

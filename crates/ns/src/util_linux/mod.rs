@@ -15,6 +15,9 @@ mod getopt;
 mod help;
 mod lsns;
 mod nsenter;
+mod number;
+mod program;
+mod signals;
 mod strerror;
 mod table;
 mod unshare;
@@ -32,7 +35,7 @@ struct Entry {
     run: fn(&Call) -> Result<ExitCode, Failure>,
 }
 
-static TOOLS: [Entry; 0] = [];
+static TOOLS: [Entry; 1] = [Entry { about: &unshare::ABOUT, run: unshare::run }];
 
 /// Runs the tool that the command line is for, if it is one: by the name of
 /// the program, or as the first word after `ns`.

@@ -40,13 +40,15 @@ pub(crate) enum Takes {
     Required(Value),
     /// Only glued: `--net=FILE`.
     Optional(Value),
+    /// Only glued to the long name: after the letter other letters may follow.
+    OptionalLong(Value),
 }
 
 impl Takes {
     pub(crate) fn value(self) -> Option<Value> {
         match self {
             Takes::Nothing => None,
-            Takes::Required(value) | Takes::Optional(value) => Some(value),
+            Takes::Required(value) | Takes::Optional(value) | Takes::OptionalLong(value) => Some(value),
         }
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::kind::Kinds;
 
 fn calls(spawn: &Spawn) -> Vec<String> {
-    lower(spawn).unwrap().steps().iter().map(ToString::to_string).collect()
+    lower(spawn, Form::Child).unwrap().steps().iter().map(ToString::to_string).collect()
 }
 
 fn position(calls: &[String], start: &str) -> usize {
@@ -47,7 +47,7 @@ fn what_would_change_the_caller_is_refused() {
         Spawn::new("x").init(),
         Spawn::new("x").pin(Kind::Net, "/tmp/x"),
     ] {
-        assert!(matches!(lower(spawn), Err(Error::Invalid { .. })), "{spawn:?}");
+        assert!(matches!(lower(spawn, Form::Child), Err(Error::Invalid { .. })), "{spawn:?}");
     }
 }
 
@@ -56,7 +56,7 @@ fn a_pid_namespace_below_a_joined_one_is_refused() {
     let me = crate::Process::current().unwrap();
     let mut spawn = Spawn::new("x");
     spawn.join(me, Kind::Pid).unshare(Kind::Pid);
-    assert!(matches!(lower(&spawn), Err(Error::Invalid { .. })));
+    assert!(matches!(lower(&spawn, Form::Child), Err(Error::Invalid { .. })));
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn values_out_of_range_are_refused() {
         Spawn::new("x").env("A", "\0"),
         Spawn::new("x").fd(1, std::fs::File::open("/dev/null").unwrap()),
     ] {
-        assert!(matches!(lower(spawn), Err(Error::Invalid { .. })), "{spawn:?}");
+        assert!(matches!(lower(spawn, Form::Child), Err(Error::Invalid { .. })), "{spawn:?}");
     }
-    assert!(lower(Spawn::new("x").unshare(Kind::Uts).hostname(&long[..64])).is_ok());
+    assert!(lower(Spawn::new("x").unshare(Kind::Uts).hostname(&long[..64]), Form::Child).is_ok());
 }
 
 #[test]
 fn programs_are_looked_for_as_execvp_does() {
     let paths = |program: &str, path: Option<&str>| -> Vec<String> {
-        let found = candidates(program.as_ref(), path.map(OsStr::new)).unwrap();
+        let found = program::candidates(program.as_ref(), path.map(OsStr::new)).unwrap();
         found.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
     };
     assert_eq!(paths("sh", Some("/a::/b")), ["/a/sh", "sh", "/b/sh"]);

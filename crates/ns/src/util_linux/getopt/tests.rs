@@ -7,7 +7,8 @@ use super::{Operands, Parser};
 
 const FILE: Value = Value::new("FILE", Complete::File);
 
-static TABLE: [Opt<char>; 6] = [
+static TABLE: [Opt<char>; 7] = [
+    Opt::new('n', b'n', "net", Takes::OptionalLong(FILE), ""),
     Opt::new('m', b'm', "mount", Takes::Optional(FILE), ""),
     Opt::new('p', 0, "mount-proc", Takes::Optional(FILE), ""),
     Opt::new('u', 0, "map-user", Takes::Required(FILE), ""),
@@ -51,6 +52,8 @@ fn words_mean_what_they_mean_to_getopt() {
         ("-f - -f", "f|- -f"),
         ("-fm prog", "fm|prog"),
         ("-mf prog", "m(f)|prog"),
+        ("-nf --net=x", "nfn(x)|"),
+        ("-n=x", "invalid option -- '='"),
         ("-fS5 -S 6 -S=7", "fS(5)S(6)S(=7)|"),
         ("-fS -- x", "fS(--)|x"),
         ("--mount FILE", "m|FILE"),
@@ -63,7 +66,7 @@ fn words_mean_what_they_mean_to_getopt() {
         ("--ma=1", "option '--ma=1' is ambiguous; possibilities: '--map-user' '--map-users'"),
         (
             "--=x",
-            "option '--=x' is ambiguous; possibilities: '--mount' '--mount-proc' '--map-user' '--map-users' '--fork' '--setuid'",
+            "option '--=x' is ambiguous; possibilities: '--net' '--mount' '--mount-proc' '--map-user' '--map-users' '--fork' '--setuid'",
         ),
         ("--bogus=1", "unrecognized option '--bogus=1'"),
         ("--forkx", "unrecognized option '--forkx'"),

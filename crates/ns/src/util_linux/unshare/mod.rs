@@ -1,1 +1,125 @@
 //! `unshare`: runs a program in new namespaces.
+
+mod maps;
+mod options;
+mod request;
+mod say;
+
+use std::process::ExitCode;
+
+use namespaces::{IdMap, Kind, MapWriter, Propagation, Spawn};
+
+pub(crate) use options::ABOUT;
+use request::{Read, Request};
+
+use super::call::Call;
+use super::failure::Failure;
+use super::program::{self, Program};
+
+pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
+    let request = match request::read(call)? {
+        Read::Answered(code) => return Ok(code),
+        Read::Request(request) => request,
+    };
+    let program = Program::new(&request.program, request.env.as_ref());
+    let mut spawn = program.spawn();
+    mounts(&mut spawn, &request);
+    ids(&mut spawn, &request)?;
+    program::run(&mut spawn, request.start()).map_err(|error| say::failure(error, &request, &program))
+}
+
+impl Request {
+    fn start(&self) -> program::Start {
+        let signals = match (self.fork, self.forward_signals) {
+            (false, _) => return program::Start { dry_run: self.dry_run, child: None },
+            (true, false) => program::Signals::Withheld,
+            (true, true) => program::Signals::Forwarded,
+        };
+        program::Start { dry_run: self.dry_run, child: Some(signals) }
+    }
+}
+
+/// The namespaces, and everything about mounts and clocks.
+fn mounts(spawn: &mut Spawn, request: &Request) {
+    /// In which they are bound, whatever the order on the command line.
+    const ORDER: [Kind; 8] =
+        [Kind::User, Kind::Cgroup, Kind::Ipc, Kind::Uts, Kind::Net, Kind::Pid, Kind::Mnt, Kind::Time];
+    spawn.unshare(request.kinds).unshare_in_place();
+    for kind in ORDER {
+        // The last file of a kind counts.
+        if let Some((_, path)) = request.files.iter().rev().find(|(of, _)| *of == kind) {
+            spawn.bind(kind, path);
+        }
+    }
+    if request.kinds.contains(Kind::Mnt) {
+        spawn.propagation(request.propagation);
+    }
+    if let Some(dir) = &request.root {
+        spawn.chroot(dir);
+    }
+    if let Some(dir) = &request.wd {
+        spawn.current_dir(dir);
+    }
+    if let Some(dir) = &request.proc {
+        let apart = request.root.is_none() && request.propagation != Propagation::Private;
+        spawn.mount_proc_on(dir, apart);
+    }
+    if let Some(dir) = &request.binfmt {
+        spawn.mount_binfmt_on(dir);
+    }
+    if let Some(format) = &request.format {
+        spawn.register_binfmt(format);
+    }
+    if let Some(seconds) = request.monotonic {
+        spawn.monotonic(seconds);
+    }
+    if let Some(seconds) = request.boottime {
+        spawn.boottime(seconds);
+    }
+    if let Some(number) = request.kill_child {
+        spawn.parent_death_signal(number);
+    }
+}
+
+/// Who the program is, and who is who in its user namespace.
+fn ids(spawn: &mut Spawn, request: &Request) -> Result<(), Failure> {
+    let (euid, egid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let ranges = !request.users.is_empty() || !request.groups.is_empty();
+    let uid_map = map(request.map_user.map(|inner| (inner, euid)), &request.users, "uid_map")?;
+    let gid_map = map(request.map_group.map(|inner| (inner, egid)), &request.groups, "gid_map")?;
+    if !ranges && request.owner.is_none() {
+        if request.setgroups == Some(true) && gid_map.is_some() {
+            let line = "options --setgroups=allow and --map-group are mutually exclusive";
+            return Err(Failure::message(line));
+        }
+        spawn.map_writer(MapWriter::Child);
+    } else {
+        spawn.map_writer(if euid == 0 { MapWriter::Caller } else { MapWriter::Helpers });
+    }
+    if let Some(map) = uid_map {
+        spawn.uid_map(map);
+    }
+    if let Some(map) = gid_map {
+        spawn.gid_map(map);
+    }
+    if let Some((uid, gid)) = request.owner {
+        spawn.owner(uid, gid);
+    }
+    if let Some(allow) = request.setgroups {
+        spawn.setgroups(allow);
+    }
+    if let Some(gid) = request.gid {
+        spawn.groups(&[]).gid(gid);
+    }
+    if let Some(uid) = request.uid {
+        spawn.uid(uid);
+    }
+    if request.keep_caps && request.kinds.contains(Kind::User) {
+        spawn.keep_capabilities();
+    }
+    Ok(())
+}
+
+fn map(single: Option<(u32, u32)>, ranges: &[maps::Range], file: &str) -> Result<Option<IdMap>, Failure> {
+    maps::merge(single, ranges).map_err(|error| say::map(file, error))
+}
