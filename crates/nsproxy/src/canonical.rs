@@ -167,6 +167,9 @@ impl Walk<'_> {
                 FileKind::Setgroups(ns) => format!("setgroups {}", self.ns(NsRef::User(ns))),
                 FileKind::TimensOffsets(pid) => format!("offsets {}", self.name("pid", pid.raw())),
                 FileKind::Socket(net) => format!("socket {}", self.ns(NsRef::Net(net))),
+                FileKind::Path { path, detached } => {
+                    format!("place {} {detached}", self.name("mount", path.mnt.raw()))
+                }
                 FileKind::Plain => String::from("file"),
             };
             let file = self.name("file", entry.file.raw());

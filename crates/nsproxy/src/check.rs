@@ -186,6 +186,9 @@ impl Kernel {
                 _ => {}
             }
         }
+        // An anonymous mount namespace holds itself as long as its tree is attached nowhere.
+        let anon = self.mnt_ns.iter().filter(|(_, ns)| ns.anon).map(|(ns, _)| NsRef::Mnt(ns));
+        counts.extend(anon);
         for (_, sb) in self.supers.iter() {
             self.dentries[sb.root].ns.into_iter().for_each(|ns| counts.add(ns));
             counts.add(NsRef::User(sb.user_ns));
@@ -283,6 +286,11 @@ impl Kernel {
         for (_, fs) in self.fss.iter() {
             *used.entry(fs.root.mnt.raw()).or_default() += 1;
             *used.entry(fs.pwd.mnt.raw()).or_default() += 1;
+        }
+        for (_, file) in self.files_open.iter() {
+            if let FileKind::Path { path, .. } = file.kind {
+                *used.entry(path.mnt.raw()).or_default() += 1;
+            }
         }
         for (idx, mount) in self.mounts.iter() {
             let expected = used.get(&idx.raw()).copied().unwrap_or(0);

@@ -6,6 +6,7 @@ use crate::arena::Idx;
 use crate::cgroup::Cgroup;
 use crate::cred::Cred;
 use crate::idmap::MapKind;
+use crate::mount::Path;
 use crate::net::NetNamespace;
 use crate::ns_common::{NsId, NsRef};
 use crate::params::Call;
@@ -54,6 +55,8 @@ pub enum Descriptor {
     TimensOffsets,
     /// A socket.
     Socket,
+    /// A place in the mount tree, or a mount attached nowhere.
+    Path,
     /// Anything else.
     Plain,
 }
@@ -79,6 +82,12 @@ pub(crate) enum FileKind {
     Setgroups(Idx<UserNamespace>),
     TimensOffsets(Idx<Pid>),
     Socket(Idx<NetNamespace>),
+    /// A place, open only to be named. `detached` is the first file of a tree that is
+    /// attached nowhere.
+    Path {
+        path: Path,
+        detached: bool,
+    },
     /// Any other file: no good for the calls of this crate.
     Plain,
 }
@@ -88,8 +97,16 @@ impl Kernel {
         core::iter::successors(self.files[files].first, |entry| self.fds[*entry].next)
     }
 
-    /// The open file behind a descriptor.
+    /// The open file behind a descriptor; one that only names a place (`O_PATH`) is none.
     pub(crate) fn fget(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<File>, Denial> {
+        let file = self.fget_raw(task, fd)?;
+        match self.files_open[file].kind {
+            FileKind::Path { .. } => Err(self.params.denial(Rule::BadFd)),
+            _ => Ok(file),
+        }
+    }
+
+    pub(crate) fn fget_raw(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<File>, Denial> {
         self.tasks[task]
             .files
             .and_then(|files| self.entries(files).find(|entry| self.fds[*entry].fd == fd))
@@ -238,6 +255,12 @@ impl Kernel {
             FileKind::Cgroup(cgroup) => self.put_cgroup(cgroup),
             FileKind::Map(ns, _) | FileKind::Setgroups(ns) => self.put_user_ns(ns),
             FileKind::Socket(net) => self.put_ns(NsRef::Net(net)),
+            FileKind::Path { path, detached } => {
+                if detached {
+                    self.dissolve_on_fput(path.mnt);
+                }
+                self.put_path(path);
+            }
             FileKind::Plain => {}
         }
     }
@@ -266,7 +289,7 @@ impl Kernel {
     /// Closes a descriptor.
     pub fn close(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Close)?;
-        self.fget(task, fd)?;
+        self.fget_raw(task, fd)?;
         let Some(files) = self.tasks[task].files else {
             return Ok(());
         };
@@ -295,6 +318,7 @@ impl Kernel {
                 FileKind::Setgroups(_) => Descriptor::Setgroups,
                 FileKind::TimensOffsets(_) => Descriptor::TimensOffsets,
                 FileKind::Socket(_) => Descriptor::Socket,
+                FileKind::Path { .. } => Descriptor::Path,
                 FileKind::Plain => Descriptor::Plain,
             };
             (fd, descriptor)
@@ -305,7 +329,7 @@ impl Kernel {
     /// Duplicates a descriptor, as `F_DUPFD_CLOEXEC` or `F_DUPFD` does.
     pub fn dup(&mut self, caller: TaskId, fd: Fd, cloexec: bool) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Dup)?;
-        let file = self.fget(task, fd)?;
+        let file = self.fget_raw(task, fd)?;
         self.check_free_fd(task)?;
         self.files_open[file].count += 1;
         Ok(self.install_file(task, file, cloexec))

@@ -137,7 +137,7 @@ impl Kernel {
                 let root = self.mounts[old].root;
                 let pairs = self.host_copy_mounts(old, root);
                 let nr_mounts = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
-                let ns = self.mnt_ns.insert(MntNamespace { common, root: pairs[0], nr_mounts });
+                let ns = self.mnt_ns.insert(MntNamespace { common, root: pairs[0], nr_mounts, anon: false });
                 for mnt in pairs {
                     self.mounts[mnt].ns = Some(ns);
                 }

@@ -8,7 +8,7 @@ use crate::file::{FdEntry, File, Files};
 use crate::idmap::IdMap;
 use crate::idr::{Idr, Node, Nodes};
 use crate::ipc::{IpcNamespace, ShmAttached, SysvTask};
-use crate::mount::{Dentry, FsType, MntNamespace, Mount, Path, SuperBlock};
+use crate::mount::{Dentry, FsType, MntIdmap, MntNamespace, Mount, Path, SuperBlock};
 use crate::net::NetNamespace;
 use crate::ns_common::{NsCommon, NsKind, NsRef, Released};
 use crate::nsproxy::NsProxy;
@@ -62,6 +62,7 @@ pub struct Kernel {
     pub(crate) net_ns: Arena<NetNamespace>,
     pub(crate) time_ns: Arena<TimeNamespace>,
     pub(crate) mounts: Arena<Mount>,
+    pub(crate) idmaps: Arena<MntIdmap>,
     pub(crate) dentries: Arena<Dentry>,
     pub(crate) supers: Arena<SuperBlock>,
     pub(crate) cgroups: Arena<Cgroup>,
@@ -143,6 +144,7 @@ impl Kernel {
             net_ns,
             time_ns: Arena::default(),
             mounts: Arena::default(),
+            idmaps: Arena::default(),
             dentries: Arena::default(),
             supers: Arena::default(),
             cgroups: Arena::default(),
@@ -352,6 +354,7 @@ impl Kernel {
             common: initial(NsKind::Mnt, Some(self.init_user_ns)),
             root: bottom,
             nr_mounts: 3,
+            anon: false,
         });
         for mnt in [bottom, top, proc_mnt] {
             self.mounts[mnt].ns = Some(ns);

@@ -3,6 +3,8 @@
 
 mod attach;
 mod calls;
+mod detached;
+mod idmapped;
 mod namei;
 mod namespace;
 mod pivot;
@@ -13,6 +15,7 @@ mod show;
 pub use remount::MountAttr;
 pub use show::MountLine;
 
+pub(crate) use idmapped::MntIdmap;
 pub(crate) use namespace::MntNamespace;
 
 use crate::Kernel;
@@ -168,6 +171,8 @@ pub(crate) struct Mount {
     pub(crate) first_slave: Option<Idx<Mount>>,
     pub(crate) next_slave: Option<Idx<Mount>>,
     pub(crate) prev_slave: Option<Idx<Mount>>,
+    /// Files seen through it belong to other ids.
+    pub(crate) idmap: Option<Idx<MntIdmap>>,
 }
 
 impl Mount {
@@ -195,7 +200,7 @@ impl Kernel {
 
     /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
     pub(crate) fn cleanup_mnt(&mut self, mnt: Idx<Mount>) {
-        let Some(&Mount { count, ns, parent, sb, .. }) = self.mounts.get(mnt) else {
+        let Some(&Mount { count, ns, parent, sb, idmap, .. }) = self.mounts.get(mnt) else {
             return;
         };
         if count > 0 || ns.is_some() {
@@ -209,6 +214,7 @@ impl Kernel {
             self.cleanup_mnt(child);
         }
         self.mounts.remove(mnt);
+        self.put_idmap(idmap);
         self.put_super(sb);
     }
 
@@ -317,6 +323,7 @@ impl Kernel {
             first_slave: None,
             next_slave: None,
             prev_slave: None,
+            idmap: None,
         })
     }
 

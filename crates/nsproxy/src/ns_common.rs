@@ -123,6 +123,9 @@ impl fmt::Display for NsKind {
     }
 }
 
+/// Inode numbers below are fixed.
+const FIRST_DYNAMIC_INUM: u32 = 0xF000_0000;
+
 /// A handle to a namespace, good as long as the namespace lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NsId {
@@ -297,6 +300,18 @@ impl Kernel {
         NsCommon { count: 1, inum, id, owner: Some(owner), ucounts: Some(ucounts) }
     }
 
+    /// The same for an anonymous mount namespace, whose inode number is always the same.
+    pub(crate) fn anon_common_init(
+        &mut self,
+        owner: Idx<UserNamespace>,
+        ucounts: Idx<Ucounts>,
+        inum: u32,
+    ) -> NsCommon {
+        self.get_user_ns(owner);
+        self.next_ns_id += 1;
+        NsCommon { count: 1, inum, id: self.next_ns_id, owner: Some(owner), ucounts: Some(ucounts) }
+    }
+
     /// Holds the owner of a new namespace and gives it an inode number, used again
     /// after it is gone, and an id, never used again.
     #[inline(never)]
@@ -316,7 +331,9 @@ impl Kernel {
 
     /// Gives back what a dead namespace was charged for, at once.
     pub(crate) fn release_ns_now(&mut self, dead: Released) {
-        self.free_inums.push(dead.inum);
+        if dead.inum >= FIRST_DYNAMIC_INUM {
+            self.free_inums.push(dead.inum);
+        }
         if let Some(ucounts) = dead.ucounts {
             self.dec_ucount(ucounts, dead.kind);
         }

@@ -324,6 +324,7 @@ impl Kernel {
         let found = self
             .mnt_ns
             .iter()
+            .filter(|(_, other)| !other.anon)
             .filter(|(_, other)| {
                 let owner = other.common.owner.unwrap_or(self.init_user_ns);
                 let beyond = if next { other.common.id > own } else { other.common.id < own };

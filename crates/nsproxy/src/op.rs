@@ -153,6 +153,10 @@ pub enum Op {
     Mount { source: String, target: String, fstype: String, flags: u64 },
     Umount { target: String, flags: u32 },
     MountSetattr { path: String, flags: u32, attr: MountAttr },
+    MountSetattrFd { fd: Fd, flags: u32, attr: MountAttr },
+    OpenTree { path: String, flags: u32 },
+    Fsmount { fstype: String, flags: u32, attr: u64 },
+    MoveMount { fd: Fd, target: String },
     BindNamespace { fd: Fd, target: String },
     Mkdir(String),
     Mknod(String),
@@ -292,7 +296,9 @@ impl Kernel {
             | Op::WriteNsLastPid(_)
             | Op::WriteIpcSysctl { .. }
             | Op::WriteMaxNamespaces { .. } => self.apply_write(task, op),
-            Op::OpenNsWrite { .. }
+            Op::OpenTree { .. }
+            | Op::Fsmount { .. }
+            | Op::OpenNsWrite { .. }
             | Op::Reopen { .. }
             | Op::Listns(_)
             | Op::OpenNs { .. }
@@ -307,6 +313,8 @@ impl Kernel {
             | Op::Mount { .. }
             | Op::Umount { .. }
             | Op::MountSetattr { .. }
+            | Op::MountSetattrFd { .. }
+            | Op::MoveMount { .. }
             | Op::BindNamespace { .. }
             | Op::Mkdir(_)
             | Op::Mknod(_) => self.apply_mount(task, op),
@@ -364,6 +372,8 @@ impl Kernel {
 
     fn apply_file(&mut self, task: TaskId, op: &Op) -> Result<Reply, Denial> {
         match op {
+            Op::OpenTree { path, flags } => self.open_tree(task, path, *flags).map(Reply::Fd),
+            Op::Fsmount { fstype, flags, attr } => self.fsmount(task, fstype, *flags, *attr).map(Reply::Fd),
             Op::OpenNs { pid, link } => self.open_ns(task, *pid, *link).map(Reply::Fd),
             Op::OpenNsWrite { pid, link } => self.open_ns_mode(task, *pid, *link, true).map(Reply::Fd),
             Op::Reopen { fd, twist } => {
@@ -388,6 +398,8 @@ impl Kernel {
             Op::Mount { source, target, fstype, flags } => self.mount(task, source, target, fstype, *flags),
             Op::Umount { target, flags } => self.umount(task, target, *flags),
             Op::MountSetattr { path, flags, attr } => self.mount_setattr(task, path, *flags, attr),
+            Op::MountSetattrFd { fd, flags, attr } => self.mount_setattr_fd(task, *fd, *flags, attr),
+            Op::MoveMount { fd, target } => self.move_mount(task, *fd, target),
             Op::BindNamespace { fd, target } => self.bind_namespace(task, *fd, target),
             Op::Mkdir(path) => self.mkdir(task, path),
             Op::Mknod(path) => self.mknod(task, path),

@@ -173,7 +173,8 @@ impl Kernel {
 
     /// Every living namespace.
     pub fn namespaces(&self) -> Vec<NsInfo> {
-        self.all_ns().into_iter().map(|ns| self.ns_info(ns)).collect()
+        let seen = |ns: &NsRef| !matches!(ns, NsRef::Mnt(mnt) if self.mnt_ns[*mnt].anon);
+        self.all_ns().into_iter().filter(seen).map(|ns| self.ns_info(ns)).collect()
     }
 
     /// Every task, zombies too.

@@ -118,6 +118,14 @@ pub const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 pub const MOUNT_ATTR_NOSYMFOLLOW: u64 = 0x20_0000;
 
 pub const AT_RECURSIVE: u32 = 0x8000;
+pub const AT_EMPTY_PATH: u32 = 0x1000;
+pub const AT_NO_AUTOMOUNT: u32 = 0x800;
+pub const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+pub const OPEN_TREE_CLONE: u32 = 1;
+pub const OPEN_TREE_NAMESPACE: u32 = 2;
+pub const OPEN_TREE_CLOEXEC: u32 = 0o2_000_000;
+pub const FSMOUNT_CLOEXEC: u32 = 1;
+pub const FSMOUNT_NAMESPACE: u32 = 2;
 
 pub const PIDFD_THREAD: u32 = 0x80;
 pub const PIDFD_NONBLOCK: u32 = 0x800;

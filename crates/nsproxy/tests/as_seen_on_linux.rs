@@ -238,3 +238,69 @@ fn limits_of_an_ipc_namespace_are_its_roots() {
     assert_eq!(errno(kernel.shmget(task, 5, 0, 0)), Some(Errno::ENOENT));
     assert_eq!(kernel.check(), Ok(()));
 }
+
+#[test]
+fn a_detached_mount_is_mapped_and_moved() {
+    let (mut kernel, host) = shell();
+    kernel.mount(host, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    let number = |kernel: &Kernel, task| kernel.status(host, task).unwrap().pid.cast_signed();
+    let child = kernel.sys_clone(host, CLONE_NEWUSER).unwrap().task;
+    let pid = number(&kernel, child);
+    kernel.write_map(host, pid, nsproxy::MapKind::Uid, "0 1000 1").unwrap();
+    kernel.write_map(host, pid, nsproxy::MapKind::Gid, "0 1000 1").unwrap();
+    let user = kernel.open_ns(host, pid, nsproxy::NsLink::Own(nsproxy::NsKind::User)).unwrap();
+    let idmap =
+        nsproxy::MountAttr { set: MOUNT_ATTR_IDMAP, userns_fd: user, ..nsproxy::MountAttr::default() };
+
+    let tree = kernel.open_tree(host, "/mnt/a", OPEN_TREE_CLONE).unwrap();
+    assert_eq!(errno(kernel.setns(host, tree, 0)), Some(Errno::EBADF));
+    assert_eq!(errno(kernel.open_tree(host, "/mnt/a", AT_RECURSIVE)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.mount_setattr(host, "/mnt/a", 0, &idmap)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.mount_setattr_fd(host, tree, 0, &idmap)), None);
+    assert_eq!(errno(kernel.mount_setattr_fd(host, tree, 0, &idmap)), Some(Errno::EPERM));
+    assert_eq!(errno(kernel.move_mount(host, tree, "/mnt/b")), None);
+    assert_eq!(errno(kernel.move_mount(host, tree, "/mnt/c")), None);
+    // Through the mapping the directory is 1000's, and root has no number.
+    assert_eq!(errno(kernel.mkdir(host, "/mnt/c/x")), Some(Errno::EOVERFLOW));
+    let guest = kernel.fork(host).unwrap().task;
+    kernel.setresgid(guest, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(guest, 1000, 1000, 1000).unwrap();
+    assert_eq!(errno(kernel.mkdir(guest, "/mnt/a/y")), Some(Errno::EACCES));
+    assert_eq!(errno(kernel.mkdir(guest, "/mnt/c/y")), None);
+    let lines = kernel.mountinfo(host).unwrap();
+    let mapped = lines.iter().find(|line| line.mountpoint == "/mnt/c").unwrap();
+    assert_eq!(mapped.options, "rw,relatime,idmapped");
+    // A directory of a mount can be cloned, an attached mount moved by descriptor.
+    let dir = kernel.open_tree(host, "/mnt/e", OPEN_TREE_CLONE).unwrap();
+    assert_eq!(errno(kernel.move_mount(host, dir, "/mnt/e")), None);
+    let attached = kernel.open_tree(host, "/mnt/a", 0).unwrap();
+    assert_eq!(errno(kernel.move_mount(host, attached, "/mnt/b")), None);
+    assert_eq!(errno(kernel.move_mount(host, user, "/mnt/b")), Some(Errno::EINVAL));
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_detached_mount_is_charged_until_it_is_closed() {
+    let mut kernel = Kernel::default();
+    let task = rootless(&mut kernel, CLONE_NEWNS);
+    assert_eq!(errno(kernel.open_tree(task, "/", OPEN_TREE_CLONE)), Some(Errno::EINVAL));
+    let all = OPEN_TREE_CLONE | AT_RECURSIVE;
+    kernel.write_max_namespaces(task, nsproxy::NsKind::Mnt, 2).unwrap();
+    let tree = kernel.open_tree(task, "/tmp", all).unwrap();
+    assert_eq!(errno(kernel.open_tree(task, "/tmp", all)), Some(Errno::ENOSPC));
+    kernel.close(task, tree).unwrap();
+    assert_eq!(errno(kernel.open_tree(task, "/tmp", all)), None);
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_filesystem_of_a_namespace_without_a_map_takes_no_files() {
+    let mut kernel = Kernel::default();
+    let init = kernel.init();
+    let task = kernel.fork(init).unwrap().task;
+    kernel.setresgid(task, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(task, 1000, 1000, 1000).unwrap();
+    kernel.unshare(task, CLONE_NEWUSER | CLONE_NEWNS).unwrap();
+    kernel.mount(task, "none", "/mnt", "tmpfs", 0).unwrap();
+    assert_eq!(errno(kernel.mkdir(task, "/mnt/x")), Some(Errno::EOVERFLOW));
+}

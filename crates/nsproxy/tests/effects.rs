@@ -62,3 +62,41 @@ fn a_signal_by_pidfd_goes_where_its_scope_says() {
         assert_eq!(kernel.status(shell, child.task).unwrap().state, State::Zombie);
     }
 }
+
+#[test]
+fn a_namespace_is_made_of_one_tree() {
+    let (mut kernel, shell) = boot(7, 1);
+    kernel.unshare(shell, CLONE_NEWNS).unwrap();
+    kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+    kernel.mkdir(shell, "/mnt/a").unwrap();
+    kernel.mount(shell, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    let whole = kernel.open_tree(shell, "/mnt", OPEN_TREE_NAMESPACE | AT_RECURSIVE).unwrap();
+    let new = kernel.fsmount(shell, "tmpfs", FSMOUNT_NAMESPACE, 0).unwrap();
+    for (fd, mounts) in [(whole, 2), (new, 1)] {
+        let task = kernel.fork(shell).unwrap().task;
+        kernel.setns(task, fd, 0).unwrap();
+        assert_eq!(kernel.mountinfo(task).unwrap().len(), mounts);
+        assert_eq!(kernel.getcwd(task).unwrap().as_deref(), Some("/"));
+    }
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_detached_tree_goes_with_its_last_descriptor() {
+    let (mut kernel, shell) = boot(6, 18);
+    let before = kernel.canonical();
+    let namespaces = kernel.namespaces().len();
+    let tree = kernel.fsmount(shell, "tmpfs", 0, MOUNT_ATTR_NODEV).unwrap();
+    assert_eq!(kernel.namespaces().len(), namespaces, "nobody sees an anonymous namespace");
+    let twin = kernel.dup(shell, tree, true).unwrap();
+    kernel.close(shell, tree).unwrap();
+    kernel.mkdir(shell, "/tmp/t").unwrap();
+    kernel.move_mount(shell, twin, "/tmp/t").unwrap();
+    kernel.close(shell, twin).unwrap();
+    assert_eq!(kernel.mountinfo(shell).unwrap().last().unwrap().options, "rw,nodev,relatime");
+    kernel.umount(shell, "/tmp/t", 0).unwrap();
+    let other = kernel.open_tree(shell, "/", OPEN_TREE_CLONE | AT_RECURSIVE).unwrap();
+    kernel.close(shell, other).unwrap();
+    assert_eq!(kernel.check(), Ok(()));
+    assert_eq!(kernel.canonical().lines().count(), before.lines().count());
+}

@@ -70,6 +70,10 @@ impl Kernel {
             (old.sb, old.shared(), old.master)
         };
         let copy = self.new_mount(sb, root, flags);
+        if let Some(idmap) = self.mounts[old].idmap {
+            self.idmaps[idmap].count += 1;
+            self.mounts[copy].idmap = Some(idmap);
+        }
         if how.slave || how.shared_to_slave && shared {
             self.add_slave(copy, old);
         } else {
@@ -157,7 +161,7 @@ impl Kernel {
     }
 
     /// Locks a tree: each mount's flags, and all but the top one in their place.
-    fn lock_mnt_tree(&mut self, top: Idx<Mount>) {
+    pub(super) fn lock_mnt_tree(&mut self, top: Idx<Mount>) {
         let mut next = Some(top);
         while let Some(mnt) = next {
             next = self.next_mnt(mnt, top);

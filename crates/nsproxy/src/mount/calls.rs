@@ -48,7 +48,7 @@ impl Kernel {
         } else if flags & PROPAGATION != 0 {
             self.do_change_type(task, at, flags)
         } else if flags & MS_MOVE != 0 {
-            self.do_move_mount(task, source, at)
+            self.do_move_mount_old(task, source, at)
         } else {
             self.do_new_mount(task, at, fstype, flags)
         }
@@ -89,14 +89,22 @@ impl Kernel {
         let old = self.source(task, source)?;
         self.check_bind_loop(task, self.dentries[old.dentry].ns)?;
         let at = self.lock_mount(at)?;
-        self.check_bind(task, old, at, recurse)?;
-        let copy = if recurse {
-            let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
+        // check_mnt: the place must be in the caller's namespace.
+        let own = self.check_mnt(task, at.mnt);
+        self.refuse_if(!own, Rule::MountForeign)?;
+        self.check_copy(task, old, recurse)?;
+        let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
+        let copy = self.loopback(old, recurse, how);
+        self.graft_tree(copy, at)
+    }
+
+    /// A copy of the mount at a place, or of it and all that is mounted below.
+    pub(super) fn loopback(&mut self, old: Path, recurse: bool, how: CopyFlags) -> Idx<Mount> {
+        if recurse {
             self.copy_tree(old.mnt, old.dentry, how)[0].1
         } else {
-            self.clone_mnt(old.mnt, old.dentry, CopyFlags::default())
-        };
-        self.graft_tree(copy, at)
+            self.clone_mnt(old.mnt, old.dentry, how)
+        }
     }
 
     /// The topmost mount on a place to mount on, which must not be unmounted.
@@ -118,12 +126,19 @@ impl Kernel {
         self.refuse_if(!younger, Rule::BindLoop)
     }
 
-    fn check_bind(&self, task: Idx<Task>, old: Path, at: Path, recurse: bool) -> Result<(), Denial> {
-        // check_mnt: the place must be in the caller's namespace.
-        let own = self.check_mnt(task, at.mnt);
-        self.refuse_if(!own, Rule::MountForeign)?;
+    pub(super) fn check_copy(&self, task: Idx<Task>, old: Path, recurse: bool) -> Result<(), Denial> {
+        self.check_copy_of(task, old, recurse, false)
+    }
+
+    pub(super) fn check_copy_of(
+        &self,
+        task: Idx<Task>,
+        old: Path,
+        recurse: bool,
+        unbindable_too: bool,
+    ) -> Result<(), Denial> {
         // mount(2) EINVAL: an unbindable source.
-        let unbindable = self.mounts[old.mnt].has(MNT_UNBINDABLE);
+        let unbindable = self.mounts[old.mnt].has(MNT_UNBINDABLE) && !unbindable_too;
         self.refuse_if(unbindable, Rule::BindUnbindable)?;
         // may_copy_tree: own mounts, and files of nsfs wherever they are.
         let may = self.check_mnt(task, old.mnt) || self.dentries[old.dentry].ns.is_some();
@@ -172,19 +187,26 @@ impl Kernel {
         self.graft_tree(mnt, at)
     }
 
-    fn do_move_mount(&mut self, task: Idx<Task>, source: &str, at: Path) -> Result<(), Denial> {
+    fn do_move_mount_old(&mut self, task: Idx<Task>, source: &str, at: Path) -> Result<(), Denial> {
         let old = self.source(task, source)?;
+        self.do_move_mount(task, old, at)
+    }
+
+    pub(super) fn do_move_mount(&mut self, task: Idx<Task>, old: Path, at: Path) -> Result<(), Denial> {
         let mounted = self.path_mounted(old);
         self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
         let mixed = self.dentries[at.dentry].dir != self.dentries[old.dentry].dir;
         // mount(2) EINVAL: directories on directories.
         self.refuse_if(mixed, Rule::MoveDirFile)?;
         let at = self.lock_mount(at)?;
-        let own = self.check_mnt(task, old.mnt) && self.check_mnt(task, at.mnt);
+        // move_mount(2) EINVAL: from here, or a whole tree that is attached nowhere.
+        let detached = self.detached_at(old.mnt);
+        let own = (self.check_mnt(task, old.mnt) || detached.is_some()) && self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let Mount { parent, root: top, .. } = self.mounts[old.mnt];
         // mount(2) EINVAL: the root of everything has no place to leave.
-        self.refuse_if(parent.is_none(), Rule::MoveRoot)?;
+        let root = parent.is_none() && detached.is_none();
+        self.refuse_if(root, Rule::MoveRoot)?;
         let locked = self.mounts[old.mnt].has(MNT_LOCKED);
         self.refuse_if(locked, Rule::MoveLocked)?;
         // mount(2) EINVAL: MS_MOVE out of a shared mount.
@@ -197,11 +219,15 @@ impl Kernel {
         // mount(2) ELOOP: below itself.
         let inside = tree.contains(&at.mnt);
         self.refuse_if(inside, Rule::MoveLoop)?;
-        if parent.is_none() || inside {
+        if root || inside {
             return Ok(());
         }
         debug_assert_eq!(top, old.dentry);
-        self.attach_recursive_mnt(old.mnt, at, true)
+        self.attach_recursive_mnt(old.mnt, at, detached.is_none())?;
+        if let Some(ns) = detached {
+            self.free_anon_ns(ns);
+        }
+        Ok(())
     }
 
     /// The user namespace that decides who may mount a filesystem of this type, or
@@ -219,21 +245,43 @@ impl Kernel {
         })
     }
 
+    /// mount(2) EPERM: `CAP_SYS_ADMIN` where the filesystem's namespace belongs. Returns
+    /// the user namespace it is mounted from.
+    pub(super) fn check_fs_privilege(
+        &self,
+        task: Idx<Task>,
+        fstype: FsType,
+    ) -> Result<Idx<UserNamespace>, Denial> {
+        let judge = self.mount_owner(task, fstype).unwrap_or(self.init_user_ns);
+        let capable = self.ns_capable(task, judge, Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::FsPrivilege)?;
+        Ok(judge)
+    }
+
+    /// A new mount of a filesystem, attached nowhere yet.
+    pub(super) fn mount_new(
+        &mut self,
+        task: Idx<Task>,
+        fstype: FsType,
+        user_ns: Idx<UserNamespace>,
+        flags: u32,
+    ) -> Idx<Mount> {
+        let sb = self.get_tree(task, fstype, user_ns);
+        let root = self.supers[sb].root;
+        let mnt = self.new_mount(sb, root, flags);
+        self.put_super(sb);
+        mnt
+    }
+
     fn do_new_mount(&mut self, task: Idx<Task>, at: Path, fstype: &str, flags: u64) -> Result<(), Denial> {
         // mount(2) EINVAL, ENODEV: which filesystem.
         if fstype.is_empty() {
             return Err(self.params.denial(Rule::FsTypeMissing));
         }
         let fstype = FsType::from_name(fstype).ok_or_else(|| self.params.denial(Rule::FsTypeUnknown))?;
-        let owner = self.mount_owner(task, fstype);
-        let judge = owner.unwrap_or(self.init_user_ns);
-        // mount(2) EPERM: CAP_SYS_ADMIN where the filesystem's namespace belongs.
-        let capable = self.ns_capable(task, judge, Cap::SysAdmin);
-        self.refuse_if(!capable, Rule::FsPrivilege)?;
+        let judge = self.check_fs_privilege(task, fstype)?;
         let mut mnt_flags = Self::mount_flags(flags, None);
-        if matches!(fstype, FsType::Proc | FsType::Sysfs) {
-            self.mount_too_revealing(task, fstype, &mut mnt_flags)?;
-        }
+        self.check_too_revealing(task, fstype, &mut mnt_flags)?;
         let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
@@ -286,7 +334,15 @@ impl Kernel {
 
     /// `mount_namespaces(7)`: a new proc or sysfs must not show more than one that is
     /// visible already, and takes over what is locked there.
-    fn mount_too_revealing(&self, task: Idx<Task>, fstype: FsType, flags: &mut u32) -> Result<(), Denial> {
+    pub(super) fn check_too_revealing(
+        &self,
+        task: Idx<Task>,
+        fstype: FsType,
+        flags: &mut u32,
+    ) -> Result<(), Denial> {
+        if !matches!(fstype, FsType::Proc | FsType::Sysfs) {
+            return Ok(());
+        }
         let ns = self.current_nsproxy(task).mnt;
         if self.ruling_user_ns(NsRef::Mnt(ns)) == self.init_user_ns {
             return Ok(());

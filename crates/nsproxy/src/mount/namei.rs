@@ -103,13 +103,18 @@ impl Kernel {
             self.supers[mount.sb].fstype,
             FsType::Proc | FsType::Sysfs | FsType::Nsfs | FsType::Mqueue | FsType::Cgroup2
         );
-        let Dentry { uid, gid, .. } = self.dentries[parent.dentry];
-        let cred = self.cred_of(task);
-        let (own, own_gid) = (cred.fsuid, cred.fsgid);
         // mkdir(2) EACCES: directories have mode 0755.
-        let allowed = own == uid || self.capable_wrt_inode(task, uid, gid, Cap::DacOverride);
-        self.refuse_if(!allowed || fixed, Rule::PathAccess)?;
-        self.new_dentry(Some(parent.dentry), name, dir, (own, own_gid));
+        let (uid, gid) = self.owner_through(parent);
+        let own = uid == Some(self.cred_of(task).fsuid);
+        let over =
+            uid.zip(gid).is_some_and(|(uid, gid)| self.capable_wrt_inode(task, uid, gid, Cap::DacOverride));
+        self.refuse_if(!(own || over) || fixed, Rule::PathAccess)?;
+        // mkdir(2) EOVERFLOW: the filesystem has no number for the new owner.
+        let owner = self.owner_of_new(task, parent.mnt);
+        self.refuse_if(owner.is_none(), Rule::PathOwner)?;
+        let cred = self.cred_of(task);
+        let owner = owner.unwrap_or((cred.fsuid, cred.fsgid));
+        self.new_dentry(Some(parent.dentry), name, dir, owner);
         Ok(())
     }
 }

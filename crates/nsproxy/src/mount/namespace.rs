@@ -19,6 +19,8 @@ pub(crate) struct MntNamespace {
     /// The mount everything hangs on; nothing shows it once another is mounted over it.
     pub(crate) root: Idx<Mount>,
     pub(crate) nr_mounts: u32,
+    /// Holds a tree that is attached nowhere; no task is ever in it.
+    pub(crate) anon: bool,
 }
 
 impl Kernel {
@@ -51,7 +53,7 @@ impl Kernel {
         };
         let root = pairs[0].1;
         let nr_mounts = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
-        let ns = self.mnt_ns.insert(MntNamespace { common, root, nr_mounts });
+        let ns = self.mnt_ns.insert(MntNamespace { common, root, nr_mounts, anon: false });
         for (_, copy) in &pairs {
             self.mounts[*copy].ns = Some(ns);
         }

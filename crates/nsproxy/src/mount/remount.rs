@@ -20,6 +20,7 @@ use crate::uapi::{
     MOUNT_ATTR_STRICTATIME, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY,
     MS_RELATIME, MS_SHARED, MS_SLAVE, MS_STRICTATIME, MS_UNBINDABLE,
 };
+use crate::user_namespace::UserNamespace;
 
 /// The argument of `mount_setattr(2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +122,27 @@ impl Kernel {
         flags: u32,
         attr: &MountAttr,
     ) -> Result<(), Denial> {
+        self.mount_setattr_at(caller, flags, attr, |kernel, task| kernel.lookup(task, path))
+    }
+
+    /// `mount_setattr(2)` with `AT_EMPTY_PATH`, on a descriptor of `open_tree(2)` or `fsmount(2)`.
+    pub fn mount_setattr_fd(
+        &mut self,
+        caller: TaskId,
+        fd: Fd,
+        flags: u32,
+        attr: &MountAttr,
+    ) -> Result<(), Denial> {
+        self.mount_setattr_at(caller, flags, attr, |kernel, task| kernel.fd_path(task, fd))
+    }
+
+    fn mount_setattr_at(
+        &mut self,
+        caller: TaskId,
+        flags: u32,
+        attr: &MountAttr,
+        place: impl FnOnce(&Self, Idx<Task>) -> Result<Path, Denial>,
+    ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::MountSetattr)?;
         // mount_setattr(2) EINVAL: unknown flags.
         self.refuse_if(flags & !AT_RECURSIVE != 0, Rule::SetattrFlags)?;
@@ -131,12 +153,12 @@ impl Kernel {
             return Ok(());
         }
         let propagation = self.build_mount_kattr(attr)?;
-        if attr.set & MOUNT_ATTR_IDMAP != 0 {
-            self.build_mount_idmapped(task, attr.userns_fd)?;
-        }
-        let at = self.lookup(task, path)?;
-        // mount_setattr(2) EINVAL: the root of a mount of this namespace.
-        let mounted = self.path_mounted(at) && self.check_mnt(task, at.mnt);
+        let idmap = self.build_mount_idmapped(task, attr)?;
+        let at = place(self, task)?;
+        // mount_setattr(2) EINVAL: the root of a mount of this namespace, or of a detached one.
+        let reachable =
+            self.check_mnt(task, at.mnt) || self.mounts[at.mnt].ns.is_some_and(|ns| self.mnt_ns[ns].anon);
+        let mounted = self.path_mounted(at) && reachable;
         self.refuse_if(!mounted, Rule::SetattrNotMountpoint)?;
         let tree = if flags & AT_RECURSIVE != 0 { self.mount_tree(at.mnt) } else { alloc::vec![at.mnt] };
         for mnt in &tree {
@@ -144,18 +166,38 @@ impl Kernel {
             // mount_setattr(2) EPERM: a locked flag.
             let allowed = self.can_change_locked_flags(*mnt, wanted);
             self.refuse_if(!allowed, Rule::SetattrLocked)?;
-            // mount_setattr(2) EINVAL: an id mapping for an attached mount.
-            let idmap = attr.set & MOUNT_ATTR_IDMAP != 0;
-            self.refuse_if(idmap, Rule::IdmapAttached)?;
+            if idmap.is_some() {
+                self.can_idmap_mount(task, *mnt)?;
+            }
         }
         for mnt in tree {
             let wanted = attr_flags(self.mounts[mnt].flags, attr);
             self.set_mount_flags(mnt, wanted);
+            if let Some(ns) = idmap {
+                self.idmap_mount(mnt, ns);
+            }
             if let Some(propagation) = propagation {
                 self.change_mnt_propagation(mnt, propagation);
             }
         }
         Ok(())
+    }
+
+    /// The flags of fsmount(2) as those of a mount; `None` for what it does not know.
+    pub(super) fn fsmount_flags(attr: u64) -> Option<u32> {
+        let known = MOUNT_ATTR_RDONLY
+            | MOUNT_ATTR_NOSUID
+            | MOUNT_ATTR_NODEV
+            | MOUNT_ATTR_NOEXEC
+            | MOUNT_ATTR_ATIME
+            | MOUNT_ATTR_NODIRATIME
+            | MOUNT_ATTR_NOSYMFOLLOW;
+        let atime = attr & MOUNT_ATTR_ATIME;
+        let odd_atime = !matches!(atime, 0 | MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME);
+        if attr & !known != 0 || odd_atime {
+            return None;
+        }
+        Some(attr_flags(0, &MountAttr { set: attr, clear: MOUNT_ATTR_ATIME, ..MountAttr::default() }))
     }
 
     /// `mount_setattr(2)` EINVAL: what the structure may say.
@@ -189,8 +231,16 @@ impl Kernel {
         Ok(propagation)
     }
 
-    fn build_mount_idmapped(&self, task: Idx<Task>, fd: Fd) -> Result<(), Denial> {
-        let file = self.fget(task, fd)?;
+    /// The user namespace whose maps a mount is to get, where one is asked for.
+    fn build_mount_idmapped(
+        &self,
+        task: Idx<Task>,
+        attr: &MountAttr,
+    ) -> Result<Option<Idx<UserNamespace>>, Denial> {
+        if attr.set & MOUNT_ATTR_IDMAP == 0 {
+            return Ok(None);
+        }
+        let file = self.fget(task, attr.userns_fd)?;
         // mount_setattr(2) EINVAL: not a user namespace.
         let FileKind::Ns(NsRef::User(ns)) = self.files_open[file].kind else {
             return Err(self.params.denial(Rule::IdmapFd));
@@ -198,7 +248,8 @@ impl Kernel {
         // mount_setattr(2) EPERM: the first one maps nothing.
         self.refuse_if(ns == self.init_user_ns, Rule::IdmapInit)?;
         let capable = self.ns_capable(task, ns, Cap::SysAdmin);
-        self.refuse_if(!capable, Rule::IdmapPrivilege)
+        self.refuse_if(!capable, Rule::IdmapPrivilege)?;
+        Ok(Some(ns))
     }
 }
 

@@ -74,7 +74,7 @@ impl Kernel {
             parent,
             root,
             mountpoint,
-            options: mount_options(mount.flags),
+            options: mount_options(mount),
             propagation: self.propagation_tags(mount),
             fstype: sb.fstype.name(),
         })
@@ -145,7 +145,8 @@ fn join_reversed(names: &[&str]) -> String {
     path
 }
 
-fn mount_options(flags: u32) -> String {
+fn mount_options(mount: &Mount) -> String {
+    let flags = mount.flags;
     let mut options = String::from(if flags & MNT_READONLY != 0 { "ro" } else { "rw" });
     let names = [
         (MNT_NOSUID, "nosuid"),
@@ -160,6 +161,9 @@ fn mount_options(flags: u32) -> String {
             options.push(',');
             options.push_str(name);
         }
+    }
+    if mount.idmap.is_some() {
+        options.push_str(",idmapped");
     }
     options
 }

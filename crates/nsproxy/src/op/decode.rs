@@ -4,9 +4,10 @@
 use super::Op;
 use crate::uapi::{
     AT_RECURSIVE, CLONE_FILES, CLONE_FS, CLONE_NS_FLAGS, CLONE_PARENT, CLONE_PIDFD, CLONE_SIGHAND,
-    CLONE_SYSVSEM, CLONE_THREAD, CLONE_VFORK, CLONE_VM, IPC_CREAT, MNT_DETACH, MNT_EXPIRE, MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_RDONLY, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT, MS_SHARED, MS_SLAVE,
-    MS_UNBINDABLE, SIGCHLD, WALL, WNOHANG,
+    CLONE_SYSVSEM, CLONE_THREAD, CLONE_VFORK, CLONE_VM, FSMOUNT_NAMESPACE, IPC_CREAT, MNT_DETACH, MNT_EXPIRE,
+    MOUNT_ATTR_IDMAP, MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC,
+    MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE, SIGCHLD, WALL,
+    WNOHANG,
 };
 use crate::{
     CapSet, CapSets, Disposition, IpcSysctl, MapKind, MountAttr, NsIoctl, NsKind, NsLink, PidfdIoctl, Prctl,
@@ -258,7 +259,7 @@ fn credentials(source: &mut Source<'_>) -> Op {
 }
 
 fn mounts(source: &mut Source<'_>) -> Op {
-    match source.byte() % 12 {
+    match source.byte() % 16 {
         0..=4 => Op::Mount {
             source: source.path(),
             target: source.path(),
@@ -289,16 +290,37 @@ fn mounts(source: &mut Source<'_>) -> Op {
             Op::Mknod(String::from("/f")),
             Op::Mkdir(String::from("a")),
         ]),
-        _ => Op::MountSetattr {
-            path: source.path(),
-            flags: source.pick(&[0, AT_RECURSIVE, 7]),
-            attr: MountAttr {
-                set: source.pick(&[0, MOUNT_ATTR_RDONLY, u64::MAX]),
+        11 => {
+            let flags = source.pick(&[0, AT_RECURSIVE, 7]);
+            let attr = MountAttr {
+                set: source.pick(&[0, MOUNT_ATTR_RDONLY, MOUNT_ATTR_IDMAP, u64::MAX]),
                 clear: source.pick(&[0, MOUNT_ATTR_NODEV]),
                 propagation: source.pick(&[0, MS_SHARED, MS_SLAVE, 5]),
                 userns_fd: source.fd(),
-            },
+            };
+            if source.flag() {
+                Op::MountSetattr { path: source.path(), flags, attr }
+            } else {
+                Op::MountSetattrFd { fd: source.fd(), flags, attr }
+            }
+        }
+        12 => Op::OpenTree {
+            path: source.path(),
+            flags: source.pick(&[
+                0,
+                OPEN_TREE_CLONE,
+                OPEN_TREE_CLONE | AT_RECURSIVE,
+                OPEN_TREE_NAMESPACE,
+                OPEN_TREE_NAMESPACE | AT_RECURSIVE,
+                3,
+            ]),
         },
+        13 => Op::Fsmount {
+            fstype: String::from(source.pick(&["tmpfs", "proc", "sysfs", "mqueue", "ext4", "zfs"])),
+            flags: source.pick(&[0, 0, FSMOUNT_NAMESPACE, 4]),
+            attr: source.pick(&[0, MOUNT_ATTR_RDONLY, u64::MAX]),
+        },
+        _ => Op::MoveMount { fd: source.fd(), target: source.path() },
     }
 }
 

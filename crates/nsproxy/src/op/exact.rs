@@ -245,6 +245,18 @@ fn ns_ioctl(request: &str, argument: &str) -> Result<NsIoctl, ParseError> {
     })
 }
 
+fn mount_attr(words: &[&str], names: Names<'_>) -> Result<MountAttr, ParseError> {
+    let [set, clear, propagation, fd] = words else {
+        return wrong("mount attributes are four numbers");
+    };
+    Ok(MountAttr {
+        set: bits(set)?,
+        clear: bits(clear)?,
+        propagation: bits(propagation)?,
+        userns_fd: named(names, fd)?,
+    })
+}
+
 fn mounts(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
     Ok(Some(match (call, args) {
         ("mount", [source, target, fstype, flags]) => Op::Mount {
@@ -254,16 +266,18 @@ fn mounts(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
             flags: bits(flags)?,
         },
         ("umount", [target, flags]) => Op::Umount { target: text(target), flags: bits32(flags)? },
-        ("mount_setattr", [path, flags, set, clear, propagation, fd]) => Op::MountSetattr {
-            path: text(path),
-            flags: bits32(flags)?,
-            attr: MountAttr {
-                set: bits(set)?,
-                clear: bits(clear)?,
-                propagation: bits(propagation)?,
-                userns_fd: named(names, fd)?,
-            },
-        },
+        ("mount_setattr", [path, flags, attr @ ..]) => {
+            Op::MountSetattr { path: text(path), flags: bits32(flags)?, attr: mount_attr(attr, names)? }
+        }
+        ("mount_setattr-fd", [fd, flags, attr @ ..]) => {
+            let fd = named(names, fd)?;
+            Op::MountSetattrFd { fd, flags: bits32(flags)?, attr: mount_attr(attr, names)? }
+        }
+        ("open_tree", [path, flags]) => Op::OpenTree { path: text(path), flags: bits32(flags)? },
+        ("fsmount", [fstype, flags, attr]) => {
+            Op::Fsmount { fstype: text(fstype), flags: bits32(flags)?, attr: bits(attr)? }
+        }
+        ("move_mount", [fd, target]) => Op::MoveMount { fd: named(names, fd)?, target: text(target) },
         _ => return Ok(None),
     }))
 }

@@ -277,6 +277,15 @@ impl Op {
                 let path = word(path);
                 write!(f, "mount_setattr {path} {flags:#x} {set:#x} {clear:#x} {propagation:#x} {userns_fd}")
             }
+            Op::MountSetattrFd { fd, flags, attr } => {
+                let crate::MountAttr { set, clear, propagation, userns_fd } = attr;
+                write!(f, "mount_setattr-fd {fd} {flags:#x} {set:#x} {clear:#x} {propagation:#x} {userns_fd}")
+            }
+            Op::OpenTree { path, flags } => write!(f, "open_tree {} {flags:#x}", word(path)),
+            Op::Fsmount { fstype, flags, attr } => {
+                write!(f, "fsmount {} {flags:#x} {attr:#x}", word(fstype))
+            }
+            Op::MoveMount { fd, target } => write!(f, "move_mount {fd} {}", word(target)),
             Op::BindNamespace { fd, target } => write!(f, "bind-ns {fd} {}", word(target)),
             Op::Mkdir(path) => write!(f, "mkdir {}", word(path)),
             Op::Mknod(path) => write!(f, "mknod {}", word(path)),

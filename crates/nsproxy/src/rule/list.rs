@@ -355,6 +355,7 @@ rules! {
     PathExists: EEXIST, "vfs_mkdir", "mkdir(2) EEXIST", ALWAYS, "The name is taken.";
     PathReadOnly: EROFS, "mnt_want_write", "mkdir(2) EROFS", ALWAYS, "The mount or its filesystem is read-only.";
     PathAccess: EACCES, "inode_permission", "mkdir(2) EACCES", ALWAYS, "The directory belongs to another user, and the caller's capabilities do not reach its owner.";
+    PathOwner: EOVERFLOW, "may_o_create", "mkdir(2) EOVERFLOW", ALWAYS, "The filesystem, or the id mapping of the mount, has no number for the caller's user or group.";
     ChrootPrivilege: EPERM, "chroot", "chroot(2) EPERM", ALWAYS, "chroot needs CAP_SYS_CHROOT in the caller's user namespace.";
     MountPrivilege: EPERM, "may_mount", "mount(2) EPERM", ALWAYS, "Mounting needs CAP_SYS_ADMIN in the owner of the caller's mount namespace.";
     MountLsm: EACCES, "security_sb_mount", "none", ALWAYS, "A security module refuses the mount.";
@@ -406,7 +407,14 @@ rules! {
     IdmapFd: EINVAL lookup, "build_mount_idmapped", "mount_setattr(2) EINVAL", ALWAYS, "userns_fd names no user namespace.";
     IdmapInit: EPERM, "build_mount_idmapped", "mount_setattr(2) EPERM", ALWAYS, "The first user namespace is no id mapping.";
     IdmapPrivilege: EPERM, "can_idmap_mount", "mount_setattr(2) EPERM", ALWAYS, "An id-mapped mount needs CAP_SYS_ADMIN in the mapping's user namespace and in the filesystem's.";
-    IdmapAttached: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", ALWAYS, "Only a detached mount can be given an id mapping; the model has none.";
+    IdmapFilesystem: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", ALWAYS, "The filesystem does not support id-mapped mounts.";
+    IdmapAgain: EPERM, "can_idmap_mount", "mount_setattr(2) EPERM", ALWAYS, "A mount is given an id mapping once.";
+    IdmapAttached: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", ALWAYS, "Only a mount that is attached nowhere can be given an id mapping.";
+    OpenTreeFlags: EINVAL, "open_tree", "open_tree(2) EINVAL", ALWAYS, "An unknown flag, two kinds of copy at once, or recursion without a copy.";
+    OpenTreePrivilege: EPERM, "open_tree", "open_tree(2) EPERM", ALWAYS, "A detached copy needs CAP_SYS_ADMIN in the owner of the caller's mount namespace; a namespace made of it, in the caller's user namespace.";
+    OpenTreeNotDir: ENOTDIR, "open_new_namespace", "open_tree(2) ENOTDIR", since(7, 2), "The root of a mount namespace is a directory.";
+    OpenTreeReveals: EINVAL, "create_new_namespace", "open_tree(2) EINVAL", since(7, 2), "A copy without its submounts would show another owner what they cover.";
+    FsmountFlags: EINVAL, "fsmount", "fsmount(2) EINVAL", ALWAYS, "An unknown flag or mount attribute, or access times that exclude each other.";
 }
 }
 
@@ -432,7 +440,7 @@ pub(super) const PAGE_TAIL: &str = "
 | `EFAULT` and `ESPIPE` of writes to map, setgroups and offset files | the text is a value, and a file has no seek position of its own |
 | `EINVAL` of opening a map file of a task that is gone | the task is looked up first: `NoSuchTask` |
 | `EINVAL` of setns to an anonymous mount namespace | nothing hands out a descriptor of one |
-| open_tree, fsopen, fsmount, move_mount with detached trees | not among the calls of the model |
+| `MOVE_MOUNT_BENEATH`, `MOVE_MOUNT_SET_GROUP` | where a mount goes in a stack decides nothing about namespaces; not in the reference |
 | statmount and listmount | mountinfo shows the same tree |
 | PTRACE attach, SCM_CREDENTIALS, scheduling calls | outside the namespace calls |
 ";

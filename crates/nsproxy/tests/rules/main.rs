@@ -3,6 +3,7 @@
 
 mod clone;
 mod creds;
+mod detached;
 mod files;
 mod maps;
 mod mounts;
@@ -86,8 +87,17 @@ fn ok<T>(result: Result<T, Denial>) -> Result<(), Denial> {
 }
 
 fn all_cases() -> Vec<Case> {
-    [clone::CASES, creds::CASES, files::CASES, maps::CASES, mounts::CASES, objects::CASES, setns::CASES]
-        .concat()
+    [
+        clone::CASES,
+        creds::CASES,
+        detached::CASES,
+        files::CASES,
+        maps::CASES,
+        mounts::CASES,
+        objects::CASES,
+        setns::CASES,
+    ]
+    .concat()
 }
 
 #[test]

@@ -418,12 +418,4 @@ pub(super) const CASES: &[Case] = &[
         let fd = if bad { outer } else { kernel.open_ns(shell, 2, NsLink::Own(NsKind::User)).unwrap() };
         idmap(&mut kernel, shell, fd)
     }),
-    (Rule::IdmapAttached, |bad| {
-        let (mut kernel, shell) = tree();
-        let fd = user_ns_fd(&mut kernel, shell);
-        if bad {
-            return idmap(&mut kernel, shell, fd);
-        }
-        setattr("/mnt", MountAttr { set: MOUNT_ATTR_RDONLY, ..MountAttr::default() })
-    }),
 ];
