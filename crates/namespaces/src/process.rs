@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
 use crate::caps::Capabilities;
 use crate::errno::Errno;
@@ -157,6 +157,19 @@ impl Process {
     /// from [`namespace`](Process::namespace) only for pid and time.
     pub fn namespace_for_children(&self, kind: Kind) -> Result<Namespace> {
         self.namespace_link(kind, true)
+    }
+
+    /// The network namespace that its socket with the descriptor number `fd`
+    /// was made in.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if it has no such descriptor, `EPERM` if the caller may not trace
+    /// it, `ENOTTY` if that is no socket.
+    pub fn socket_namespace(&self, fd: i32) -> Result<Namespace> {
+        let socket = rustix::process::pidfd_getfd(&self.pidfd, fd, PidfdGetfdFlags::empty())
+            .map_err(|errno| Error::call("getting", format!("descriptor {fd} of {self}"), errno))?;
+        Namespace::of_socket(socket)
     }
 
     /// The kinds whose namespace is not the calling thread's. One that can't

@@ -108,10 +108,14 @@ fn short(answer: &Explanation) -> Vec<String> {
             }));
             lines
         }
-        Verdict::Undecided(open) if !open.causes.is_empty() => {
-            let names: Vec<&str> = open.causes.iter().map(|cause| cause.id()).collect();
+        Verdict::Undecided(open) => {
+            let names = open.causes.iter().map(|cause| cause.id()).filter(|id| *id != "unknown");
+            let names: Vec<&str> = names.collect();
+            if names.is_empty() {
+                return Vec::new();
+            }
             vec![format!("the cause may be {}: ns explain --rule NAME says more", names.join(" or "))]
         }
-        _ => Vec::new(),
+        Verdict::Allowed(_) => Vec::new(),
     }
 }

@@ -40,6 +40,9 @@ impl Call {
             What::Verbatim(line) => text.extend([&line[..], b"\n"].concat()),
             What::Nothing => {}
         }
+        for line in failure.reason() {
+            text.extend_from_slice(&[b"    ", line.as_bytes(), b"\n"].concat());
+        }
         if failure.hint {
             let name = self.name.as_bytes();
             text.extend_from_slice(&[b"Try '", name, b" --help' for more information.\n"].concat());

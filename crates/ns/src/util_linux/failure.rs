@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
-use namespaces::{Errno, Error};
+use namespaces::{Errno, Error, Step};
 
 use super::strerror::Strerror;
+use crate::explain::reason;
 
 /// A failure, and the exit status that says so.
 #[derive(Debug)]
@@ -86,6 +87,22 @@ impl Failure {
 
     pub(crate) fn with_status(self, status: u8) -> Failure {
         Failure { status, ..self }
+    }
+
+    /// What else is known of the cause. A process that has moved already can't
+    /// tell any more why it was refused a later step.
+    pub(super) fn reason(&self) -> Vec<String> {
+        let Some(cause) = &self.cause else { return Vec::new() };
+        match cause {
+            Error::Step { step, .. }
+                if !matches!(step.step, Step::Unshare(_) | Step::Join(_) | Step::Clone { .. }) =>
+            {
+                Vec::new()
+            }
+            Error::Call { .. } | Error::Step { .. } => reason(cause),
+            Error::Map(_) | Error::WrongKind { .. } | Error::NotNamespace { .. } => vec![cause.to_string()],
+            _ => Vec::new(),
+        }
     }
 
     /// Remembers the error of the library that it comes from.

@@ -1,6 +1,6 @@
 //! `unshare`, `nsenter` and `lsns` of util-linux, under their own names.
 //!
-//! Each is a table of options ([`Tool`]) and a `run`. The table is all there is
+//! Each is a table of options ([`About`] and the rows) and a `run`. The table is all there is
 //! to know of the options: the command line is parsed with it, and the help,
 //! the completions and the man page are made from it. What a tool does is done
 //! by the library, as for the subcommands.
@@ -35,7 +35,10 @@ struct Entry {
     run: fn(&Call) -> Result<ExitCode, Failure>,
 }
 
-static TOOLS: [Entry; 1] = [Entry { about: &unshare::ABOUT, run: unshare::run }];
+static TOOLS: [Entry; 2] = [
+    Entry { about: &unshare::ABOUT, run: unshare::run },
+    Entry { about: &nsenter::ABOUT, run: nsenter::run },
+];
 
 /// Runs the tool that the command line is for, if it is one: by the name of
 /// the program, or as the first word after `ns`.

@@ -17,7 +17,7 @@ pub(crate) enum Program<'a> {
     /// The words of the command line.
     Words(&'a OsStr, &'a [OsString], Option<&'a Environment>),
     /// `SHELL`, as a login shell.
-    Shell(OsString),
+    Shell(OsString, Option<&'a Environment>),
     /// The shell of the user that it is by then.
     LoginShell(Option<&'a Environment>),
 }
@@ -26,16 +26,19 @@ pub(crate) enum Program<'a> {
 pub(crate) type Environment = Vec<(OsString, OsString)>;
 
 impl<'a> Program<'a> {
-    /// The program named by `words`, else a shell. Where `env` replaces the
-    /// environment, the caller's `SHELL` says nothing.
+    /// The program named by `words`, else the shell of its environment, which
+    /// is the caller's or `env`.
     pub(crate) fn new(words: &'a [OsString], env: Option<&'a Environment>) -> Program<'a> {
-        match (words.split_first(), env) {
-            (Some((program, args)), env) => Program::Words(program, args, env),
-            (None, None) => match std::env::var_os("SHELL").filter(|shell| !shell.is_empty()) {
-                Some(shell) => Program::Shell(shell),
-                None => Program::LoginShell(None),
-            },
-            (None, Some(env)) => Program::LoginShell(Some(env)),
+        if let Some((program, args)) = words.split_first() {
+            return Program::Words(program, args, env);
+        }
+        let shell = match env {
+            None => std::env::var_os("SHELL"),
+            Some(env) => env.iter().rev().find(|(name, _)| name == "SHELL").map(|(_, value)| value.clone()),
+        };
+        match shell.filter(|shell| !shell.is_empty()) {
+            Some(shell) => Program::Shell(shell, env),
+            None => Program::LoginShell(env),
         }
     }
 
@@ -46,7 +49,7 @@ impl<'a> Program<'a> {
                 spawn.args(*args);
                 spawn
             }
-            Program::Shell(shell) => {
+            Program::Shell(shell, _) => {
                 // It is not looked for in `PATH`.
                 let slash = shell.as_bytes().contains(&b'/');
                 let path = if slash { shell.clone() } else { prefixed("./", shell) };
@@ -56,7 +59,8 @@ impl<'a> Program<'a> {
             }
             Program::LoginShell(_) => Spawn::login_shell(),
         };
-        if let Program::Words(_, _, Some(env)) | Program::LoginShell(Some(env)) = self {
+        let (Program::Words(_, _, env) | Program::Shell(_, env) | Program::LoginShell(env)) = self;
+        if let Some(env) = env {
             spawn.env_clear();
             for (name, value) in *env {
                 spawn.env(name, value);
@@ -69,7 +73,7 @@ impl<'a> Program<'a> {
     fn name(&self) -> &OsStr {
         match self {
             Program::Words(program, ..) => program,
-            Program::Shell(shell) => shell,
+            Program::Shell(shell, _) => shell,
             Program::LoginShell(_) => OsStr::new("the login shell"),
         }
     }
