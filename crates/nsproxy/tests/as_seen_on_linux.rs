@@ -304,3 +304,31 @@ fn a_filesystem_of_a_namespace_without_a_map_takes_no_files() {
     kernel.mount(task, "none", "/mnt", "tmpfs", 0).unwrap();
     assert_eq!(errno(kernel.mkdir(task, "/mnt/x")), Some(Errno::EOVERFLOW));
 }
+
+#[test]
+fn an_unbindable_mount_made_a_slave_stays_unbindable() {
+    let (mut kernel, shell) = shell();
+    kernel.mount(shell, "", "/mnt", "", MS_UNBINDABLE).unwrap();
+    kernel.mount(shell, "", "/mnt", "", MS_SLAVE).unwrap();
+    assert_eq!(below(&kernel, shell), pairs(&[("/mnt", "unbindable")]));
+    kernel.mount(shell, "", "/mnt", "", MS_PRIVATE).unwrap();
+    assert_eq!(below(&kernel, shell), pairs(&[("/mnt", "")]));
+}
+
+#[test]
+fn peers_with_one_master_get_one_copy_each() {
+    let (mut kernel, shell) = shell();
+    kernel.mount(shell, "", "/mnt", "", MS_SHARED).unwrap();
+    let first = kernel.fork(shell).unwrap().task;
+    kernel.unshare(first, CLONE_NEWNS).unwrap();
+    kernel.mount(first, "", "/mnt", "", MS_SLAVE).unwrap();
+    kernel.mount(first, "", "/mnt", "", MS_SHARED).unwrap();
+    let second = kernel.fork(first).unwrap().task;
+    kernel.unshare(second, CLONE_NEWNS).unwrap();
+    kernel.mount(shell, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    for task in [first, second] {
+        let at: Vec<String> = below(&kernel, task).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(at, ["/mnt", "/mnt/a"]);
+    }
+    assert_eq!(kernel.check(), Ok(()));
+}

@@ -252,12 +252,11 @@ impl Kernel {
     fn propagate_mnt(&mut self, at: Path, source: Idx<Mount>) -> Vec<Idx<Mount>> {
         let mut copies = Vec::new();
         let mut todo = alloc::vec![(at.mnt, source)];
-        let mut done = alloc::vec![at.mnt];
+        let mut done = self.peers(at.mnt);
         while let Some((dest, source)) = todo.pop() {
             let peers = self.peers(dest);
             for peer in &peers {
                 if *peer != dest {
-                    done.push(*peer);
                     self.propagate_one(*peer, at.dentry, source, CopyFlags::default(), &mut copies);
                 }
             }
@@ -266,7 +265,8 @@ impl Kernel {
                     if done.contains(&slave) {
                         continue;
                     }
-                    done.push(slave);
+                    // Its peers get theirs from it, also those that are slaves of the same master.
+                    done.extend(self.peers(slave));
                     let how = CopyFlags {
                         slave: true,
                         make_shared: self.mounts[slave].shared(),

@@ -134,11 +134,7 @@ impl Kernel {
             return;
         }
         if self.is_unrelated(mnt) {
-            let flags = &mut self.mounts[mnt].flags;
-            *flags &= !MNT_UNBINDABLE;
-            if to == Propagation::Unbindable {
-                *flags |= MNT_UNBINDABLE;
-            }
+            self.set_unbindable(mnt, to);
             return;
         }
         let was_shared = self.mounts[mnt].shared();
@@ -149,13 +145,19 @@ impl Kernel {
                 self.drop_master(mnt);
                 self.add_slave(mnt, heir);
             }
-            self.mounts[mnt].flags &= !MNT_UNBINDABLE;
             return;
         }
         self.drop_master(mnt);
-        self.mounts[mnt].flags &= !MNT_UNBINDABLE;
-        if to == Propagation::Unbindable {
-            self.mounts[mnt].flags |= MNT_UNBINDABLE;
+        self.set_unbindable(mnt, to);
+    }
+
+    /// Making an unbindable mount a slave leaves it unbindable.
+    fn set_unbindable(&mut self, mnt: Idx<Mount>, to: Propagation) {
+        let flags = &mut self.mounts[mnt].flags;
+        match to {
+            Propagation::Unbindable => *flags |= MNT_UNBINDABLE,
+            Propagation::Private => *flags &= !MNT_UNBINDABLE,
+            Propagation::Shared | Propagation::Slave => {}
         }
     }
 }
