@@ -108,7 +108,7 @@ fn replay(machine: &Machine, place: Option<&Home>, kind: Kind, part: &Part<'_>) 
             Ok(None) => {}
             Ok(Some(end)) => return Ok(end),
             Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(number, divergence.differences)),
-            Err(Stop::Failed(error)) => return Err(error),
+            Err(Stop::Failed(error)) => return Err(io::Error::other(format!("line {number}: {error}"))),
         }
     }
     Ok(End::Agreed)
@@ -149,7 +149,7 @@ impl Names for Script {
 
 impl Script {
     fn call(&mut self, number: usize, line: &CallLine) -> Result<Option<End>, Stop> {
-        let wrong = |problem: String| Stop::Failed(io::Error::other(format!("line {number}: {problem}")));
+        let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let Some(Named::Task(task)) = self.names.get(&line.caller).copied() else {
             return Err(wrong(format!("no task is called {}", line.caller)));
         };
@@ -180,7 +180,7 @@ impl Script {
     }
 
     fn look(&mut self, number: usize, line: &SeesLine) -> Result<Option<End>, Stop> {
-        let wrong = |problem: String| Stop::Failed(io::Error::other(format!("line {number}: {problem}")));
+        let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
         let question = Question::parse(&words, self).map_err(wrong)?;
         let asked =

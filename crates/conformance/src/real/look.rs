@@ -84,7 +84,7 @@ fn inside(real: &Real, pid: u32, cgroup: &str) -> Option<Inside> {
         setgroups: file("setgroups")?.trim() == "allow",
         cgroup: own_cgroup(&file("cgroup")?, cgroup)?,
         offsets: file("timens_offsets").unwrap_or_default(),
-        mounts: mounts(&file("mountinfo")?)?,
+        mounts: mounts(&file("mountinfo")?, cgroup)?,
     })
 }
 
@@ -94,9 +94,15 @@ fn own_cgroup(text: &str, outer: &str) -> Option<String> {
     below(path, outer)
 }
 
-fn mounts(text: &str) -> Option<Vec<Mount>> {
-    let lines: Option<Vec<Line>> = text.lines().map(line).collect();
-    Some(tree(lines?))
+fn mounts(text: &str, cgroup: &str) -> Option<Vec<Mount>> {
+    let mut lines = text.lines().map(line).collect::<Option<Vec<Line>>>()?;
+    for mount in lines.iter_mut().map(|line| &mut line.mount) {
+        // The runner is told where this lies below its own cgroup.
+        if mount.fstype == "cgroup2" {
+            mount.root = below(&mount.root, cgroup)?;
+        }
+    }
+    Some(tree(lines))
 }
 
 fn line(text: &str) -> Option<Line> {

@@ -177,6 +177,9 @@ pub(crate) fn start(flags: u64, null: &OwnedFd) -> Result<i32, i32> {
         for fd in 0..3 {
             syscall(libc::SYS_dup2, [null, fd, 0, 0, 0, 0]);
         }
+        // What the runner was given open, so that an actor's first descriptor is 3.
+        let last = u64::from(MAILBOX_FD.unsigned_abs()) - 1;
+        syscall(libc::SYS_close_range, [3, last, 0, 0, 0, 0]);
         // What Rust's start-up ignores.
         let default = [0_u64; 4];
         let sigpipe = libc::SIGPIPE as u64;
