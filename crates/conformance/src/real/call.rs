@@ -250,7 +250,10 @@ impl Hand<'_> {
             Resource::Nofile => libc::RLIMIT_NOFILE,
         };
         let limits = self.args.u64s(&[soft, hard]);
-        self.plain(libc::SYS_prlimit64, [arg(pid), u64::from(number), limits, 0])
+        // The C libraries do not agree on the type of the number.
+        #[allow(clippy::cast_lossless)]
+        let number = number as u64;
+        self.plain(libc::SYS_prlimit64, [arg(pid), number, limits, 0])
     }
 
     fn clone_old(&mut self, flags: u64) -> Result<Answer, Broken> {
