@@ -117,6 +117,9 @@ impl Kernel {
                 // clone(2) EACCES: cgroup.procs here and at the common ancestor.
                 let allowed = self.may_migrate(parent, own, cgroup);
                 self.refuse_if(!allowed, Rule::IntoCgroupAccess)?;
+                // cgroup_namespaces(7) nsdelegate: both ends below the namespace root.
+                let outside = self.crosses_delegation(parent, own, cgroup);
+                self.refuse_if(outside, Rule::IntoCgroupDelegation)?;
                 let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
                 self.refuse_if(internal, Rule::IntoCgroupBusy)?;
                 cgroup
@@ -134,6 +137,12 @@ impl Kernel {
     fn owns_cgroup(&self, task: Idx<Task>, cgroup: Idx<Cgroup>) -> bool {
         let owner = self.cgroups[cgroup].owner;
         self.cred_of(task).fsuid == owner || self.capable_wrt_inode(task, owner, 0, Cap::DacOverride)
+    }
+
+    fn crosses_delegation(&self, task: Idx<Task>, from: Idx<Cgroup>, to: Idx<Cgroup>) -> bool {
+        let root = self.cgroup_ns[self.current_nsproxy(task).cgroup].root;
+        let below = |at: Idx<Cgroup>| self.ancestors(at).any(|above| above == root);
+        self.params.features.nsdelegate && !(below(from) && below(to))
     }
 
     fn may_migrate(&self, task: Idx<Task>, from: Idx<Cgroup>, to: Idx<Cgroup>) -> bool {
@@ -270,9 +279,7 @@ impl Kernel {
         let allowed = self.may_migrate(task, from, to);
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
         // cgroup_namespaces(7) nsdelegate: both ends below the namespace root.
-        let root = self.cgroup_ns[self.current_nsproxy(task).cgroup].root;
-        let below = |at: Idx<Cgroup>| self.ancestors(at).any(|above| above == root);
-        let outside = self.params.features.nsdelegate && !(below(from) && below(to));
+        let outside = self.crosses_delegation(task, from, to);
         self.refuse_if(outside, Rule::CgroupDelegation)?;
         // cgroups(7): no processes beside controlled children.
         let internal = self.cgroups[to].subtree_control && self.cgroups[to].parent.is_some();

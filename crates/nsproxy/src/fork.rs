@@ -147,7 +147,7 @@ impl Kernel {
     /// the 32nd do not exist. So it has no `CLONE_NEWTIME`. (The name `clone` is
     /// taken: a kernel can be cloned, too.)
     pub fn sys_clone(&mut self, caller: TaskId, flags: u64) -> Result<Child, Denial> {
-        let task = self.enter(caller, Call::Clone)?;
+        let task = self.enter_with(caller, Call::Clone, flags)?;
         let low = flags & 0xffff_ffff;
         let args = KernelCloneArgs {
             flags: low & !CSIGNAL,

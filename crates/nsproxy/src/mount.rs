@@ -9,9 +9,11 @@ mod namei;
 mod namespace;
 mod pivot;
 mod pnode;
+mod procfs;
 mod remount;
 mod show;
 
+pub use procfs::ProcOptions;
 pub use remount::MountAttr;
 pub use show::MountLine;
 
@@ -21,7 +23,7 @@ pub(crate) use namespace::MntNamespace;
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::cred::{Kgid, Kuid};
-use crate::ns_common::NsRef;
+use crate::ns_common::{NsId, NsRef};
 use crate::pid_namespace::PidNamespace;
 use crate::user_namespace::UserNamespace;
 use alloc::string::String;
@@ -78,6 +80,8 @@ pub(crate) enum FsType {
     Tmpfs,
     Devpts,
     Overlay,
+    Ramfs,
+    BinfmtMisc,
     Proc,
     Sysfs,
     Mqueue,
@@ -93,6 +97,8 @@ impl FsType {
             Self::Tmpfs => "tmpfs",
             Self::Devpts => "devpts",
             Self::Overlay => "overlay",
+            Self::Ramfs => "ramfs",
+            Self::BinfmtMisc => "binfmt_misc",
             Self::Proc => "proc",
             Self::Sysfs => "sysfs",
             Self::Mqueue => "mqueue",
@@ -120,6 +126,8 @@ impl FsType {
             Self::Tmpfs,
             Self::Devpts,
             Self::Overlay,
+            Self::Ramfs,
+            Self::BinfmtMisc,
             Self::Proc,
             Self::Sysfs,
             Self::Mqueue,
@@ -141,8 +149,10 @@ pub(crate) struct SuperBlock {
     pub(crate) readonly: bool,
     /// proc shows this pid namespace.
     pub(crate) pid_ns: Option<Idx<PidNamespace>>,
-    /// sysfs, mqueue: one instance for each of these.
-    pub(crate) shown: Option<NsRef>,
+    /// proc shows nothing but processes.
+    pub(crate) subset_pid: bool,
+    /// sysfs, mqueue, cgroup: one instance for each of these; it holds none of them.
+    pub(crate) shown: Option<NsId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -294,6 +304,7 @@ impl Kernel {
             root,
             readonly: false,
             pid_ns: None,
+            subset_pid: false,
             shown: None,
         })
     }

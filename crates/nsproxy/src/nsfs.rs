@@ -12,6 +12,7 @@ use crate::ptrace::Mode;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The entries of `/proc/PID/ns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,6 +186,23 @@ impl Kernel {
             let ns = self.proc_ns_get(task, link).ok();
             (link, ns.map(|ns| self.ns_info(ns)))
         }))
+    }
+
+    /// Lists `/proc/PID/ns`: the names of the kinds that are built, for the process's owner.
+    pub fn list_ns(&self, reader: TaskId, target: TaskId) -> Result<Vec<NsLink>, Denial> {
+        let reader = self.enter(reader, Call::Open)?;
+        let target = self.observe(target)?;
+        // proc_pid_ns(5): mode 0511, so others search it and read nothing.
+        let (uid, gid) = self.task_dump_owner(target);
+        let allowed = self.proc_file_writable(reader, target)
+            || self.capable_wrt_inode(reader, uid, gid, Cap::DacReadSearch);
+        self.refuse_if(!allowed, Rule::NsDirAccess)?;
+        let built = |link: &NsLink| match link {
+            NsLink::Own(kind) => self.params.features.built(*kind),
+            NsLink::PidForChildren => self.params.features.built(NsKind::Pid),
+            NsLink::TimeForChildren => self.params.features.built(NsKind::Time),
+        };
+        Ok(NsLink::ALL.into_iter().filter(built).collect())
     }
 
     /// Opens `/proc/PID/ns/NAME`; `pid` is in the caller's pid namespace.

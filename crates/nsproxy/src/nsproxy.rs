@@ -277,7 +277,7 @@ impl Kernel {
     /// With a namespace descriptor `flags` is 0 or its kind; with a pidfd a mask of
     /// `CLONE_NEW*` bits. Either all are joined or nothing changes.
     pub fn setns(&mut self, caller: TaskId, fd: Fd, flags: u32) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Setns)?;
+        let task = self.enter_with(caller, Call::Setns, u64::from(flags))?;
         let file = self.fget(task, fd)?;
         match self.files_open[file].kind {
             FileKind::Ns(ns) => {

@@ -79,6 +79,9 @@ calls! {
 pub enum Hook {
     /// A filter on a whole call, before anything else (seccomp).
     Call(Call),
+    /// A filter on clone, unshare or setns when any of these bits is among the flags, as
+    /// container runtimes have it. What it cannot see, as the flags of clone3, passes.
+    Flags(Call, u64),
     /// Creation of a user namespace (`security_create_user_ns`).
     UsernsCreate,
     /// Creation of a task (`security_task_alloc`).
@@ -204,6 +207,14 @@ impl Params {
 
     pub(crate) fn hook(&self, hook: Hook) -> Option<Errno> {
         self.hooks.iter().find(|(at, _)| *at == hook).map(|(_, errno)| *errno)
+    }
+
+    /// The filter on a call with these flags.
+    pub(crate) fn flags_hook(&self, call: Call, flags: u64) -> Option<Errno> {
+        self.hooks.iter().find_map(|(at, errno)| match at {
+            Hook::Flags(of, mask) if *of == call && flags & mask != 0 => Some(*errno),
+            _ => None,
+        })
     }
 
     /// Whether the rule is in force: in this release, and not mutated away.

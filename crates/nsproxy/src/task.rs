@@ -175,6 +175,17 @@ impl Kernel {
         Ok(task)
     }
 
+    /// The same for a call whose flags a filter may look at.
+    pub(crate) fn enter_with(&self, caller: TaskId, call: Call, flags: u64) -> Result<Idx<Task>, Denial> {
+        let task = self.enter(caller, call)?;
+        match self.params.flags_hook(call, flags) {
+            Some(errno) if self.params.holds(Rule::CallFiltered) => {
+                Err(Denial { errno, rule: Rule::CallFiltered })
+            }
+            _ => Ok(task),
+        }
+    }
+
     /// A task as the object of an observation: zombies can be looked at.
     pub(crate) fn observe(&self, task: TaskId) -> Result<Idx<Task>, Denial> {
         self.tasks.resolve(task.index, task.generation).ok_or_else(|| self.params.denial(Rule::NoSuchTask))

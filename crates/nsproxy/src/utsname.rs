@@ -155,14 +155,22 @@ impl Kernel {
 
     /// Writing `/proc/sys/kernel/hostname`, which asks for an id and for no capability.
     pub fn write_hostname_sysctl(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
+        self.write_name_sysctl(caller, Which::Host, name)
+    }
+
+    /// Writing `/proc/sys/kernel/domainname`, in the same way.
+    pub fn write_domainname_sysctl(&mut self, caller: TaskId, name: &[u8]) -> Result<(), Denial> {
+        self.write_name_sysctl(caller, Which::Domain, name)
+    }
+
+    fn write_name_sysctl(&mut self, caller: TaskId, which: Which, name: &[u8]) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
-        self.check_free_fd(task)?;
         // proc_sys_kernel(5): mode 0644, owned by the first namespace's root.
         let root = self.cred_of(task).euid == 0;
         self.refuse_if(!root, Rule::HostnameSysctl)?;
         let ns = self.current_nsproxy(task).uts;
         let line = name.split(|byte| matches!(byte, b'\n' | 0)).next();
-        self.store_name(ns, Which::Host, line.unwrap_or_default());
+        self.store_name(ns, which, line.unwrap_or_default());
         Ok(())
     }
 

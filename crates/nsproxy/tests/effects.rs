@@ -100,3 +100,34 @@ fn a_detached_tree_goes_with_its_last_descriptor() {
     assert_eq!(kernel.check(), Ok(()));
     assert_eq!(kernel.canonical().lines().count(), before.lines().count());
 }
+
+#[test]
+fn a_filter_sees_the_flags_of_the_old_calls() {
+    use nsproxy::{Errno, Hook, Rule};
+    let (mut kernel, shell) = boot(6, 18);
+    let kinds = CLONE_NS_FLAGS & !CLONE_NEWTIME;
+    for call in [nsproxy::Call::Clone, nsproxy::Call::Unshare] {
+        kernel.params_mut().hooks.push((Hook::Flags(call, kinds), Errno::EPERM));
+    }
+    kernel.params_mut().hooks.push((Hook::Call(nsproxy::Call::Clone3), Errno::ENOSYS));
+    let denial = kernel.unshare(shell, CLONE_NEWUTS).unwrap_err();
+    assert_eq!((denial.errno, denial.rule), (Errno::EPERM, Rule::CallFiltered));
+    assert_eq!(kernel.sys_clone(shell, CLONE_NEWUSER).unwrap_err().rule, Rule::CallFiltered);
+    assert_eq!(kernel.clone3(shell, &CloneArgs::new(0)).unwrap_err().errno, Errno::ENOSYS);
+    assert!(kernel.fork(shell).is_ok());
+    assert_eq!(kernel.unshare(shell, CLONE_NEWTIME), Ok(()));
+}
+
+#[test]
+fn a_filesystem_is_not_taken_for_one_of_a_dead_namespace() {
+    let (mut kernel, shell) = boot(6, 18);
+    kernel.unshare(shell, CLONE_NEWNS).unwrap();
+    kernel.unshare(shell, CLONE_NEWNET).unwrap();
+    kernel.mount(shell, "none", "/tmp", "sysfs", 0).unwrap();
+    // The namespace ends, and the next one takes its place; the old sysfs is still there.
+    let net = kernel.open_ns(shell, 1, nsproxy::NsLink::Own(nsproxy::NsKind::Net)).unwrap();
+    kernel.setns(shell, net, 0).unwrap();
+    kernel.settle();
+    kernel.unshare(shell, CLONE_NEWNET).unwrap();
+    assert_eq!(kernel.mount(shell, "none", "/tmp", "sysfs", 0), Ok(()));
+}

@@ -17,7 +17,7 @@ impl Kernel {
     /// unshare(2): leaves what is shared with others, and makes new namespaces for
     /// the caller.
     pub fn unshare(&mut self, caller: TaskId, flags: u64) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Unshare)?;
+        let task = self.enter_with(caller, Call::Unshare, flags)?;
         let flags = self.implied_unshare_flags(flags);
         self.check_userns_clone_sysctl(task, flags)?;
         self.check_unshare_flags(task, flags)?;

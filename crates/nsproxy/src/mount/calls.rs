@@ -2,6 +2,7 @@
 
 use super::attach::{CopyFlags, Umount};
 use super::pnode::Propagation;
+use super::procfs::ProcContext;
 use super::{
     FsType, MNT_ATIME_MASK, MNT_EXPIRED, MNT_LOCK_ATIME, MNT_LOCK_READONLY, MNT_LOCKED, MNT_READONLY,
     MNT_UNBINDABLE, Mount, Path, SuperBlock,
@@ -50,7 +51,7 @@ impl Kernel {
         } else if flags & MS_MOVE != 0 {
             self.do_move_mount_old(task, source, at)
         } else {
-            self.do_new_mount(task, at, fstype, flags)
+            self.do_new_mount(task, at, fstype, flags, ProcContext::default())
         }
     }
 
@@ -240,7 +241,10 @@ impl Kernel {
             FsType::Mqueue => self.ruling_user_ns(NsRef::Ipc(nsproxy.ipc)),
             FsType::Cgroup2 => self.ruling_user_ns(NsRef::Cgroup(nsproxy.cgroup)),
             FsType::Overlay if !self.params.since(5, 11) => return None,
-            FsType::Tmpfs | FsType::Devpts | FsType::Overlay => self.current_user_ns(task),
+            FsType::BinfmtMisc if !self.params.since(6, 7) => return None,
+            FsType::Tmpfs | FsType::Ramfs | FsType::Devpts | FsType::Overlay | FsType::BinfmtMisc => {
+                self.current_user_ns(task)
+            }
             FsType::Disk | FsType::Rootfs | FsType::Nsfs => return None,
         })
     }
@@ -251,8 +255,12 @@ impl Kernel {
         &self,
         task: Idx<Task>,
         fstype: FsType,
+        proc: ProcContext,
     ) -> Result<Idx<UserNamespace>, Denial> {
-        let judge = self.mount_owner(task, fstype).unwrap_or(self.init_user_ns);
+        let judge = match proc.pid_ns {
+            Some(pid_ns) => self.ruling_user_ns(NsRef::Pid(pid_ns)),
+            None => self.mount_owner(task, fstype).unwrap_or(self.init_user_ns),
+        };
         let capable = self.ns_capable(task, judge, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::FsPrivilege)?;
         Ok(judge)
@@ -266,26 +274,33 @@ impl Kernel {
         user_ns: Idx<UserNamespace>,
         flags: u32,
     ) -> Idx<Mount> {
-        let sb = self.get_tree(task, fstype, user_ns);
+        let sb = self.get_tree(task, fstype, user_ns, ProcContext::default());
         let root = self.supers[sb].root;
         let mnt = self.new_mount(sb, root, flags);
         self.put_super(sb);
         mnt
     }
 
-    fn do_new_mount(&mut self, task: Idx<Task>, at: Path, fstype: &str, flags: u64) -> Result<(), Denial> {
+    pub(super) fn do_new_mount(
+        &mut self,
+        task: Idx<Task>,
+        at: Path,
+        fstype: &str,
+        flags: u64,
+        proc: ProcContext,
+    ) -> Result<(), Denial> {
         // mount(2) EINVAL, ENODEV: which filesystem.
         if fstype.is_empty() {
             return Err(self.params.denial(Rule::FsTypeMissing));
         }
         let fstype = FsType::from_name(fstype).ok_or_else(|| self.params.denial(Rule::FsTypeUnknown))?;
-        let judge = self.check_fs_privilege(task, fstype)?;
+        let judge = self.check_fs_privilege(task, fstype, proc)?;
         let mut mnt_flags = Self::mount_flags(flags, None);
-        self.check_too_revealing(task, fstype, &mut mnt_flags)?;
+        self.check_too_revealing(task, fstype, proc, &mut mnt_flags)?;
         let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
-        let sb = self.get_tree(task, fstype, judge);
+        let sb = self.get_tree(task, fstype, judge, proc);
         // mount(2) EBUSY: the same filesystem, at the same place, twice.
         let twice = self.mounts[at.mnt].sb == sb && self.path_mounted(at);
         if let Err(denial) = self.refuse_if(twice, Rule::MountTwice) {
@@ -300,7 +315,13 @@ impl Kernel {
 
     /// A filesystem to mount: for some types the one there is, else a new one. The
     /// reference is the caller's.
-    fn get_tree(&mut self, task: Idx<Task>, fstype: FsType, user_ns: Idx<UserNamespace>) -> Idx<SuperBlock> {
+    fn get_tree(
+        &mut self,
+        task: Idx<Task>,
+        fstype: FsType,
+        user_ns: Idx<UserNamespace>,
+        proc: ProcContext,
+    ) -> Idx<SuperBlock> {
         let nsproxy = self.current_nsproxy(task);
         let shown = match fstype {
             FsType::Sysfs => Some(NsRef::Net(nsproxy.net)),
@@ -308,6 +329,7 @@ impl Kernel {
             FsType::Cgroup2 => Some(NsRef::Cgroup(nsproxy.cgroup)),
             _ => None,
         };
+        let shown = shown.map(|ns| self.ns_id(ns));
         let same = self
             .supers
             .iter()
@@ -325,9 +347,10 @@ impl Kernel {
         let sb = self.new_super(fstype, user_ns, owner);
         self.supers[sb].shown = shown;
         if fstype == FsType::Proc {
-            let pid_ns = self.task_active_pid_ns(task);
+            let pid_ns = proc.pid_ns.unwrap_or_else(|| self.task_active_pid_ns(task));
             self.get_ns(NsRef::Pid(pid_ns));
             self.supers[sb].pid_ns = Some(pid_ns);
+            self.supers[sb].subset_pid = proc.subset_pid;
         }
         sb
     }
@@ -338,9 +361,12 @@ impl Kernel {
         &self,
         task: Idx<Task>,
         fstype: FsType,
+        proc: ProcContext,
         flags: &mut u32,
     ) -> Result<(), Denial> {
-        if !matches!(fstype, FsType::Proc | FsType::Sysfs) {
+        // From 7.2 on a proc that shows only processes reveals nothing.
+        let harmless = proc.subset_pid && self.params.since(7, 2);
+        if harmless || !matches!(fstype, FsType::Proc | FsType::Sysfs) {
             return Ok(());
         }
         let ns = self.current_nsproxy(task).mnt;
@@ -368,7 +394,8 @@ impl Kernel {
             let child = &self.mounts[child];
             !child.has(MNT_LOCKED) || self.dentries[child.mountpoint].always_empty
         });
-        sb.fstype == fstype && sb.root == mount.root && readonly_kept && atime_kept && uncovered
+        let whole = !sb.subset_pid || !self.params.since(7, 2);
+        whole && sb.fstype == fstype && sb.root == mount.root && readonly_kept && atime_kept && uncovered
     }
 
     /// umount2(2).

@@ -2,6 +2,7 @@
 //! the anonymous mount namespaces that hold them (`fs/namespace.c`).
 
 use super::attach::CopyFlags;
+use super::procfs::ProcContext;
 use super::{FsType, MNT_LOCKED, MntNamespace, Mount, Path};
 use crate::Kernel;
 use crate::arena::Idx;
@@ -158,7 +159,7 @@ impl Kernel {
         self.refuse_if(!allowed, Rule::MountPrivilege)?;
         // fsopen(2) ENODEV, EPERM.
         let fstype = FsType::from_name(fstype).ok_or_else(|| self.params.denial(Rule::FsTypeUnknown))?;
-        let judge = self.check_fs_privilege(task, fstype)?;
+        let judge = self.check_fs_privilege(task, fstype, ProcContext::default())?;
         let known =
             if self.params.since(7, 1) { FSMOUNT_CLOEXEC | FSMOUNT_NAMESPACE } else { FSMOUNT_CLOEXEC };
         // fsmount(2) EINVAL.
@@ -166,7 +167,7 @@ impl Kernel {
         let bad = flags & !known != 0 || mnt_flags.is_none();
         self.refuse_if(bad, Rule::FsmountFlags)?;
         let mut mnt_flags = mnt_flags.unwrap_or(0);
-        self.check_too_revealing(task, fstype, &mut mnt_flags)?;
+        self.check_too_revealing(task, fstype, ProcContext::default(), &mut mnt_flags)?;
         self.check_free_fd(task)?;
         if flags & FSMOUNT_NAMESPACE != 0 {
             let ns = self

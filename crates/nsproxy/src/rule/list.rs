@@ -110,6 +110,7 @@ rules! {
     IntoCgroupBadFd: EBADF lookup, "cgroup_css_set_fork", "clone(2) CLONE_INTO_CGROUP", ALWAYS, "The descriptor is not an open cgroup directory.";
     IntoCgroupGone: ENOENT, "cgroup_css_set_fork", "clone(2) CLONE_INTO_CGROUP", ALWAYS, "The cgroup has been removed.";
     IntoCgroupAccess: EACCES, "cgroup_may_write", "clone(2) EACCES", ALWAYS, "The caller may not write the cgroup's cgroup.procs.";
+    IntoCgroupDelegation: ENOENT, "cgroup_procs_write_permission", "cgroup_namespaces(7) nsdelegate", ALWAYS, "With nsdelegate a child goes to no cgroup above or beside the root of the caller's cgroup namespace.";
     IntoCgroupBusy: EBUSY, "cgroup_migrate_vet_dst", "clone(2) EBUSY", ALWAYS, "The cgroup has controllers enabled for its children, so it takes no processes itself.";
     PidsLimit: EAGAIN, "pids_can_fork", "cgroups(7) pids", ALWAYS, "A cgroup above the child already has as many tasks as its pids.max allows.";
 }
@@ -247,6 +248,7 @@ rules! {
 }
 "inspecting" {
     PtraceAccess: EACCES, "ptrace_may_access", "namespaces(7)", ALWAYS, "The caller may not inspect this process: ids, dumpability, or capabilities differ.";
+    NsDirAccess: EACCES, "proc_pid_permission", "proc_pid_ns(5)", ALWAYS, "Only the process's owner may list its namespaces.";
     LinkGone: ENOENT lookup, "proc_ns_readlink", "namespaces(7)", ALWAYS, "The process has exited; only its user and pid namespace are still there.";
     PidForChildrenEmpty: ENOENT, "pidns_for_children_get", "pid_namespaces(7)", until(7, 0), "The pid namespace for children has no init yet.";
     NsOpenReadOnly: EPERM, "ns_get_path", "namespaces(7)", ALWAYS, "A namespace file opens for reading only.";
@@ -383,6 +385,10 @@ rules! {
     FsTypeUnknown: ENODEV lookup, "get_fs_type", "mount(2) ENODEV", ALWAYS, "The kernel has no such filesystem.";
     FsPrivilege: EPERM, "mount_capable", "mount(2) EPERM", ALWAYS, "This filesystem needs CAP_SYS_ADMIN in the owner of the namespace it shows, or in the first user namespace.";
     MountTooRevealing: EPERM, "mount_too_revealing", "mount_namespaces(7)", ALWAYS, "A new proc or sysfs would show what the ones already visible here hide.";
+    ProcPidnsMissing: EINVAL, "proc_parse_param", "proc(5)", until(6, 17), "proc has no option pidns=.";
+    ProcPidnsFd: EINVAL lookup, "proc_parse_pidns_param", "proc(5) pidns=", since(6, 18), "The descriptor names no pid namespace.";
+    ProcPidnsPrivilege: EPERM, "proc_parse_pidns_param", "proc(5) pidns=", since(6, 18), "Showing a pid namespace needs CAP_SYS_ADMIN in its owner.";
+    ProcPidnsScope: EINVAL, "proc_parse_pidns_param", "proc(5) pidns=", since(6, 18), "Only the caller's own pid namespace and those below it can be shown.";
     MountTwice: EBUSY, "do_add_mount", "mount(2) EBUSY", ALWAYS, "The same filesystem is mounted at this very place already.";
     UmountFlags: EINVAL, "ksys_umount", "umount(2) EINVAL", ALWAYS, "An unknown flag, or MNT_EXPIRE with force or detach.";
     UmountNotMountpoint: EINVAL, "can_umount", "umount(2) EINVAL", ALWAYS, "The path is not a mount point.";
@@ -442,5 +448,15 @@ pub(super) const PAGE_TAIL: &str = "
 | `EINVAL` of setns to an anonymous mount namespace | nothing hands out a descriptor of one |
 | `MOVE_MOUNT_BENEATH`, `MOVE_MOUNT_SET_GROUP` | where a mount goes in a stack decides nothing about namespaces; not in the reference |
 | statmount and listmount | mountinfo shows the same tree |
-| PTRACE attach, SCM_CREDENTIALS, scheduling calls | outside the namespace calls |
+| `EMFILE` of copying a descriptor table, by clone and unshare | the copy is as small as the original |
+| errors of the init functions of a net namespace | memory only |
+| `EOPNOTSUPP` of threaded and domain cgroups, `ENODEV` of a cgroup that dies during clone | the model has neither kind, and calls are atomic |
+| `EINVAL` of chown to an unmapped id | files change hands only in the cgroup filesystem, where it is `SetidUnmapped` |
+| `ENOTTY` in place of `ESRCH` for unknown pids in early 6.18, 6.19 and 7.0 | mended within the releases, which the model counts by two numbers |
+| `EOVERFLOW` and trailing bytes of file handles, file handles of pidfs | a handle is a value here |
+| `EFAULT` and tails of listns(2) and of the ioctl structures | the buffers are values |
+| `ELOOP`, `EINVAL` of opening with `O_NOFOLLOW` and of reading a namespace file | links are opened only to be held |
+| netlink `NETNSA_*`: ids of net namespaces for each other | names for devices' peers; they decide nothing |
+| fanotify marks on mount namespaces, inotify and fanotify counters | they watch, and count no namespaces |
+| PTRACE attach, SCM_CREDENTIALS, SO_PEERCRED, scheduling calls | outside the namespace calls |
 ";

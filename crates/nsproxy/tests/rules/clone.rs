@@ -223,6 +223,18 @@ pub(super) const CASES: &[Case] = &[
             }
         })
     }),
+    (Rule::IntoCgroupDelegation, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.params_mut().features.nsdelegate = bad;
+        kernel.cgroup_mkdir(shell, "/a").unwrap();
+        kernel.cgroup_mkdir(shell, "/b").unwrap();
+        let fd = kernel.open_cgroup(shell, "/b").unwrap();
+        kernel.cgroup_move(shell, "/a", 0).unwrap();
+        kernel.unshare(shell, CLONE_NEWCGROUP).unwrap();
+        let mut args = nsproxy::CloneArgs::new(CLONE_INTO_CGROUP);
+        args.cgroup = u64::try_from(fd).unwrap();
+        ok(kernel.clone3(shell, &args))
+    }),
     (Rule::IntoCgroupBusy, |bad| {
         into_cgroup(|kernel, shell| kernel.cgroup_set_subtree_control(shell, "/a", bad).unwrap())
     }),

@@ -1,7 +1,7 @@
-//! Mounts that are attached nowhere, and id-mapped ones.
+//! Mounts that are attached nowhere, id-mapped ones, and options of proc.
 
 use super::*;
-use nsproxy::{MountAttr, NsKind, NsLink};
+use nsproxy::{MountAttr, NsKind, NsLink, ProcOptions};
 
 /// A tmpfs with a directory on `/mnt`, and a task that may mount.
 fn tree(major: u8, minor: u8) -> (Kernel, TaskId) {
@@ -29,6 +29,10 @@ fn idmap(fd: i32) -> MountAttr {
 fn open_tree(flags: u32) -> Result<(), Denial> {
     let (mut kernel, shell) = tree(7, 0);
     ok(kernel.open_tree(shell, "/mnt", flags))
+}
+
+fn pidns(kernel: &mut Kernel, task: TaskId, fd: i32) -> Result<(), Denial> {
+    kernel.mount_proc(task, "/tmp", 0, &ProcOptions { pidns: Some(fd), ..ProcOptions::default() })
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -87,5 +91,38 @@ pub(super) const CASES: &[Case] = &[
         };
         kernel.mount(task, "none", "/mnt", "tmpfs", 0).unwrap();
         kernel.mkdir(task, "/mnt/a")
+    }),
+    (Rule::ProcPidnsMissing, |bad| {
+        let (mut kernel, shell) = tree(6, if bad { 17 } else { 18 });
+        let fd = kernel.open_ns(shell, 2, NsLink::Own(NsKind::Pid)).unwrap();
+        pidns(&mut kernel, shell, fd)
+    }),
+    (Rule::ProcPidnsFd, |bad| {
+        let (mut kernel, shell) = tree(6, 18);
+        let kind = if bad { NsKind::Uts } else { NsKind::Pid };
+        let fd = kernel.open_ns(shell, 2, NsLink::Own(kind)).unwrap();
+        pidns(&mut kernel, shell, fd)
+    }),
+    (Rule::ProcPidnsPrivilege, |bad| {
+        let (mut kernel, _, shell) = boot();
+        let fd = kernel.open_ns(shell, 2, NsLink::Own(NsKind::Pid)).unwrap();
+        kernel.unshare(shell, if bad { CLONE_NEWUSER | CLONE_NEWNS } else { CLONE_NEWNS }).unwrap();
+        pidns(&mut kernel, shell, fd)
+    }),
+    (Rule::ProcPidnsScope, |bad| {
+        let (mut kernel, shell) = tree(6, 18);
+        let outer = kernel.open_ns(shell, 2, NsLink::Own(NsKind::Pid)).unwrap();
+        kernel.unshare(shell, CLONE_NEWPID).unwrap();
+        let inside = kernel.fork(shell).unwrap().task;
+        let own = kernel.open_ns(inside, 1, NsLink::Own(NsKind::Pid)).unwrap();
+        pidns(&mut kernel, inside, if bad { outer } else { own })
+    }),
+    (Rule::MountTooRevealing, |bad| {
+        // A proc of nothing but processes needs none that is visible, from 7.2 on.
+        let (mut kernel, _, shell) = release(7, if bad { 1 } else { 2 });
+        kernel.umount(shell, "/proc", MNT_DETACH).unwrap();
+        kernel.unshare(shell, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID).unwrap();
+        let inside = kernel.fork(shell).unwrap().task;
+        kernel.mount_proc(inside, "/proc", 0, &ProcOptions { subset_pid: true, ..ProcOptions::default() })
     }),
 ];

@@ -55,6 +55,11 @@ pub(super) const CASES: &[Case] = &[
         kernel.prlimit(shell, 0, Resource::Nofile, limit, limit).unwrap();
         ok(kernel.open_plain(shell))
     }),
+    (Rule::NsDirAccess, |bad| {
+        let (mut kernel, init, _) = boot();
+        let task = user(&mut kernel);
+        ok(kernel.list_ns(task, if bad { init } else { task }))
+    }),
     (Rule::LinkGone, |bad| {
         let (mut kernel, _, shell) = boot();
         let child = kernel.fork(shell).unwrap();
