@@ -146,7 +146,7 @@ pub use host::{Credentials, HostMount, Placement};
 pub use idmap::{Extent, MapKind};
 pub use ipc::{IpcSysctl, SemOp};
 pub use kernel::Kernel;
-pub use mount::{MountAttr, MountLine, ProcOptions};
+pub use mount::{LISTMOUNT_REVERSE, MntIdReq, MountAttr, MountLine, ProcOptions};
 pub use net::Device;
 pub use ns_common::{NsId, NsKind};
 pub use nsfs::{NsAnswer, NsHandle, NsInfo, NsIoctl, NsLink};

@@ -12,10 +12,12 @@ mod pnode;
 mod procfs;
 mod remount;
 mod show;
+mod statmount;
 
 pub use procfs::ProcOptions;
 pub use remount::MountAttr;
 pub use show::MountLine;
+pub use statmount::{LISTMOUNT_REVERSE, MntIdReq};
 
 pub(crate) use idmapped::MntIdmap;
 pub(crate) use namespace::MntNamespace;

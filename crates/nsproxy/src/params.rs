@@ -65,7 +65,7 @@ calls! {
     SetResGid "setresgid"; SetReUid "setreuid"; SetReGid "setregid"; SetFsUid "setfsuid"; SetFsGid "setfsgid";
     SetGroups "setgroups"; Capset "capset"; Prctl "prctl"; Prlimit "prlimit64"; Setpgid "setpgid"; Setsid "setsid";
     Reboot "reboot"; Chroot "chroot"; Chdir "chdir"; PivotRoot "pivot_root"; Mount "mount"; Umount "umount2";
-    MountSetattr "mount_setattr"; OpenTree "open_tree"; Fsmount "fsmount"; MoveMount "move_mount"; Mkdir "mkdir"; Mknod "mknod"; Sethostname "sethostname";
+    MountSetattr "mount_setattr"; OpenTree "open_tree"; Fsmount "fsmount"; MoveMount "move_mount"; Listmount "listmount"; Statmount "statmount"; Mkdir "mkdir"; Mknod "mknod"; Sethostname "sethostname";
     Setdomainname "setdomainname"; Uname "uname"; Open "openat"; Close "close"; Dup "dup"; Ioctl "ioctl";
     Write "write"; PidfdOpen "pidfd_open"; Listns "listns"; NameToHandle "name_to_handle_at";
     OpenByHandle "open_by_handle_at"; Shmget "shmget"; Shmat "shmat"; Shmdt "shmdt"; Shmctl "shmctl";

@@ -59,7 +59,7 @@ impl Kernel {
         Ok(lines)
     }
 
-    fn mount_line(&self, mnt: Idx<Mount>, root: Path) -> Option<MountLine> {
+    pub(super) fn mount_line(&self, mnt: Idx<Mount>, root: Path) -> Option<MountLine> {
         let mount = &self.mounts[mnt];
         let top = Path { mnt, dentry: mount.root };
         let mountpoint = self.path_from(top, root)?;
@@ -109,7 +109,7 @@ impl Kernel {
     }
 
     /// A path as seen from `root`; `None` where it cannot be reached from there.
-    fn path_from(&self, mut at: Path, root: Path) -> Option<String> {
+    pub(super) fn path_from(&self, mut at: Path, root: Path) -> Option<String> {
         let mut names: Vec<&str> = Vec::new();
         while at != root {
             let mount = &self.mounts[at.mnt];

@@ -421,6 +421,17 @@ rules! {
     OpenTreeNotDir: ENOTDIR, "open_new_namespace", "open_tree(2) ENOTDIR", since(7, 2), "The root of a mount namespace is a directory.";
     OpenTreeReveals: EINVAL, "create_new_namespace", "open_tree(2) EINVAL", since(7, 2), "A copy without its submounts would show another owner what they cover.";
     FsmountFlags: EINVAL, "fsmount", "fsmount(2) EINVAL", ALWAYS, "An unknown flag or mount attribute, or access times that exclude each other.";
+    StatmountMissing: ENOSYS, "statmount", "statmount(2)", until(6, 7), "The call came with 6.8.";
+    StatmountFlags: EINVAL, "statmount", "statmount(2) EINVAL", ALWAYS, "statmount takes no flags, listmount only LISTMOUNT_REVERSE.";
+    StatmountNsId: E2BIG, "copy_mnt_id_req", "statmount(2)", until(6, 10), "A mount namespace can be named by its id only since 6.11.";
+    StatmountNsFd: EINVAL, "copy_mnt_id_req", "statmount(2)", until(6, 17), "A mount namespace can be named by a descriptor only since 6.18.";
+    StatmountBoth: EINVAL, "copy_mnt_id_req", "statmount(2) EINVAL", ALWAYS, "The mount namespace is named by its id or by a descriptor, not by both.";
+    StatmountNotMnt: EINVAL lookup, "grab_requested_mnt_ns", "statmount(2) EINVAL", ALWAYS, "The descriptor names no mount namespace.";
+    StatmountNsUnknown: ENOENT lookup, "grab_requested_mnt_ns", "statmount(2) ENOENT", ALWAYS, "No mount namespace has this id.";
+    StatmountForeign: EPERM, "statmount", "statmount(2) EPERM", ALWAYS, "Naming another mount namespace by its id needs CAP_SYS_ADMIN in its owner.";
+    ListmountForeign: ENOENT, "listmount", "listmount(2) ENOENT", ALWAYS, "Naming another mount namespace by its id needs CAP_SYS_ADMIN in its owner; the answer does not admit that it exists.";
+    StatmountUnknown: ENOENT lookup, "do_statmount", "statmount(2) ENOENT", ALWAYS, "The mount namespace has no mount of this number.";
+    StatmountReach: EPERM, "do_statmount", "statmount(2) EPERM", ALWAYS, "A mount that the caller's root does not reach is shown only with CAP_SYS_ADMIN in the namespace's owner.";
 }
 }
 
@@ -447,7 +458,7 @@ pub(super) const PAGE_TAIL: &str = "
 | `EINVAL` of opening a map file of a task that is gone | the task is looked up first: `NoSuchTask` |
 | `EINVAL` of setns to an anonymous mount namespace | nothing hands out a descriptor of one |
 | `MOVE_MOUNT_BENEATH`, `MOVE_MOUNT_SET_GROUP` | where a mount goes in a stack decides nothing about namespaces; not in the reference |
-| statmount and listmount | mountinfo shows the same tree |
+| sizes, tails and masks of statmount and listmount | the structures are values, and the answer is always whole |
 | `EMFILE` of copying a descriptor table, by clone and unshare | the copy is as small as the original |
 | errors of the init functions of a net namespace | memory only |
 | `EOPNOTSUPP` of threaded and domain cgroups, `ENODEV` of a cgroup that dies during clone | the model has neither kind, and calls are atomic |

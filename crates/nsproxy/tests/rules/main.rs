@@ -9,6 +9,7 @@ mod maps;
 mod mounts;
 mod objects;
 mod setns;
+mod statmount;
 
 use nsproxy::uapi::*;
 use nsproxy::{Cap, CapSet, CapSets, Denial, Errno, Kernel, MapKind, Mutation, Params, Rule, TaskId};
@@ -96,6 +97,7 @@ fn all_cases() -> Vec<Case> {
         mounts::CASES,
         objects::CASES,
         setns::CASES,
+        statmount::CASES,
     ]
     .concat()
 }
