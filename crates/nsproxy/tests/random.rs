@@ -4,7 +4,7 @@
 //! `NSPROXY_SEEDS=FROM..TO` runs other seeds than the usual ones, for as long as wanted.
 
 use nsproxy::op::{Op, Reply};
-use nsproxy::{Cap, Errno, Hook, Kernel, NsKind, Params, TaskId};
+use nsproxy::{Cap, CapSet, Errno, Hook, Kernel, NsKind, NsLink, Params, TaskId};
 
 /// A small generator, so that a failing run can be repeated from its seed.
 struct Random(u64);
@@ -81,8 +81,10 @@ fn run(seed: u64, steps: usize, checked: bool) -> Kernel {
                 let tail = log.len().saturating_sub(30);
                 panic!("seed {seed} step {step}: {broken:?}\n{}", log[tail..].join("\n"));
             }
-            if let Err(denial) = answer {
-                unchanged(&before.unwrap(), &kernel, &op, denial, seed);
+            let before = before.unwrap();
+            match answer {
+                Err(denial) => unchanged(&before, &kernel, &op, denial, seed),
+                Ok(_) => kept(&before, &kernel, actor, &op, seed),
             }
         }
         // The dead may still call now and then, but not most of the time.
@@ -93,6 +95,57 @@ fn run(seed: u64, steps: usize, checked: bool) -> Kernel {
         }
     }
     kernel
+}
+
+/// What unshare and setns never change, and what they always do.
+fn kept(before: &Kernel, after: &Kernel, actor: TaskId, op: &Op, seed: u64) {
+    let flags = match op {
+        Op::Unshare(flags) => *flags,
+        Op::Setns { flags, .. } => u64::from(*flags),
+        _ => return,
+    };
+    let look = |kernel: &Kernel| kernel.status(kernel.init(), actor).unwrap();
+    let (old, new) = (look(before), look(after));
+    let of_process = |of: &nsproxy::Status| {
+        (
+            of.uids,
+            of.gids,
+            of.groups.clone(),
+            of.no_new_privs,
+            of.pid,
+            of.ppid,
+            of.pgid,
+            of.sid,
+            of.ns_pid.clone(),
+        )
+    };
+    // Who looks must not be the one who moves.
+    if actor != after.init() {
+        assert_eq!(of_process(&old), of_process(&new), "seed {seed}: {op:?} changed ids or numbers");
+    }
+    let user = |kernel: &Kernel| kernel.stat_ns(actor, actor, NsLink::Own(NsKind::User)).unwrap().id;
+    if user(before) == user(after) {
+        assert_eq!((old.caps, old.securebits), (new.caps, new.securebits), "seed {seed}: {op:?}");
+    } else {
+        let full = [CapSet::EMPTY, CapSet::FULL, CapSet::FULL, CapSet::FULL, CapSet::EMPTY];
+        assert_eq!((new.caps, new.securebits), (full, 0), "seed {seed}: {op:?} must give all capabilities");
+    }
+    let active = |kernel: &Kernel| kernel.stat_ns(actor, actor, NsLink::Own(NsKind::Pid)).unwrap().id;
+    assert_eq!(active(before), active(after), "seed {seed}: {op:?} moved the caller itself");
+    if !matches!(op, Op::Unshare(_)) {
+        return;
+    }
+    // A new namespace belongs to the user namespace that the caller is in now.
+    for kind in NsKind::ALL.into_iter().filter(|kind| *kind != NsKind::User && flags & kind.flag() != 0) {
+        let link = match kind {
+            NsKind::Pid => NsLink::PidForChildren,
+            NsKind::Time => NsLink::TimeForChildren,
+            _ => NsLink::Own(kind),
+        };
+        // The first process of a pid namespace is still to come.
+        let Ok(made) = after.stat_ns(actor, actor, link) else { continue };
+        assert_eq!(after.owner_of(made.id).unwrap().id, user(after), "seed {seed}: {op:?}");
+    }
 }
 
 /// A refused call changes nothing, but for a cursor, a poisoned pid namespace, and
