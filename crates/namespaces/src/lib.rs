@@ -73,6 +73,7 @@ mod idmap;
 mod kind;
 mod launch;
 mod mountinfo;
+mod netnsid;
 mod pin;
 mod plan;
 mod process;
@@ -89,6 +90,7 @@ pub use idmap::{
     Extent, IdKind, IdMap, IdMaps, IdRange, MapError, MapWriter, subordinate_gids, subordinate_uids,
 };
 pub use kind::{Kind, Kinds};
+pub use netnsid::NetnsIds;
 pub use pin::{pin, unpin};
 pub use plan::{Actor, Directory, Id, JoinTarget, Place, Plan, PlanStep, Refused, Source, Step};
 pub use process::{Credentials, Process};

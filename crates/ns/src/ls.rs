@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "COLUMN", value_enum)]
     sort: Option<Column>,
 
-    /// Look only here: processes, threads, fds, sockets, mounts, relatives, kernel
+    /// Look only here: processes, children, threads, fds, sockets, own-mounts, mounts, relatives, kernel
     #[arg(long, value_name = "SOURCE,...", default_value = "all", hide_default_value = true)]
     sources: Sources,
 

@@ -1,15 +1,16 @@
 //! What every part of the search needs.
 
-use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::path::{Arg, DecInt};
 
+use super::Discovery;
 use super::name::{Name, decimal};
-use super::sources::{Source, Sources};
+use super::path::ProcPath;
+use super::sources::Source;
 use crate::error::{Error, Result};
-use crate::kind::{Kind, Kinds};
+use crate::kind::Kind;
 
 /// Directories and files of `/proc` that are only walked through.
 const PATH: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -19,8 +20,9 @@ const PATH: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 pub(super) struct Context {
     pub(super) proc: OwnedFd,
     pub(super) dev: u64,
-    pub(super) kinds: Kinds,
-    pub(super) sources: Sources,
+    pub(super) wanted: Discovery,
+    /// The namespaces of the process that it is only about, if it is about one.
+    pub(super) only: Option<Vec<Name>>,
     /// The caller's pid as `/proc` numbers it.
     pub(super) me: i32,
     /// Whether `/proc` numbers processes as the caller's system calls do. If
@@ -29,7 +31,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(kinds: Kinds, sources: Sources) -> Result<Context> {
+    pub(super) fn new(wanted: Discovery) -> Result<Context> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open(c"/proc", flags, Mode::empty())
             .map_err(|errno| Error::call("opening", "/proc", errno))?;
@@ -40,11 +42,20 @@ impl Context {
             .map_err(|errno| Error::call("reading", "/proc/self", errno))?;
         let me = decimal(&buffer[..me]).and_then(|pid| i32::try_from(pid).ok()).unwrap_or(0);
         let same_pids = me == rustix::process::getpid().as_raw_pid();
-        Ok(Context { proc, dev: own.st_dev, kinds, sources, me, same_pids })
+        Ok(Context { proc, dev: own.st_dev, wanted, only: None, me, same_pids })
     }
 
     pub(super) fn wants(&self, source: Source) -> bool {
-        self.sources.contains(source)
+        self.wanted.sources.contains(source)
+    }
+
+    pub(super) fn wants_kind(&self, kind: Kind) -> bool {
+        self.wanted.kinds.contains(kind)
+    }
+
+    /// Whether `name` is one that it is about.
+    pub(super) fn is_about(&self, name: Name) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&name))
     }
 
     /// The directory of a process, which stays that of this process.
@@ -54,7 +65,8 @@ impl Context {
 
     /// The `ns` directory of a process.
     pub(super) fn ns_of(&self, pid: i32) -> rustix::io::Result<OwnedFd> {
-        rustix::fs::openat(&self.proc, format!("{pid}/ns"), PATH | OFlags::DIRECTORY, Mode::empty())
+        let mut path = ProcPath::process(pid);
+        rustix::fs::openat(&self.proc, path.of("ns"), PATH | OFlags::DIRECTORY, Mode::empty())
     }
 
     /// Whether a file is a namespace, by the device it is on.
@@ -79,7 +91,7 @@ impl Context {
     }
 
     /// Opens a link in a `ns` directory, which can be nothing but a namespace.
-    pub(super) fn open_link(&self, dir: impl AsFd, link: &CStr, name: Name) -> rustix::io::Result<OwnedFd> {
+    pub(super) fn open_link(&self, dir: impl AsFd, link: &str, name: Name) -> rustix::io::Result<OwnedFd> {
         let fd = rustix::fs::openat(dir, link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         self.expect(fd.as_fd(), name)?;
         Ok(fd)

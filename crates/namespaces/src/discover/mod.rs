@@ -43,9 +43,11 @@
 //! grows with the number of namespaces and sockets, not of processes.
 
 mod context;
+mod facts;
 mod holder;
 mod mounts;
 mod name;
+mod path;
 mod relatives;
 mod socket;
 mod sources;
@@ -56,6 +58,7 @@ mod worker;
 
 use std::collections::HashSet;
 
+pub use facts::{Ask, Facts, Seen};
 pub use holder::Holder;
 pub use name::Name;
 pub use sources::{Source, Sources};
@@ -65,20 +68,32 @@ use self::context::Context;
 use self::spread::spread;
 use self::table::Table;
 use self::worker::Worker;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kind::{Kind, Kinds};
 use crate::sys;
 
-/// Where to look for which namespaces. The default is everywhere, for all.
+/// Where to look for which namespaces, and what to learn of them. The default
+/// is everywhere, for all, and all there is.
 #[derive(Clone, Copy, Debug)]
 pub struct Discovery {
     kinds: Kinds,
     sources: Sources,
+    ask: Ask,
+    facts: Facts,
+    members: Option<u64>,
+    process: Option<i32>,
 }
 
 impl Default for Discovery {
     fn default() -> Discovery {
-        Discovery { kinds: Kinds::ALL, sources: Sources::ALL }
+        Discovery {
+            kinds: Kinds::ALL,
+            sources: Sources::ALL,
+            ask: Ask::All,
+            facts: Facts::default(),
+            members: None,
+            process: None,
+        }
     }
 }
 
@@ -102,19 +117,54 @@ impl Discovery {
         self
     }
 
+    /// Asks only these for id, owner and parent, which are unknown of the others.
+    #[must_use]
+    pub fn ask(mut self, ask: Ask) -> Discovery {
+        self.ask = ask;
+        self
+    }
+
+    /// What to learn of processes, for [`System::process`].
+    #[must_use]
+    pub fn facts(mut self, facts: Facts) -> Discovery {
+        self.facts = facts;
+        self
+    }
+
+    /// Names all processes in the namespaces with this inode number:
+    /// [`Found::members`].
+    #[must_use]
+    pub fn members(mut self, ino: u64) -> Discovery {
+        self.members = Some(ino);
+        self
+    }
+
+    /// Only the namespaces that this process is in, read from the process
+    /// itself. Of the sources only the other processes are looked at, for how
+    /// many are in each, and even these only if they are among the sources.
+    #[must_use]
+    pub fn of_process(mut self, pid: i32) -> Discovery {
+        self.process = Some(pid);
+        self
+    }
+
     /// Looks.
     ///
     /// # Errors
     ///
-    /// `ENOENT` or the like if there is no `/proc`.
+    /// `ENOENT` or the like if there is no `/proc`; [`Error::NoProcess`] if
+    /// there is not the process that it is to be about.
     pub fn scan(&self) -> Result<System> {
-        let context = Context::new(self.kinds, self.sources)?;
-        let mut table = processes(&context);
+        let mut context = Context::new(*self)?;
+        let mut table = match self.process {
+            Some(pid) => of_process(&mut context, pid)?,
+            None => processes(&context),
+        };
         let own = mounts::own();
-        if context.kinds.contains(Kind::Mnt) && context.wants(Source::Kernel) {
+        if context.wants_kind(Kind::Mnt) && context.wants(Source::Kernel) {
             walk(&context, &mut table, own.as_ref());
         }
-        if context.wants(Source::Mounts) {
+        if context.wants(Source::Mounts) || context.wants(Source::OwnMounts) {
             read_mounts(&context, &mut table, own.as_ref().map(Name::from));
         }
         ask(&context, &mut table);
@@ -126,26 +176,52 @@ impl Discovery {
     }
 }
 
+/// The namespaces of one process, and who else is in them.
+fn of_process(context: &mut Context, pid: i32) -> Result<Table> {
+    let mut worker = Worker::new(context);
+    let names = worker.namespaces_of(pid).map_err(|_| Error::NoProcess { pid })?;
+    let mut table = worker.table;
+    context.only = Some(names.unwrap_or_default());
+    let processes = context.wants(Source::Processes) && !table.entries.is_empty();
+    let keep = [(Source::Processes, processes), (Source::OwnMounts, true), (Source::Relatives, true)];
+    let kept = keep.into_iter().filter(|(source, keep)| *keep && context.wants(*source));
+    context.wanted.sources = kept.map(|(source, _)| source).collect();
+    if processes {
+        table.merge(others(context, &mut pids(context), pid));
+    }
+    Ok(table)
+}
+
 fn processes(context: &Context) -> Table {
-    let reading = [Source::Processes, Source::Threads, Source::Fds, Source::Sockets];
+    let reading = [Source::Processes, Source::Children, Source::Threads, Source::Fds, Source::Sockets];
     if !reading.into_iter().any(|source| context.wants(source)) {
         return Table::default();
     }
-    let mut pids = Vec::with_capacity(256);
-    worker::each_number(&context.proc, |pid, _| pids.push(pid));
+    let mut pids = pids(context);
     let mut table = Table::default();
     // Every pid namespace has a pid 1, and the caller's is alive.
     table.unreadable.hidden = !pids.contains(&1);
     // The caller first, by one thread: later the other one may have a
     // namespace open for a moment, which would then be seen as held.
     if pids.contains(&context.me) {
-        pids.retain(|pid| *pid != context.me);
         let mut first = Worker::new(context);
         first.process(context.me);
         table.merge(first.table);
     }
-    table.merge(spread(context, &pids, |worker, pid| worker.process(*pid)));
+    table.merge(others(context, &mut pids, context.me));
     table
+}
+
+fn pids(context: &Context) -> Vec<i32> {
+    let mut pids = Vec::with_capacity(256);
+    worker::each_number(&context.proc, |pid, _| pids.push(pid));
+    pids
+}
+
+/// All processes but `known`.
+fn others(context: &Context, pids: &mut Vec<i32>, known: i32) -> Table {
+    pids.retain(|pid| *pid != known);
+    spread(context, pids, |worker, pid| worker.process(*pid))
 }
 
 fn names(table: &Table) -> HashSet<Name> {
@@ -173,19 +249,23 @@ fn walk(context: &Context, table: &mut Table, own: Option<&crate::Namespace>) {
 
 fn read_mounts(context: &Context, table: &mut Table, own: Option<Name>) {
     let known = names(table);
-    let mut tasks = mounts::tasks(context, table, own);
-    if let Some(own) = own.filter(|own| !known.contains(own)) {
+    let mut tasks = Vec::new();
+    if context.wants(Source::Mounts) {
+        tasks = mounts::tasks(context, table, own);
+    }
+    if let Some(own) = own.filter(|own| !known.contains(own) || tasks.is_empty()) {
         tasks.push(mounts::Task::own(own, context.me));
     }
     table.merge(spread(context, &tasks, |worker, task| worker.mounts(task, &known)));
 }
 
-/// Asks each namespace for its id, owner and parent.
+/// Asks each namespace for its id, owner and parent, and reads what is wanted
+/// of the processes.
 fn ask(context: &Context, table: &mut Table) {
     let listed = names(table);
     // Again for those whose first process has ended meanwhile.
     for _ in 0..=table::SPARES {
-        let questions = relatives::questions(table);
+        let questions = relatives::questions(context, table);
         table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
         if table.gone.is_empty() {
             break;
@@ -203,7 +283,7 @@ fn list(context: &Context, table: &mut Table) {
     let mut worker = Worker::new(context);
     let mut ids = [0_u64; 512];
     let mut after = 0;
-    while let Ok(count) = sys::listns::listns(after, context.kinds.flags(), &mut ids) {
+    while let Ok(count) = sys::listns::listns(after, context.wanted.kinds.flags(), &mut ids) {
         for id in &ids[..count] {
             if !known.contains(id) {
                 worker.listed(*id, &listed);

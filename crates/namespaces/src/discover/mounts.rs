@@ -83,7 +83,7 @@ impl Worker<'_> {
             return;
         };
         for Bound { path, name, fd } in bound {
-            if !self.context.kinds.contains(name.kind) {
+            if !self.context.wants_kind(name.kind) || !self.context.is_about(name) {
                 continue;
             }
             let seen = known.contains(&name) || self.table.has_details(name);
@@ -182,13 +182,15 @@ pub(super) fn open_through(context: &Context, pid: i32, path: &Path, name: Name)
     open_below(context, &root, path, name)
 }
 
+/// Opens `name`, bound to `path` in the mount namespace of the calling thread.
+pub(super) fn open_here(context: &Context, path: &Path, name: Name) -> Option<OwnedFd> {
+    let root = rustix::fs::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    open_below(context, &root, path, name)
+}
+
 /// Opens `name`, bound to `path` in the mount namespace `within`.
 pub(super) fn open_within(context: &Context, within: &Namespace, path: &Path, name: Name) -> Option<OwnedFd> {
-    let inside = || {
-        let root = rustix::fs::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        open_below(context, &root, path, name)
-    };
-    within.within(inside).ok().flatten()
+    within.within(|| open_here(context, path, name)).ok().flatten()
 }
 
 /// The caller's mount namespace.

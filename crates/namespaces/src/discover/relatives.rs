@@ -1,24 +1,19 @@
 //! Asking each namespace for its id, its owner and its parent.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
-
 use super::context::Context;
+use super::facts::{Ask, Facts, Seen};
 use super::holder::Holder;
 use super::name::Name;
 use super::sources::Source;
 use super::system::Relation;
 use super::table::{Details, Table};
-use super::worker::{LINKS, Worker, exists, position};
+use super::worker::{Worker, exists, link};
 use crate::errno::Errno;
 use crate::kind::Kind;
 use crate::sys;
-
-/// The most bytes that are kept of a command line.
-const COMMAND_BYTES: usize = 4096;
 
 /// Namespaces to be asked, and the ways there.
 #[derive(Debug)]
@@ -30,21 +25,26 @@ pub(super) enum Question {
 }
 
 /// What is still to be asked about the namespaces in `table`.
-pub(super) fn questions(table: &Table) -> Vec<Question> {
+pub(super) fn questions(context: &Context, table: &Table) -> Vec<Question> {
+    let (ask, facts) = (context.wanted.ask, context.wanted.facts);
     let mut questions = Vec::new();
     let mut by_pid: HashMap<i32, Vec<Name>> = HashMap::new();
     for (name, entry) in &table.entries {
         let answered = entry.details.is_some();
         if let Some(pid) = entry.pid {
-            let names = by_pid.entry(pid).or_default();
-            names.extend((!answered).then_some(*name));
-        } else {
+            let known = table.seen.contains_key(&pid) || !facts.of_members();
+            if (ask == Ask::All && !answered) || !known {
+                by_pid.entry(pid).or_default().push(*name);
+            }
+            let unknown = entry.members.iter().filter(|pid| !table.seen.contains_key(pid));
+            for pid in unknown {
+                by_pid.entry(*pid).or_default();
+            }
+        } else if (!answered && ask != Ask::Nothing) || facts.holders {
             let holders = entry.holders.iter().take(4).cloned().collect();
             questions.push(Question::Other { name: *name, holders, answered });
         }
     }
-    // Nothing to ask, and the command line known: that is done.
-    by_pid.retain(|pid, names| !names.is_empty() || !table.commands.contains_key(pid));
     questions.extend(by_pid.into_iter().map(|(pid, names)| Question::Process { pid, names }));
     questions
 }
@@ -56,10 +56,10 @@ impl Worker<'_> {
         match question {
             Question::Process { pid, names } => self.ask_process(*pid, names, listed),
             Question::Other { name, holders, answered } => {
-                for pid in holders.iter().filter_map(Holder::pid) {
-                    self.command(pid);
+                if self.context.wanted.facts.holders {
+                    holders.iter().filter_map(Holder::pid).for_each(|pid| self.look_at(pid));
                 }
-                if !answered {
+                if !answered && self.context.wanted.ask != Ask::Nothing {
                     let fd = holders.iter().find_map(|holder| open_by(self.context, *name, holder));
                     match fd {
                         Some(fd) => self.examine(*name, fd, Some(listed)),
@@ -70,16 +70,24 @@ impl Worker<'_> {
         }
     }
 
-    /// Opens namespaces through a process in them, and reads its command line
-    /// by the same directory: so it is that of the same process.
+    /// Opens namespaces through a process in them, and reads what is wanted of
+    /// it by the same directory: so all is of the same process.
     fn ask_process(&mut self, pid: i32, names: &[Name], listed: &HashSet<Name>) {
+        let wanted = self.context.wanted;
         let Ok(ns) = self.context.ns_of(pid) else {
             return self.table.gone.extend(names);
         };
-        self.table.commands.entry(pid).or_insert_with(|| read_command(&ns));
+        self.table.seen.entry(pid).or_insert_with(|| Seen::read(&ns, wanted.facts));
+        if wanted.ask != Ask::All {
+            // Nothing was opened that would tell whether it ended meanwhile.
+            if !names.is_empty() && !exists(&ns) {
+                self.table.gone.extend(names);
+            }
+            return;
+        }
         for name in names {
             self.work += 8;
-            match self.context.open_link(&ns, LINKS[position(name.kind, false)].0, *name) {
+            match self.context.open_link(&ns, link(name.kind, false), *name) {
                 Ok(fd) => self.examine(*name, fd, Some(listed)),
                 Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) if exists(&ns) => {
                     self.table.unreadable.namespaces += 1;
@@ -90,11 +98,13 @@ impl Worker<'_> {
         }
     }
 
-    fn command(&mut self, pid: i32) {
-        if !self.table.commands.contains_key(&pid)
+    /// Reads the command line of a process that holds something.
+    fn look_at(&mut self, pid: i32) {
+        if !self.table.seen.contains_key(&pid)
             && let Ok(ns) = self.context.ns_of(pid)
         {
-            self.table.commands.insert(pid, read_command(&ns));
+            let facts = Facts { command: true, ..Facts::NONE };
+            self.table.seen.insert(pid, Seen::read(&ns, facts));
         }
     }
 
@@ -112,11 +122,18 @@ impl Worker<'_> {
                 Kind::Pid => self.related(&fd, name, sys::nsfs::NS_GET_PARENT, Kind::Pid),
                 _ => Above { relation: Relation::None, fd: None },
             };
+            // Who made the user namespace that owns it. That one is asked only if
+            // all are, or if nothing else is known of it.
+            let user = match name.kind {
+                Kind::User => Some(&fd),
+                _ if self.context.wanted.ask == Ask::WithoutProcess => owner.fd.as_ref(),
+                _ => None,
+            };
             let details = Details {
                 ns_id: sys::nsfs::id(fd.as_fd()).ok(),
                 owner: owner.relation,
                 parent: parent.relation,
-                owner_uid: (name.kind == Kind::User).then(|| sys::nsfs::owner_uid(fd.as_fd()).ok()).flatten(),
+                owner_uid: user.and_then(|user| sys::nsfs::owner_uid(user.as_fd()).ok()),
             };
             self.table.entry(name).details = Some(details);
             for above in [owner, parent] {
@@ -171,7 +188,7 @@ struct Above {
 
 /// Opens `name` through a process that holds it.
 pub(super) fn open_by(context: &Context, name: Name, holder: &Holder) -> Option<OwnedFd> {
-    let link = |for_children: bool| LINKS[position(name.kind, for_children)].0.to_str().unwrap_or_default();
+    let link = |for_children: bool| link(name.kind, for_children);
     match holder {
         Holder::Process { pid } => {
             context.open(context.process(*pid).ok()?, format!("ns/{}", link(false)), name).ok()
@@ -186,18 +203,4 @@ pub(super) fn open_by(context: &Context, name: Name, holder: &Holder) -> Option<
         Holder::Socket { pid, fd } => super::socket::open_namespace(context, *pid, *fd, name),
         Holder::Mount { .. } | Holder::Child(_) | Holder::Owned(_) | Holder::Unseen => None,
     }
-}
-
-/// The command line of the process that a `ns` directory belongs to, or the
-/// name of the program where that is empty.
-fn read_command(ns: &OwnedFd) -> Vec<u8> {
-    let read = |file: &CStr| {
-        let file = rustix::fs::openat(ns, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        let mut buffer = [0_u8; COMMAND_BYTES];
-        let length = rustix::io::read(&file, &mut buffer).ok()?;
-        let text = buffer[..length].trim_ascii_end();
-        let end = text.iter().rposition(|byte| *byte != 0)?;
-        Some(text[..=end].to_vec())
-    };
-    read(c"../cmdline").or_else(|| read(c"../comm")).unwrap_or_default()
 }

@@ -60,19 +60,19 @@ impl Sockets {
 impl Worker<'_> {
     /// Records descriptor `fd` of process `pid`, socket number `inode`, if it
     /// is in another network namespace than the process, which is in `net`.
-    pub(super) fn socket(&mut self, ns: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
-        let Some(name) = self.namespace_of(ns, fd, inode) else { return };
+    pub(super) fn socket(&mut self, fds: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
+        let Some(name) = self.namespace_of(fds, fd, inode) else { return };
         if net != Some(name) {
             self.table.entry(name).hold(Holder::Socket { pid, fd });
         }
     }
 
     /// The network namespace of a socket; `None` if it will not say, or is gone.
-    fn namespace_of(&mut self, ns: &OwnedFd, fd: i32, inode: u64) -> Option<Name> {
+    fn namespace_of(&mut self, fds: &OwnedFd, fd: i32, inode: u64) -> Option<Name> {
         if let Some(known) = self.sockets.known.get(&inode) {
             return *known;
         }
-        let name = match self.ask(ns, fd) {
+        let name = match self.ask(fds, fd) {
             Ok(name) => name,
             // Closed or replaced meanwhile: it may come again.
             Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return None,
@@ -85,13 +85,13 @@ impl Worker<'_> {
         name
     }
 
-    fn ask(&mut self, ns: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {
+    fn ask(&mut self, fds: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {
         if !self.sockets.started {
             self.sockets.start(self.context);
         }
         let process = match self.sockets.process.take() {
             Some(process) => process,
-            None => open(self.context, self.sockets.pid, ns)?,
+            None => open(self.context, self.sockets.pid, fds)?,
         };
         let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty());
         self.sockets.process = Some(process);
@@ -112,12 +112,12 @@ impl Worker<'_> {
     }
 }
 
-/// A pidfd for the process whose `ns` directory is `ns`.
-fn open(context: &Context, pid: i32, ns: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// A pidfd for the process that `dir`, its `ns` or `fd` directory, belongs to.
+fn open(context: &Context, pid: i32, dir: &OwnedFd) -> Result<OwnedFd, Errno> {
     let number = Pid::from_raw(pid).filter(|_| context.same_pids).ok_or(Errno::EPERM)?;
     let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
     // If the directory still leads somewhere, the number was not used again.
-    if exists(ns) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+    if exists(dir) { Ok(pidfd) } else { Err(Errno::ESRCH) }
 }
 
 /// Opens `name` through a socket of it.

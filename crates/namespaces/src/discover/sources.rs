@@ -9,15 +9,19 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// The namespaces of each process, and those its future children will be in.
+    /// The namespaces of each process.
     Processes,
-    /// The same of each thread, which can differ from those of its process.
+    /// Those that the future children of a process, or of a thread, will be in.
+    Children,
+    /// The namespaces of each thread, which can differ from those of its process.
     Threads,
     /// Open descriptors that are namespaces.
     Fds,
     /// Open sockets, each of which lives in a network namespace.
     Sockets,
-    /// Namespaces bound to files, in every mount namespace that can be read.
+    /// Namespaces bound to files in the caller's own mount namespace.
+    OwnMounts,
+    /// The same in every mount namespace that can be read.
     Mounts,
     /// The owner and the parent of each namespace found, and theirs.
     Relatives,
@@ -28,24 +32,28 @@ pub enum Source {
 
 impl Source {
     /// Every source.
-    pub const ALL: [Source; 7] = [
+    pub const ALL: [Source; 9] = [
         Source::Processes,
+        Source::Children,
         Source::Threads,
         Source::Fds,
         Source::Sockets,
+        Source::OwnMounts,
         Source::Mounts,
         Source::Relatives,
         Source::Kernel,
     ];
 
-    /// Its name: `processes`, `threads`, `fds`, `sockets`, `mounts`,
-    /// `relatives`, `kernel`.
+    /// Its name: `processes`, `children`, `threads`, `fds`, `sockets`,
+    /// `own-mounts`, `mounts`, `relatives`, `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
             Source::Processes => "processes",
+            Source::Children => "children",
             Source::Threads => "threads",
             Source::Fds => "fds",
             Source::Sockets => "sockets",
+            Source::OwnMounts => "own-mounts",
             Source::Mounts => "mounts",
             Source::Relatives => "relatives",
             Source::Kernel => "kernel",
@@ -67,7 +75,7 @@ impl FromStr for Source {
             Error::invalid(
                 "source",
                 text,
-                "known are processes, threads, fds, sockets, mounts, relatives, kernel",
+                "known are processes, children, threads, fds, sockets, own-mounts, mounts, relatives, kernel",
             )
         })
     }
@@ -84,7 +92,7 @@ impl FromStr for Source {
 /// # Ok::<(), namespaces::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sources(u8);
+pub struct Sources(u16);
 
 impl Sources {
     /// The empty set.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::context::Context;
+use super::facts::Seen;
 use super::holder::Holder;
 use super::name::Name;
 use super::table::{Entry, Table};
@@ -53,6 +54,9 @@ pub struct Found {
     pub pid: Option<i32>,
     /// How many processes are in it, as far as can be seen.
     pub processes: u32,
+    /// All processes in it, in ascending order, if
+    /// [`Discovery::members`](super::Discovery::members) asked for them.
+    pub members: Vec<i32>,
     /// What keeps it alive. At most 64 of each sort.
     pub holders: Vec<Holder>,
     /// How many holders more there are.
@@ -100,7 +104,7 @@ pub struct System {
     context: Context,
     found: Vec<Found>,
     index: HashMap<Name, usize>,
-    commands: HashMap<i32, Vec<u8>>,
+    seen: HashMap<i32, Seen>,
     unreadable: Unreadable,
 }
 
@@ -110,8 +114,7 @@ impl System {
             table.entries.into_iter().map(|(name, entry)| finish(name, entry)).collect();
         found.sort_unstable_by_key(|found| found.name);
         let index = found.iter().enumerate().map(|(i, found)| (found.name, i)).collect();
-        let mut system =
-            System { context, found, index, commands: table.commands, unreadable: table.unreadable };
+        let mut system = System { context, found, index, seen: table.seen, unreadable: table.unreadable };
         system.owner_uids();
         system
     }
@@ -120,7 +123,7 @@ impl System {
     /// user namespace.
     fn owner_uids(&mut self) {
         for i in 0..self.found.len() {
-            if self.found[i].name.kind != Kind::User {
+            if self.found[i].name.kind != Kind::User && self.found[i].owner_uid.is_none() {
                 let owner = self.found[i].owner.name().and_then(|name| self.get(name));
                 self.found[i].owner_uid = owner.and_then(|owner| owner.owner_uid);
             }
@@ -157,11 +160,17 @@ impl System {
         self.found.iter().find(|found| found.ns_id == Some(ns_id))
     }
 
-    /// The command line of a process that is named in a holder or as the first
-    /// process of a namespace: arguments separated by NUL bytes; the name of
-    /// the program if it has none. At most 4096 bytes.
+    /// What was learnt of a process that is a member of a namespace, its first
+    /// one, or a holder.
+    pub fn process(&self, pid: i32) -> Option<&Seen> {
+        self.seen.get(&pid)
+    }
+
+    /// Its command line: arguments separated by NUL bytes; the name of the
+    /// program if it has none. At most 8192 bytes.
     pub fn command(&self, pid: i32) -> Option<&[u8]> {
-        self.commands.get(&pid).map(Vec::as_slice)
+        let command = self.seen.get(&pid)?.command.as_deref()?.trim_ascii_end();
+        Some(&command[..command.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)])
     }
 
     /// What could not be read.
@@ -197,7 +206,9 @@ impl System {
             Holder::Owned(owned) => self.open_in(*owned, depth + 1)?.owner().ok(),
             Holder::Unseen => None,
             Holder::Mount { within, path } => {
-                let fd = if let Some(pid) = self.get(*within)?.pid {
+                let fd = if mounts::own().is_some_and(|own| Name::from(&own) == *within) {
+                    mounts::open_here(&self.context, path, name)
+                } else if let Some(pid) = self.get(*within)?.pid {
                     mounts::open_through(&self.context, pid, path, name)
                 } else {
                     let within = self.open_in(*within, depth + 1)?;
@@ -231,6 +242,8 @@ fn finish(name: Name, entry: Entry) -> Found {
     if holders.is_empty() {
         holders.push(Holder::Unseen);
     }
+    let mut members = entry.members;
+    members.sort_unstable();
     let unknown = if name.is_initial() { Relation::None } else { Relation::Unknown };
     let details = entry.details;
     Found {
@@ -244,6 +257,7 @@ fn finish(name: Name, entry: Entry) -> Found {
         owner_uid: details.and_then(|d| d.owner_uid),
         pid: entry.pid,
         processes: entry.processes,
+        members,
         holders,
         holders_omitted,
     }

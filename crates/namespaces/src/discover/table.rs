@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::facts::Seen;
 use super::holder::Holder;
 use super::name::Name;
 use super::system::{Relation, Unreadable};
@@ -31,6 +32,8 @@ pub(super) struct Entry {
     pub(super) pid: Option<i32>,
     /// Some of the others, in case that one ends, and the next.
     spares: [Option<i32>; SPARES],
+    /// All of them, if they are asked for.
+    pub(super) members: Vec<i32>,
     pub(super) holders: Vec<Holder>,
     counts: [u32; Holder::SORTS],
     pub(super) details: Option<Details>,
@@ -82,6 +85,7 @@ impl Entry {
 
     fn merge(&mut self, other: Entry) {
         self.processes += other.processes;
+        self.members.extend(other.members);
         for pid in other.pid.into_iter().chain(other.spares.into_iter().flatten()) {
             self.know(pid);
         }
@@ -101,7 +105,7 @@ impl Entry {
 pub(super) struct Table {
     pub(super) entries: HashMap<Name, Entry>,
     pub(super) unreadable: Unreadable,
-    pub(super) commands: HashMap<i32, Vec<u8>>,
+    pub(super) seen: HashMap<i32, Seen>,
     /// Those that the process they were found by is not in any more.
     pub(super) gone: Vec<Name>,
 }
@@ -137,7 +141,7 @@ impl Table {
             }
         }
         self.unreadable.add(other.unreadable);
-        self.commands.extend(other.commands);
+        self.seen.extend(other.seen);
         self.gone.extend(other.gone);
     }
 }

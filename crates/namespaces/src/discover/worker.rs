@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::context::Context;
 use super::holder::Holder;
 use super::name::{Name, decimal};
+use super::path::ProcPath;
 use super::socket::Sockets;
 use super::sources::Source;
 use super::table::Table;
@@ -17,22 +18,27 @@ use crate::kind::Kind;
 
 /// The links of a `ns` directory, and whether each tells of future children.
 /// User and pid come first: all threads of a process share them.
-pub(super) const LINKS: [(&CStr, Kind, bool); 10] = [
-    (c"user", Kind::User, false),
-    (c"pid", Kind::Pid, false),
-    (c"cgroup", Kind::Cgroup, false),
-    (c"ipc", Kind::Ipc, false),
-    (c"mnt", Kind::Mnt, false),
-    (c"net", Kind::Net, false),
-    (c"uts", Kind::Uts, false),
-    (c"time", Kind::Time, false),
-    (c"pid_for_children", Kind::Pid, true),
-    (c"time_for_children", Kind::Time, true),
+const LINKS: [(&str, Kind, bool); 10] = [
+    ("user", Kind::User, false),
+    ("pid", Kind::Pid, false),
+    ("cgroup", Kind::Cgroup, false),
+    ("ipc", Kind::Ipc, false),
+    ("mnt", Kind::Mnt, false),
+    ("net", Kind::Net, false),
+    ("uts", Kind::Uts, false),
+    ("time", Kind::Time, false),
+    ("pid_for_children", Kind::Pid, true),
+    ("time_for_children", Kind::Time, true),
 ];
 
 /// The position in [`LINKS`] of the link for a kind.
-pub(super) fn position(kind: Kind, for_children: bool) -> usize {
+fn position(kind: Kind, for_children: bool) -> usize {
     LINKS.iter().position(|link| (link.1, link.2) == (kind, for_children)).unwrap_or(0)
+}
+
+/// The name of the link for a kind.
+pub(super) fn link(kind: Kind, for_children: bool) -> &'static str {
+    LINKS[position(kind, for_children)].0
 }
 
 /// What the links of one `ns` directory read.
@@ -72,39 +78,77 @@ impl<'a> Worker<'a> {
     }
 
     fn read_process(&mut self, pid: i32) -> Result<(), Failure> {
-        // One descriptor leads to all: what lies beside `ns` is below `..`.
-        let ns = self.context.ns_of(pid).map_err(failure)?;
-        let names = self.links(&ns, false)?;
+        let mut path = ProcPath::process(pid);
+        let names = self.links(&mut path, false)?;
         if self.context.wants(Source::Processes) {
-            for name in names.iter().zip(LINKS).filter(|(_, link)| !link.2).filter_map(|(name, _)| *name) {
-                self.table.entry(name).process(pid);
-            }
+            self.members(pid, &names);
+        }
+        if self.context.wants(Source::Children) {
             self.for_children(&names, pid, pid);
         }
         if self.context.wants(Source::Threads) {
-            self.threads(&ns, pid, &names);
+            self.threads(&mut path, pid, &names);
         }
         if self.context.wants(Source::Fds) || self.context.wants(Source::Sockets) {
-            self.descriptors(&ns, pid, names[position(Kind::Net, false)])?;
+            self.descriptors(&mut path, pid, names[position(Kind::Net, false)])?;
         }
         Ok(())
     }
 
+    /// The namespaces of one process, whatever else is looked for, or `None` if
+    /// they may not be read.
+    pub(super) fn namespaces_of(&mut self, pid: i32) -> rustix::io::Result<Option<Vec<Name>>> {
+        let mut path = ProcPath::process(pid);
+        rustix::fs::statat(&self.context.proc, path.of(""), AtFlags::empty())?;
+        match self.links(&mut path, false) {
+            Ok(names) => {
+                self.members(pid, &names);
+                let own = names.iter().zip(LINKS).filter(|(_, link)| !link.2);
+                Ok(Some(own.filter_map(|(name, _)| *name).collect()))
+            }
+            Err(Failure::Gone) => Err(Errno::NOENT),
+            Err(Failure::Denied) => {
+                self.table.unreadable.processes += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Records process `pid` as one of those that are in these namespaces.
+    fn members(&mut self, pid: i32, names: &Names) {
+        for name in names.iter().zip(LINKS).filter(|(_, link)| !link.2).filter_map(|(name, _)| *name) {
+            if self.context.is_about(name) {
+                let entry = self.table.entry(name);
+                entry.process(pid);
+                if self.context.wanted.members == Some(name.ino) {
+                    entry.members.push(pid);
+                }
+            }
+        }
+    }
+
     /// Reads the links of a `ns` directory. A process that has ended but was
     /// not reaped yet has only some.
-    fn links(&mut self, ns: &OwnedFd, thread: bool) -> Result<Names, Failure> {
+    fn links(&mut self, path: &mut ProcPath, thread: bool) -> Result<Names, Failure> {
+        let context = self.context;
         let mut names = Names::default();
         let first = if thread { 2 } else { 0 };
-        for (i, (link, kind, _)) in LINKS.iter().enumerate().skip(first) {
-            if !self.context.kinds.contains(*kind) {
+        for (i, (link, kind, for_children)) in LINKS.iter().enumerate().skip(first) {
+            if !context.wants_kind(*kind) || *for_children && !context.wants(Source::Children) {
                 continue;
             }
             let mut buffer = [0_u8; LINK_BYTES];
             self.work += 1;
-            match rustix::fs::readlinkat_raw(ns, *link, &mut buffer) {
+            match rustix::fs::readlinkat_raw(&context.proc, path.of_parts("ns/", link), &mut buffer) {
                 Ok(length) => names[i] = Name::from_link(&buffer[..length]),
                 // Of a process that is gone the kernel says the same.
-                Err(Errno::ACCESS | Errno::PERM) if exists(ns) => return Err(Failure::Denied),
+                Err(Errno::ACCESS | Errno::PERM)
+                    if rustix::fs::statat(&context.proc, path.of("ns"), AtFlags::empty()).is_ok() =>
+                {
+                    return Err(Failure::Denied);
+                }
+                // Neither will there be any other.
+                Err(Errno::NOENT | Errno::SRCH) if i == 0 => return Err(Failure::Gone),
                 Err(_) => {}
             }
         }
@@ -121,28 +165,28 @@ impl<'a> Worker<'a> {
     }
 
     /// Records where the other threads are elsewhere than the first.
-    fn threads(&mut self, ns: &OwnedFd, pid: i32, first: &Names) {
+    fn threads(&mut self, path: &mut ProcPath, pid: i32, first: &Names) {
+        let proc = &self.context.proc;
         // A directory has two links and one from each directory in it, so this
         // tells how many threads there are without listing them.
-        let Ok(stat) = rustix::fs::statat(ns, c"../task", AtFlags::empty()) else { return };
+        let Ok(stat) = rustix::fs::statat(proc, path.of("task"), AtFlags::empty()) else { return };
         if stat.st_nlink <= 3 {
             return;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(tasks) = rustix::fs::openat(ns, c"../task", flags, Mode::empty()) else { return };
+        let Ok(tasks) = rustix::fs::openat(proc, path.of("task"), flags, Mode::empty()) else { return };
         each_number(&tasks, |tid, _| {
             if tid == pid {
                 return;
             }
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let Ok(ns) = rustix::fs::openat(&tasks, format!("{tid}/ns"), flags, Mode::empty()) else {
-                return;
-            };
-            let Ok(mut names) = self.links(&ns, true) else { return };
+            let Ok(mut names) = self.links(&mut ProcPath::thread(pid, tid), true) else { return };
             for (i, (_, _, for_children)) in LINKS.iter().enumerate() {
                 if let Some(name) = names[i].filter(|name| !for_children && first[i] != Some(*name)) {
                     self.table.entry(name).hold(Holder::Thread { pid, tid });
                 }
+            }
+            if !self.context.wants(Source::Children) {
+                return;
             }
             // Pid was not read: it is that of the process. What the process
             // says of its children need not be said again.
@@ -156,17 +200,17 @@ impl<'a> Worker<'a> {
     }
 
     /// Records the open descriptors that are namespaces or sockets.
-    fn descriptors(&mut self, ns: &OwnedFd, pid: i32, net: Option<Name>) -> Result<(), Failure> {
+    fn descriptors(&mut self, path: &mut ProcPath, pid: i32, net: Option<Name>) -> Result<(), Failure> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fds = match rustix::fs::openat(ns, c"../fd", flags, Mode::empty()) {
+        let fds = match rustix::fs::openat(&self.context.proc, path.of("fd"), flags, Mode::empty()) {
             // One that has ended and waits for its parent: it has none, and
             // the directory belongs to root.
-            Err(Errno::ACCESS) if has_ended(ns) => return Ok(()),
+            Err(Errno::ACCESS) if self.has_ended(path) => return Ok(()),
             fds => fds.map_err(failure)?,
         };
         let (want_fds, want_sockets) = (
             self.context.wants(Source::Fds),
-            self.context.wants(Source::Sockets) && self.context.kinds.contains(Kind::Net),
+            self.context.wants(Source::Sockets) && self.context.wants_kind(Kind::Net),
         );
         self.sockets.turn_to(pid);
         each_number(&fds, |fd, text| {
@@ -178,30 +222,32 @@ impl<'a> Worker<'a> {
             if FileType::from_raw_mode(stat.stx_mode.into()).is_socket() {
                 if want_sockets {
                     self.work += 3;
-                    self.socket(ns, pid, fd, stat.stx_ino, net);
+                    self.socket(&fds, pid, fd, stat.stx_ino, net);
                 }
             } else if want_fds && self.context.is_nsfs(stat.stx_dev_major, stat.stx_dev_minor) {
                 let mut buffer = [0_u8; LINK_BYTES];
                 let Ok(length) = rustix::fs::readlinkat_raw(&fds, text, &mut buffer) else { return };
                 let name = Name::from_link(&buffer[..length]);
-                if let Some(name) = name.filter(|name| self.context.kinds.contains(name.kind)) {
+                if let Some(name) = name.filter(|name| self.context.wants_kind(name.kind)) {
                     self.table.entry(name).hold(Holder::Fd { pid, fd });
                 }
             }
         });
         Ok(())
     }
+
+    /// Whether a process whose user namespace can be read has given up the others.
+    fn has_ended(&self, path: &mut ProcPath) -> bool {
+        let mut buffer = [0_u8; LINK_BYTES];
+        let link = rustix::fs::readlinkat_raw(&self.context.proc, path.of_parts("ns/", "mnt"), &mut buffer);
+        link == Err(Errno::NOENT)
+    }
 }
 
-/// Whether the process or thread that a `ns` directory belongs to is there.
-pub(super) fn exists(ns: &OwnedFd) -> bool {
-    rustix::fs::statat(ns, c"../ns", AtFlags::empty()).is_ok()
-}
-
-/// Whether a process whose user namespace can be read has given up the others.
-fn has_ended(ns: &OwnedFd) -> bool {
-    let mut buffer = [0_u8; LINK_BYTES];
-    rustix::fs::readlinkat_raw(ns, c"mnt", &mut buffer) == Err(Errno::NOENT)
+/// Whether the process or thread is there that a directory in its own,
+/// `ns` or `fd`, belongs to.
+pub(super) fn exists(dir: &OwnedFd) -> bool {
+    rustix::fs::statat(dir, c"../ns", AtFlags::empty()).is_ok()
 }
 
 fn failure(errno: Errno) -> Failure {

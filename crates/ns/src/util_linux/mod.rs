@@ -35,9 +35,10 @@ struct Entry {
     run: fn(&Call) -> Result<ExitCode, Failure>,
 }
 
-static TOOLS: [Entry; 2] = [
+static TOOLS: [Entry; 3] = [
     Entry { about: &unshare::ABOUT, run: unshare::run },
     Entry { about: &nsenter::ABOUT, run: nsenter::run },
+    Entry { about: &lsns::ABOUT, run: lsns::run },
 ];
 
 /// Runs the tool that the command line is for, if it is one: by the name of
