@@ -96,6 +96,13 @@ pub struct World {
 }
 
 impl World {
+    /// Whether nothing of others will be in it: root can take their bound
+    /// namespaces out of it, which a user can't.
+    pub fn can_be_made() -> bool {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        is_root() || !mounts.contains(" - nsfs ")
+    }
+
     /// Only with namespaces that a process is in.
     pub fn plain() -> World {
         World::start("plain", "somebody")
