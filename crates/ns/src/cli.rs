@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::report::{Failure, OWN_FAILURE};
-use crate::{enter, explain, generate, ls, pin, run, show, sim};
+use crate::{check, enter, explain, generate, ls, pin, run, show, sim};
 
 /// Create, enter, list, inspect and keep Linux namespaces.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Explain(explain::Args),
+    Check(check::Args),
     Sim(sim::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -51,6 +52,7 @@ impl Command {
             Command::Pin(args) => pin::pin(&args),
             Command::Unpin(args) => pin::unpin(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Check(args) => check::run(&args),
             Command::Sim(args) => sim::run(&args),
             Command::Completions(args) => generate::completions(&args),
             Command::Man(args) => generate::man(&args),

@@ -41,8 +41,12 @@ impl<'a> Case<'a> {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
         };
         match (seen, as_read) {
-            (Seen::Went, Ok(())) => self.allowed(true),
-            (Seen::Nothing, Ok(())) => self.allowed(false),
+            // A launch is tried by other calls than it makes.
+            (Seen::Went, Ok(())) if !matches!(self.question, Question::Launch(_)) => self.allowed(true),
+            (Seen::Went | Seen::Nothing, Ok(())) => {
+                let filtered = self.filtered(None, self.clone_step());
+                filtered.unwrap_or_else(|| self.allowed(seen == Seen::Went))
+            }
             (Seen::Nothing, Err(refused)) => self
                 .filtered(None, refused.step)
                 .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
@@ -160,7 +164,6 @@ impl<'a> Case<'a> {
         };
         let clone3 = says.to_string().starts_with("clone3");
         let cause = match answer {
-            Some(Errno::ENOSYS) if clone3 && errno != Some(Errno::ENOSYS) => return None,
             Some(answer) if clone3 && answer != Errno::ENOSYS => Outside::Clone3Filtered,
             _ => Outside::Seccomp,
         };
@@ -179,6 +182,12 @@ impl<'a> Case<'a> {
     fn killed(&self) -> Verdict {
         let evidence = vec![Evidence::call(self.question.to_string(), "kills the process that makes it")];
         self.outside(Outside::Seccomp, None, 0, evidence)
+    }
+
+    /// The step of a launch that makes the process.
+    fn clone_step(&self) -> usize {
+        let Question::Launch(plan) = self.question else { return 0 };
+        plan.steps().iter().position(|step| matches!(step.step, crate::plan::Step::Clone { .. })).unwrap_or(0)
     }
 
     /// Switches and kernels that the model has no rule for.

@@ -34,6 +34,9 @@ pub(super) fn grounds(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Evi
         Rule::UnshareThreads | Rule::SetnsUserThreads | Rule::SetnsTimeThreads => {
             vec![Evidence::file(STATUS, format!("has Threads: {}", state.threads()))]
         }
+        Rule::SetnsUserSharedFs | Rule::SetnsMntSharedFs if state.threads() > 1 => {
+            vec![Evidence::file(STATUS, format!("has Threads: {}, which share them", state.threads()))]
+        }
         Rule::SetnsUserSharedFs | Rule::SetnsMntSharedFs => state
             .fs_sharer
             .map(|pid| Evidence::call("kcmp(KCMP_FS)", format!("says that process {pid} shares them")))

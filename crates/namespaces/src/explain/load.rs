@@ -35,6 +35,8 @@ pub(super) struct Assumed {
     pub(super) no_setfcap: bool,
     /// The own id is not the owner's.
     pub(super) other_owner: bool,
+    /// Somebody has entered the time namespace for children.
+    pub(super) frozen: bool,
     /// Mounts came from a more privileged mount namespace.
     pub(super) locked_mounts: bool,
     /// File systems were mounted from a user namespace above.
@@ -178,6 +180,11 @@ impl<'a> Model<'a> {
         if state.pid_pending() && !assumed.remedied.no_pending {
             self.pending(active)?;
         }
+        if state.time_for_children != state.inode(Kind::Time) && state.time_for_children.is_some() {
+            let ns = self.kernel.host_namespace(NsKind::Time, self.own, 0, None)?;
+            self.kernel.host_frozen(ns, assumed.frozen)?;
+            self.kernel.host_children(self.me, ns)?;
+        }
         Ok(())
     }
 
@@ -284,12 +291,16 @@ impl<'a> Model<'a> {
     fn mounts(&mut self, ns: NsId, assumed: &Assumed) -> Result<String, Denial> {
         let state = self.state;
         let chrooted = state.chroot.is_yes() || assumed.chrooted;
-        let lines: Vec<HostMount> = state
+        let mut lines: Vec<HostMount> = state
             .mounts
             .iter()
             .filter(|mount| !(assumed.remedied.uncovered && covers_kernel_files(mount, &state.mounts)))
             .map(|mount| host_mount(mount, assumed))
             .collect();
+        if assumed.remedied.no_chroot && !state.mounts.iter().any(|mount| mount.point == "/") {
+            let root = HostMount { mountpoint: "/".to_owned(), root: "/".to_owned(), ..HostMount::default() };
+            lines.insert(0, root);
+        }
         self.kernel.host_mounts(ns, &lines, chrooted && !assumed.remedied.no_chroot)
     }
 

@@ -28,6 +28,7 @@ mod answer;
 mod ask;
 mod beyond;
 mod cause;
+mod check;
 mod decide;
 mod evidence;
 mod failure;
@@ -44,6 +45,7 @@ mod trial;
 
 pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};
+pub use check::{Ability, Check};
 pub use evidence::{Evidence, Place};
 pub use machine::Machine;
 pub use nsproxy::Rule;

@@ -449,6 +449,7 @@ fn setgroups(state: &State) -> Vec<Candidate> {
 fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
     let state = case.state;
     match rule {
+        Rule::NetUnreachable => vec![Candidate::command("set the loopback device up", "ip link set lo up")],
         Rule::MountPrivilege => vec![
             Candidate::command(
                 "make a user and a mount namespace first",

@@ -57,8 +57,14 @@ pub(super) fn suppositions(
 ) -> Vec<Supposition> {
     let mut all = Vec::new();
     limits(state, &mut all);
-    if let Chroot::Unknown = state.chroot {
-        let because = Evidence::inferred("no other process is visible to compare the root directory with");
+    let chrooted = match &state.chroot {
+        Chroot::Unknown => {
+            Some(Evidence::inferred("no other process is visible to compare the root directory with"))
+        }
+        Chroot::Likely(because) => Some(because.clone()),
+        Chroot::Yes(_) | Chroot::No => None,
+    };
+    if let Some(because) = chrooted {
         all.push(Supposition::new(because, |assumed| assumed.chrooted = true));
     }
     if state.fs_sharer.is_none() {
@@ -67,6 +73,10 @@ pub(super) fn suppositions(
             "finds no such process among parent, children and siblings; others were not asked",
         );
         all.push(Supposition::new(because, |assumed| assumed.shared_fs = true));
+    }
+    if state.time_for_children != state.inode(Kind::Time) {
+        let because = Evidence::inferred("a process has entered the time namespace for children");
+        all.push(Supposition::new(because, |assumed| assumed.frozen = true));
     }
     tasks(machine, state, &mut all);
     maps(state, &mut all);

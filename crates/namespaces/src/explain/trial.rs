@@ -85,6 +85,10 @@ impl Script {
             },
             Some(Outcome::Refused(at, errno)) => match self.lines[at].0 {
                 Some(step) => Seen::Refused(Some(step), errno),
+                // Who may not even make mounts private may do nothing else with them.
+                None if matches!(self.lines[at].1, Line::Mount(..)) && errno != Errno::EINVAL => {
+                    Seen::Refused(self.lines.iter().skip(at).find_map(|(step, _)| *step), errno)
+                }
                 None => Seen::Nothing,
             },
         }

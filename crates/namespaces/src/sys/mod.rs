@@ -2,7 +2,7 @@
 //!
 //! This is the only module with `unsafe` code. Each block says why it is sound.
 //! What is still missing here, because nothing in this crate needs it yet:
-//! `statmount`, `listmount`, `mount_setattr`, `open_tree_attr`, seccomp, Landlock.
+//! `listmount`, `mount_setattr`, `open_tree_attr`, seccomp, Landlock.
 
 #![allow(unsafe_code)]
 // Registers and ABI structures carry numbers of every width and sign.
@@ -21,3 +21,4 @@ pub(crate) mod pidfd;
 pub(crate) mod probe;
 pub(crate) mod setns;
 pub(crate) mod signal;
+pub(crate) mod statmount;

@@ -43,6 +43,10 @@ pub(crate) enum Call<'a> {
     Write(&'a CStr, &'a [u8]),
     /// Sets the loopback device up.
     LoopbackUp,
+    /// `mkdir(2)`
+    Mkdir(&'a CStr),
+    /// Makes a child, which makes the rest of the calls.
+    Fork,
 }
 
 /// What came of the calls of a child.
@@ -60,6 +64,8 @@ pub(crate) enum Outcome {
 
 struct Child<'a> {
     calls: &'a [Call<'a>],
+    /// How many were made before.
+    made: usize,
     region: &'a Region,
 }
 
@@ -69,7 +75,7 @@ pub(crate) fn in_child(calls: &[Call<'_>]) -> Outcome {
         Ok(region) => region,
         Err(errno) => return Outcome::NoChild(errno),
     };
-    let child = Child { calls, region: &region };
+    let child = Child { calls, made: 0, region: &region };
     // Without an exit signal: no handler of the caller's is to see it.
     // SAFETY: no shared memory but the region's, so the child works on copies; `run`
     // makes system calls only and does not return.
@@ -102,11 +108,28 @@ fn await_child(pid: usize) -> i32 {
 extern "C" fn run(child: *const c_void) -> ! {
     // SAFETY: the child's copy of what `in_child` passed, at the same address.
     let child = unsafe { &*child.cast::<Child<'_>>() };
-    for (step, call) in child.calls.iter().enumerate() {
-        if let Err(errno) = make(call) {
+    for (step, call) in child.calls.iter().enumerate().skip(child.made) {
+        let answer = if matches!(call, Call::Fork) {
+            go_on_in_a_child(&Child { made: step + 1, ..*child })
+        } else {
+            make(call)
+        };
+        if let Err(errno) = answer {
             child.region.control().fail(Report { step, errno });
             exit();
         }
+    }
+    exit()
+}
+
+/// Comes back only if there is no child.
+fn go_on_in_a_child(child: &Child<'_>) -> Result<(), Errno> {
+    // SAFETY: as in `in_child`.
+    let pid = unsafe { arch::clone(libc::SYS_clone, [0; 5], run, std::ptr::from_ref(child).cast()) }?;
+    let killed = await_child(pid) & 0x7f != 0;
+    if killed && child.region.control().report().is_none() {
+        // What killed it is for the caller to see.
+        return Err(Errno::EINTR);
     }
     exit()
 }
@@ -147,7 +170,9 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
         Call::Pivot(new, old) => (libc::SYS_pivot_root, [at(new), at(old), 0, 0, 0]),
         Call::Sethostname(name) => (libc::SYS_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0]),
         Call::Write(path, text) => return write(path, text),
+        Call::Mkdir(path) => (libc::SYS_mkdirat, [libc::AT_FDCWD as usize, at(path), 0o700, 0, 0]),
         Call::LoopbackUp => return super::net::loopback_up(),
+        Call::Fork => return Ok(()),
     };
     // SAFETY: numbers, and the addresses of values that `call` borrows; address 1
     // is nobody's, and the kernel says so.
@@ -216,6 +241,8 @@ mod tests {
         assert_eq!(in_child(&[Call::UmountNowhere]), Outcome::Refused(0, Errno::EINVAL));
         assert_eq!(in_child(&[Call::Clone(0), Call::Clone3(0)]), Outcome::Done);
         assert_eq!(in_child(&[Call::Write(c"/dev/null", b"x")]), Outcome::Done);
+        let forked = [Call::Fork, Call::Unshare(0), Call::Fork, Call::Unshare(1)];
+        assert_eq!(in_child(&forked), Outcome::Refused(3, Errno::EINVAL));
         assert_eq!(in_child(&[Call::Write(c"/", b"x")]), Outcome::Refused(0, Errno::EISDIR));
     }
 }

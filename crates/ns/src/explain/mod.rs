@@ -1,15 +1,18 @@
 //! `ns explain`: why the kernel says no to a call, and what to do about it.
 
 mod bwrap;
-mod json;
+pub(crate) mod json;
 mod mount;
 mod text;
 mod words;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use namespaces::Errno;
 use namespaces::explain::{Cause, Explanation, Machine, Verdict, page, pages};
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::render;
 use crate::report::{Failure, print};
@@ -49,6 +52,11 @@ pub(crate) struct Args {
     #[arg(long)]
     no_probes: bool,
 
+    /// Read files below DIR in place of those of the same path: of another machine's
+    /// /proc, /sys and /etc
+    #[arg(long, value_name = "DIR")]
+    layer: Option<PathBuf>,
+
     /// CALL is the command line of bubblewrap: explain the namespaces it makes
     #[arg(long)]
     bwrap: bool,
@@ -68,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return show_rule(name);
     }
     let question = if args.bwrap { bwrap::question(&args.call)? } else { words::question(&args.call)? };
-    let machine = if args.no_probes { Machine::here().without_probes() } else { Machine::here() };
+    let machine = machine(args)?;
     let answer = match &args.errno {
         Some(name) => machine.explain_errno(&question, None, errno(name)?),
         None => machine.explain(&question),
@@ -79,6 +87,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         print(&text::answer(&answer))?;
     }
     Ok(status(&answer))
+}
+
+fn machine(args: &Args) -> Result<Machine, Failure> {
+    let mut machine = Machine::here();
+    if let Some(dir) = &args.layer {
+        let opened = rustix::fs::open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let opened = opened
+            .map_err(|errno| Failure::new(format!("opening {}: {}", dir.display(), Errno::from(errno))))?;
+        machine = machine.with_layer(opened);
+    }
+    Ok(if args.no_probes { machine.without_probes() } else { machine })
 }
 
 fn show_rule(name: &str) -> Result<ExitCode, Failure> {

@@ -73,6 +73,9 @@ fn kinds(text: &str) -> Result<Kinds, Failure> {
 /// `newuser,newnet`, `user,net`, `CLONE_NEWUSER|CLONE_FS`.
 fn flags(text: &str) -> Result<u64, Failure> {
     let mut all = 0;
+    if text == "none" || text == "0" {
+        return Ok(0);
+    }
     for word in text.split([',', '|']) {
         let name = word.to_ascii_lowercase();
         let name = name.trim_start_matches("clone_");

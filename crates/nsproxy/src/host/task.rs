@@ -61,6 +61,17 @@ impl Kernel {
         Ok(())
     }
 
+    /// Whether a task has entered a time namespace, so that its clocks stay as they are.
+    pub fn host_frozen(&mut self, ns: NsId, frozen: bool) -> Result<(), Denial> {
+        match self.known_ns(ns)? {
+            NsRef::Time(time) => {
+                self.time_ns[time].frozen = frozen;
+                Ok(())
+            }
+            _ => Err(self.params.denial(Rule::HandleBad)),
+        }
+    }
+
     /// The pid or time namespace that the task's children go to.
     pub fn host_children(&mut self, task: TaskId, ns: NsId) -> Result<(), Denial> {
         let task = self.observe(task)?;

@@ -9,6 +9,7 @@ use crate::mount::{
 use crate::ns_common::{NsId, NsRef};
 use crate::rule::{Denial, Rule};
 use crate::task::TaskId;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -51,15 +52,14 @@ const OUTSIDE: &str = "outside";
 /// What was loaded so far: the numbers of mountinfo, and mounts.
 #[derive(Default)]
 struct Loaded {
-    mounts: Vec<(u64, Idx<Mount>, String)>,
-    supers: Vec<(String, Idx<SuperBlock>)>,
-    groups: Vec<(u32, Idx<Mount>)>,
+    mounts: BTreeMap<u64, (Idx<Mount>, String)>,
+    supers: BTreeMap<String, Idx<SuperBlock>>,
+    groups: BTreeMap<u32, Idx<Mount>>,
 }
 
 impl Loaded {
     fn mount(&self, id: u64) -> Option<(Idx<Mount>, &str)> {
-        let (_, mnt, point) = self.mounts.iter().find(|(number, ..)| *number == id)?;
-        Some((*mnt, point))
+        self.mounts.get(&id).map(|(mnt, point)| (*mnt, point.as_str()))
     }
 }
 
@@ -92,11 +92,16 @@ impl Kernel {
         }
         let mut loaded = Loaded::default();
         for line in lines {
+            // A root that stands on nothing is the bottom itself.
+            if line.parent == line.id && base.mnt == bottom {
+                loaded.mounts.insert(line.id, (bottom, String::from("/")));
+                continue;
+            }
             let mnt = self.host_mount(line, base, &mut loaded)?;
             self.mounts[mnt].ns = Some(ns);
             self.mnt_ns[ns].nr_mounts += 1;
         }
-        for (_, sb) in loaded.supers {
+        for sb in loaded.supers.into_values() {
             self.put_super(sb);
         }
         Ok(root)
@@ -120,11 +125,10 @@ impl Kernel {
             }
             None => Path { dentry: self.host_dentry(base.dentry, &line.mountpoint, !line.file), ..base },
         };
-        self.dentries[at.dentry].always_empty |= line.covers_nothing;
+        self.dentries[at.dentry].always_empty = line.covers_nothing;
         self.hook_mount(mnt, at.mnt, at.dentry);
-        let find = |group: Option<u32>, loaded: &Loaded| {
-            loaded.groups.iter().find(|(number, _)| Some(*number) == group).map(|(_, peer)| *peer)
-        };
+        let find =
+            |group: Option<u32>, loaded: &Loaded| group.and_then(|group| loaded.groups.get(&group).copied());
         if let Some(master) = find(line.master, loaded) {
             self.add_slave(mnt, master);
         }
@@ -133,16 +137,16 @@ impl Kernel {
                 self.join_peers(mnt, peer);
             } else {
                 self.make_shared(mnt);
-                loaded.groups.push((group, mnt));
+                loaded.groups.insert(group, mnt);
             }
         }
-        loaded.mounts.push((line.id, mnt, line.mountpoint.clone()));
+        loaded.mounts.insert(line.id, (mnt, line.mountpoint.clone()));
         Ok(mnt)
     }
 
     /// The filesystem of this device; a reference of its own is kept until the end.
     fn host_super(&mut self, line: &HostMount, loaded: &mut Loaded) -> Result<Idx<SuperBlock>, Denial> {
-        if let Some((_, sb)) = loaded.supers.iter().find(|(device, _)| *device == line.device) {
+        if let Some(sb) = loaded.supers.get(&line.device) {
             return Ok(*sb);
         }
         let owner = match line.owner {
@@ -150,7 +154,7 @@ impl Kernel {
             None => self.init_user_ns,
         };
         let sb = self.new_super(FsType::from_host(&line.fstype), owner, (0, 0));
-        loaded.supers.push((line.device.clone(), sb));
+        loaded.supers.insert(line.device.clone(), sb);
         Ok(sb)
     }
 

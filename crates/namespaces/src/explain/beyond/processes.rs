@@ -6,7 +6,7 @@ use nsproxy::Rule;
 
 use super::{allowed, outside, refused};
 use crate::caps::Capabilities;
-use crate::discover::{Discovery, Name};
+use crate::discover::{Discovery, Holder, Name};
 use crate::errno::Errno;
 use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
@@ -195,10 +195,29 @@ pub(super) fn held(case: &Case<'_>, path: &Path) -> Verdict {
     if holders.is_empty() {
         return allowed(format!("nothing that can be seen holds {name}"));
     }
-    let evidence = holders
-        .iter()
-        .take(16)
-        .map(|holder| Evidence::inferred(format!("{holder:?} holds {name}")))
-        .collect();
+    let evidence = holders.iter().take(16).map(|holder| holding(holder, name)).collect();
     outside(case, Outside::Held, None, evidence)
+}
+
+/// A holder, by the file that shows it.
+fn holding(holder: &Holder, name: Name) -> Evidence {
+    let holds = |path: String| Evidence::file(path, format!("holds {name}"));
+    match holder {
+        Holder::Process { pid } => holds(format!("/proc/{pid}/ns/{}", name.kind)),
+        Holder::ForChildren { pid, tid } => {
+            let link = name.kind.for_children_name().unwrap_or(name.kind.name());
+            holds(format!("/proc/{pid}/task/{tid}/ns/{link}"))
+        }
+        Holder::Thread { pid, tid } => holds(format!("/proc/{pid}/task/{tid}/ns/{}", name.kind)),
+        Holder::Fd { pid, fd } => holds(format!("/proc/{pid}/fd/{fd}")),
+        Holder::Socket { pid, fd } => {
+            Evidence::file(format!("/proc/{pid}/fd/{fd}"), format!("is a socket in {name}"))
+        }
+        Holder::Mount { within, path } => {
+            Evidence::file(path.display().to_string(), format!("is where {name} is mounted, in {within}"))
+        }
+        Holder::Child(child) => Evidence::inferred(format!("{child} is below {name}")),
+        Holder::Owned(owned) => Evidence::inferred(format!("{owned} is owned by {name}")),
+        Holder::Unseen => Evidence::inferred(format!("something that can't be seen from here holds {name}")),
+    }
 }

@@ -4,6 +4,7 @@
 use super::mounts::{MountEntry, parse};
 use crate::explain::Evidence;
 use crate::explain::Machine;
+use crate::sys::statmount;
 
 /// What is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(in crate::explain) enum Chroot {
     Yes(Evidence),
     /// Another process has the same root and sees nothing above it.
     No,
+    /// It may be: its root mount does not stand on the first of the mount namespace.
+    Likely(Evidence),
     /// Nobody is there to compare with.
     Unknown,
 }
@@ -41,11 +44,49 @@ impl Chroot {
                     );
                     return Chroot::Yes(Evidence::file(path, says));
                 }
-                compared = true;
+                compared |= pid == 1 && is_first_mnt();
             }
         }
-        if compared { Chroot::No } else { Chroot::Unknown }
+        match high_above() {
+            // Process 1 could be in the same chroot; a root of the first mount namespace
+            // that it shares is none.
+            Chroot::Unknown if compared => Chroot::No,
+            found => found,
+        }
     }
+}
+
+/// Whether this is the mount namespace that the system came up in.
+fn is_first_mnt() -> bool {
+    // Fixed since Linux 6.17, and the usual number before.
+    let first = ["mnt:[4026531832]", "mnt:[4026531840]", "mnt:[4026531841]"];
+    let link = rustix::fs::readlink("/proc/thread-self/ns/mnt", Vec::new());
+    link.is_ok_and(|link| link.to_str().is_ok_and(|link| first.contains(&link)))
+}
+
+/// How many mounts lie between the root and the first mount of the namespace. Commonly
+/// none; in a chroot at least those that hold it.
+fn high_above() -> Chroot {
+    let Ok(root) = statmount::root_id() else { return Chroot::Unknown };
+    let mut between = Vec::new();
+    let mut at = root;
+    // No tree of mounts is as deep.
+    for _ in 0..4096 {
+        match statmount::parent(at) {
+            Ok(parent) if parent == at => break,
+            Ok(parent) => {
+                between.push(parent);
+                at = parent;
+            }
+            Err(_) => return Chroot::Unknown,
+        }
+    }
+    if between.len() <= 1 {
+        return Chroot::No;
+    }
+    let says =
+        format!("finds {} mounts between the root and the first mount of the namespace", between.len() - 1);
+    Chroot::Likely(Evidence::call("statmount(2)", says))
 }
 
 impl Chroot {

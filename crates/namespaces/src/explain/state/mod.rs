@@ -38,6 +38,7 @@ pub(super) struct State {
     pub(super) inodes: [Option<u64>; 8],
     /// What its future children are in; `None` as long as nothing is.
     pub(super) pid_for_children: Option<u64>,
+    pub(super) time_for_children: Option<u64>,
     /// Whether the pid namespace for children has lost its init.
     pub(super) pid_dead: bool,
     /// Whose it is.
@@ -80,6 +81,7 @@ impl State {
             pid_dead: children.as_ref().is_some_and(|ns| has_no_init(machine, ns)),
             pid_for_children_owner: children.as_ref().map_or(Owner::Own, |ns| Owner::of(ns, own)),
             pid_for_children: link_inode("pid_for_children"),
+            time_for_children: link_inode("time_for_children"),
             owner_uid: user.and_then(|ns| sys::nsfs::owner_uid(ns.as_fd()).ok()),
             inodes,
             owners,

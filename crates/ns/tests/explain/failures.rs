@@ -1,0 +1,63 @@
+//! The failures of `ns` end with the reason and the first thing that helps.
+
+use testkit::require_namespaces;
+
+use crate::answer::{NS, Place};
+use crate::common::outcome;
+
+const USERNS: Place<'_> = Place(&["unshare", "--user", "--map-root-user"]);
+
+#[test]
+fn below_the_usual_line() {
+    require_namespaces!();
+    let script = format!("echo 0 > /proc/sys/user/max_net_namespaces; exec '{NS}' run -- true");
+    let done = USERNS.run(&["sh", "-c", &script]);
+    let lines: Vec<&str> = done.stderr.lines().collect();
+    assert_eq!(done.code, Some(125));
+    assert!(lines[0].ends_with("no space left on device (ENOSPC)"), "{lines:?}");
+    assert!(
+        lines[1].starts_with("    NetNsCount: ")
+            && lines[1].contains("/proc/sys/user/max_net_namespaces is 0"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].starts_with("    try: ") && lines[2].contains("sysctl -w user.max_net_namespaces="),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn silent_if_asked() {
+    require_namespaces!();
+    let script = format!("echo 0 > /proc/sys/user/max_net_namespaces; NS_EXPLAIN=0 exec '{NS}' run -- true");
+    let done = USERNS.run(&["sh", "-c", &script]);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+}
+
+/// A step in the new process: the reason is found from outside.
+#[test]
+fn of_a_step_of_the_child() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
+    let script = format!("mount -t tmpfs t /proc/irq; exec '{NS}' run -- true");
+    let done = place.run(&["sh", "-c", &script]);
+    assert!(
+        done.stderr
+            .contains("mounting proc on /proc: operation not permitted (EPERM)\n    MountTooRevealing: "),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("covers /proc/irq with tmpfs"), "{}", done.stderr);
+    assert!(done.stderr.contains("try: go without a new proc: ns run --no-proc"), "{}", done.stderr);
+    let script = format!("mount -t tmpfs t /proc/irq; exec '{NS}' run --no-proc -- true");
+    assert_eq!(place.run(&["sh", "-c", &script]).code, Some(0));
+}
+
+/// What the error itself says is not said twice.
+#[test]
+fn nothing_where_there_is_nothing_to_add() {
+    require_namespaces!();
+    let done = outcome(&mut crate::common::ns(&["run", "no-such-program"]));
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+}

@@ -1,0 +1,159 @@
+//! 9, 10, 11, 23, 24, 25, 26: mounts.
+
+use testkit::{require_namespaces, require_root};
+
+use crate::answer::{Answer, HERE, NS, Place};
+
+const MOUNTS: Place<'_> = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
+const INNER: &str = "unshare --user --map-root-user --mount";
+
+/// Something lies over a part of /proc, so a new one would show what that hides.
+#[test]
+fn a_new_proc_where_the_old_one_is_masked() {
+    require_namespaces!();
+    let mask = "mount -t tmpfs t /proc/irq";
+    let inner = format!("{INNER} --pid --fork");
+    let real = format!("{mask}; {inner} mount -t proc proc /mnt");
+    MOUNTS.refuses(&["sh", "-ec", &real], "permission denied");
+    let answer = MOUNTS
+        .script(&format!("{mask}; export NS; {inner} bash -c '$NS explain --json mount -t proc proc /mnt'"));
+    answer
+        .refused("MountTooRevealing")
+        .errno("EPERM")
+        .seen("/proc/self/mountinfo:", "covers /proc/irq with tmpfs");
+    let remedy = answer.command("mount --rbind /proc /mnt", &[]);
+    MOUNTS.shell(&format!("{mask}; {inner} sh -ec '{remedy}; test -e /mnt/irq'"));
+    answer.helps("unmask=ALL");
+}
+
+/// The same call, the same errno, another cause: the pid namespace is not the caller's.
+#[test]
+fn a_new_proc_of_anothers_pid_namespace() {
+    require_namespaces!();
+    MOUNTS.refuses(&["mount", "-t", "proc", "proc", "/mnt"], "permission denied");
+    let answer = MOUNTS.explain(&["mount", "-t", "proc", "proc", "/mnt"]);
+    answer
+        .refused("FsPrivilege")
+        .errno("EPERM")
+        .seen("/proc/self/ns/pid", "does not belong to the caller's user:[");
+    HERE.shell(&answer.command("--pid --fork", &[]));
+}
+
+#[test]
+fn a_new_sysfs_without_a_new_network_namespace() {
+    require_namespaces!();
+    MOUNTS.refuses(&["mount", "-t", "sysfs", "sysfs", "/mnt"], "permission denied");
+    let answer = MOUNTS.explain(&["mount", "-t", "sysfs", "sysfs", "/mnt"]);
+    answer.refused("FsPrivilege").errno("EPERM").seen("/proc/self/ns/net", "does not belong");
+    HERE.shell(&answer.command("--net", &[]));
+    MOUNTS.shell(&answer.command("mount --rbind /sys", &[]));
+}
+
+/// Flags that came from a more privileged mount namespace stay.
+#[test]
+fn a_remount_that_drops_locked_flags() {
+    require_namespaces!();
+    let outer = "mount -t tmpfs -o ro,nosuid,nodev t /mnt";
+    let real = format!("{outer}; {INNER} mount -o remount,bind,rw /mnt");
+    MOUNTS.refuses(&["sh", "-ec", &real], "permission denied");
+    let ask = "$NS explain --json mount -o remount,bind,rw,noexec /mnt";
+    let answer = MOUNTS.script(&format!("{outer}; export NS; {INNER} bash -c '{ask}'"));
+    answer.refused("RemountLocked").errno("EPERM").seen("/proc/self/mountinfo:", "ro,nosuid,nodev");
+    let remedy = answer.command("mount -o remount,bind,ro,nosuid,nodev,noexec", &[]);
+    MOUNTS.shell(&format!(
+        "{outer}; {INNER} sh -ec '{remedy}; grep \" /mnt ro,nosuid,nodev,noexec\" /proc/self/mountinfo'"
+    ));
+}
+
+#[test]
+fn an_unmount_of_a_locked_mount() {
+    require_namespaces!();
+    let outer = "mount -t tmpfs t /mnt";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{outer}; {INNER} umount /mnt")], "not mounted");
+    let answer =
+        MOUNTS.script(&format!("{outer}; export NS; {INNER} bash -c '$NS explain --json umount /mnt'"));
+    answer.refused("UmountLocked").errno("EINVAL").seen("/proc/self/mountinfo:", "is the mount on /mnt");
+    answer.helps("mount over it");
+    MOUNTS.shell(&format!("{outer}; {INNER} sh -ec 'mount -t tmpfs u /mnt; umount /mnt'"));
+    // The same message for what is no mount at all.
+    MOUNTS.refuses(&["umount", "/mnt"], "not mounted");
+    let answer = MOUNTS.explain(&["umount", "/mnt"]);
+    answer
+        .refused("UmountNotMountpoint")
+        .errno("EINVAL")
+        .seen("/proc/self/mountinfo", "has no mount on /mnt");
+}
+
+/// It goes, and further than meant.
+#[test]
+fn a_mount_that_leaks_to_others() {
+    require_namespaces!();
+    let shared = "mount --make-rshared /";
+    let leaks = format!(
+        "{shared}; mount -t tmpfs t /mnt; mkdir /mnt/here; unshare --mount --propagation unchanged mount -t tmpfs leaked /mnt/here; grep -q leaked /proc/self/mountinfo"
+    );
+    MOUNTS.shell(&leaks);
+    let answer = MOUNTS.script(&format!("{shared}; explain mount -t tmpfs t /mnt"));
+    let note = &answer.allowed().0["notes"][0];
+    assert_eq!(note["cause"]["id"], "mount-propagates");
+    assert!(note["evidence"][0]["says"].as_str().unwrap().contains("shared:"), "{note:#}");
+    assert!(note["remedies"][0]["says"].as_str().unwrap().contains("unshare --mount"), "{note:#}");
+    MOUNTS.shell(&format!(
+        "{shared}; unshare --mount mount -t tmpfs leaked /mnt; ! grep -q leaked /proc/self/mountinfo"
+    ));
+    // Nothing was mounted by asking.
+    let text = MOUNTS.shell(&format!(
+        "{shared}; '{NS}' explain mount -t tmpfs leaked /mnt > /dev/null; cat /proc/self/mountinfo"
+    ));
+    assert!(!text.contains("leaked"), "{text}");
+}
+
+#[test]
+fn an_overlay_whose_directories_do_not_fit() {
+    require_namespaces!();
+    let dirs = "mount -t tmpfs t /mnt; mkdir /mnt/l /mnt/u /mnt/w /mnt/m; mount -t tmpfs w /mnt/w";
+    let overlay = "mount -t overlay -o lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w overlay /mnt/m";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{dirs}; {overlay}")], "wrong fs type");
+    let answer = MOUNTS.script(&format!("{dirs}; explain {overlay}"));
+    answer.refused("overlay-options").errno("EINVAL").seen("/proc/self/mountinfo", "/mnt/w on /mnt/w");
+    answer.helps("beside each other on one mount");
+    MOUNTS.shell(&format!("{}; {overlay}", dirs.replace("; mount -t tmpfs w /mnt/w", "")));
+}
+
+#[test]
+fn a_device_node_in_a_user_namespace() {
+    require_namespaces!();
+    let dir = "mount -t tmpfs t /mnt";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{dir}; mknod /mnt/null c 1 3")], "Operation not permitted");
+    let answer = MOUNTS.script(&format!("{dir}; explain mknod /mnt/null"));
+    answer.refused("device-node").errno("EPERM").seen("/proc/self/ns/user", "not the first user namespace");
+    let remedy = answer.command("mount --bind /dev/null", &[]);
+    MOUNTS.shell(&format!("{dir}; {remedy}; test -c /mnt/null; test -z \"$(cat /mnt/null)\""));
+}
+
+/// A bind without what is mounted below would show what that covers.
+#[test]
+fn a_bind_without_its_locked_submounts() {
+    require_namespaces!();
+    let outer = "mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/a/b /mnt/c; mount -t tmpfs u /mnt/a/b";
+    let real = format!("{outer}; {INNER} mount --bind /mnt/a /mnt/c");
+    MOUNTS.refuses(&["sh", "-ec", &real], "wrong fs type");
+    let answer = MOUNTS.script(&format!(
+        "{outer}; export NS; {INNER} bash -c '$NS explain --json mount --bind /mnt/a /mnt/c'"
+    ));
+    answer.refused("BindLockedChildren").errno("EINVAL");
+    let remedy = answer.command("mount --rbind", &[]);
+    MOUNTS.shell(&format!("{outer}; {INNER} {remedy}"));
+}
+
+/// As root: what a user is refused goes.
+#[test]
+fn no_privilege_over_the_mount_namespace() {
+    require_root!();
+    let place = crate::answer::user();
+    place.refuses(&["mount", "-t", "tmpfs", "t", "/mnt"], "must be superuser");
+    let answer: Answer = place.explain(&["mount", "-t", "tmpfs", "t", "/mnt"]);
+    answer.refused("MountPrivilege").errno("EPERM").seen("/proc/self/status", "has CapEff: 0");
+    let remedy = answer.command("unshare --user", &[("PROGRAM", "mount -t tmpfs t /mnt")]);
+    place.shell(&remedy);
+}
