@@ -114,6 +114,11 @@ impl Kernel {
         if let Err(denial) = numbered {
             self.free_numbers(pid);
             self.pids.remove(pid);
+            // pid_namespaces(7): the first process that succeeds still gets number 1.
+            let level = &mut self.pid_ns[ns];
+            if level.adding && level.pid_allocated == 0 {
+                level.cursor = 1;
+            }
             return Err(denial);
         }
         self.pid_ns[ns].common.count += 1;

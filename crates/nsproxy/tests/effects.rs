@@ -131,3 +131,18 @@ fn a_filesystem_is_not_taken_for_one_of_a_dead_namespace() {
     kernel.unshare(shell, CLONE_NEWNET).unwrap();
     assert_eq!(kernel.mount(shell, "none", "/tmp", "sysfs", 0), Ok(()));
 }
+
+#[test]
+fn a_first_fork_that_found_no_number_leaves_number_one_to_the_next() {
+    let mut kernel = Kernel::boot(Params { pid_max: 4, ..Params::default() });
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    let third = kernel.fork(shell).unwrap().task;
+    kernel.unshare(shell, CLONE_NEWPID).unwrap();
+    assert_eq!(kernel.fork(shell).unwrap_err().rule, nsproxy::Rule::PidExhausted);
+    kernel.exit_group(third, 0).unwrap();
+    kernel.wait(shell).unwrap();
+    let child = kernel.fork(shell).unwrap().task;
+    assert_eq!(kernel.getpid(child), Ok(1));
+    assert_eq!(kernel.check(), Ok(()));
+}
