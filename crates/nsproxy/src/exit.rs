@@ -248,7 +248,11 @@ impl Kernel {
                 at = self.real_parent(ancestor);
             }
         }
-        self.pid_ns[ns].child_reaper
+        // Init is there and no child of the father's, unless the rule that it comes first
+        // is switched off; then somebody further out adopts.
+        core::iter::successors(Some(ns), |ns| self.pid_ns[*ns].parent)
+            .filter_map(|ns| self.pid_ns[ns].child_reaper)
+            .find(|reaper| self.tasks[*reaper].real_parent != Some(father))
     }
 
     /// The parent of a thread is the parent of its process.

@@ -146,3 +146,18 @@ fn a_first_fork_that_found_no_number_leaves_number_one_to_the_next() {
     assert_eq!(kernel.getpid(child), Ok(1));
     assert_eq!(kernel.check(), Ok(()));
 }
+
+#[test]
+fn without_the_rule_that_init_is_first_still_no_child_is_lost() {
+    use nsproxy::{Mutation, Rule};
+    let mutations = vec![Mutation::Off(Rule::SetTidNoInit)];
+    let mut kernel = Kernel::boot(Params { mutations, ..Params::default() });
+    let init = kernel.init();
+    let args = CloneArgs::new(CLONE_NEWPID).with_set_tid(&[7]);
+    let father = kernel.clone3(init, &args).unwrap().task;
+    let child = kernel.fork(father).unwrap().task;
+    kernel.exit_group(father, 0).unwrap();
+    assert_eq!(kernel.status(init, child).unwrap().ppid, 1);
+    kernel.exit_group(child, 0).unwrap();
+    assert_eq!(kernel.check(), Ok(()));
+}
