@@ -364,12 +364,8 @@ impl World {
     fn bury(&mut self) {
         let kernel = &self.kernel;
         let gone = |actor: &Actor| kernel.status(kernel.init(), actor.task).is_err();
-        let dead: Vec<usize> =
-            self.actors.iter().filter(|actor| gone(actor)).map(|actor| actor.slot).collect();
+        // Their slots are left as they are: an order to end may not have been taken yet.
         self.actors.retain(|actor| !gone(actor));
-        for slot in dead {
-            self.real.mailbox.clear(slot);
-        }
     }
 }
 

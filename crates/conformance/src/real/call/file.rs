@@ -35,6 +35,7 @@ impl Hand<'_> {
             | Op::OpenTimensOffsets(_)
             | Op::Write { .. }
             | Op::WriteHostname(_)
+            | Op::WriteNsLastPid(_)
             | Op::WriteMaxNamespaces { .. } => self.perform_write(op),
             Op::CgroupMkdir(_)
             | Op::CgroupRmdir(_)
@@ -77,6 +78,9 @@ impl Hand<'_> {
             Op::WriteTimensOffsets { pid, text } => {
                 let path = format!("{}/timens_offsets", self.process(*pid));
                 self.write_file(PROC_FD, &path, text.as_bytes())
+            }
+            Op::WriteNsLastPid(last) => {
+                self.write_file(PROC_FD, "sys/kernel/ns_last_pid", last.to_string().as_bytes())
             }
             Op::WriteMaxNamespaces { kind, limit } => {
                 let path = format!("sys/user/max_{}_namespaces", kind_name(*kind));
