@@ -298,9 +298,11 @@ impl Kernel {
         let poisons = !self.params.since(7, 1);
         while let Some(ns) = at {
             let level = &mut self.pid_ns[ns];
-            // A first process that failed late leaves its namespace dead, up to 7.0.
-            if poisons && level.pid_allocated == 0 && !level.had_init {
-                level.adding = false;
+            // A first process that failed late leaves its namespace dead, up to 7.0; from
+            // then on it leaves number 1 to the next.
+            if level.pid_allocated == 0 && !level.had_init {
+                level.adding &= !poisons;
+                level.cursor = 1;
             }
             let parent = level.parent;
             if !level.adding

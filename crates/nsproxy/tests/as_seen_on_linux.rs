@@ -332,3 +332,91 @@ fn peers_with_one_master_get_one_copy_each() {
     }
     assert_eq!(kernel.check(), Ok(()));
 }
+
+/// A shell on 7.2 in a mount namespace of its own, with a tmpfs, a directory and another
+/// tmpfs on it.
+fn shell_on_7_2() -> (Kernel, TaskId) {
+    let mut kernel = Kernel::boot(nsproxy::Params::for_release(7, 2));
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    kernel.unshare(shell, CLONE_NEWNS).unwrap();
+    kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+    kernel.mkdir(shell, "/mnt/a").unwrap();
+    kernel.mount(shell, "none", "/mnt/a", "tmpfs", 0).unwrap();
+    kernel.mknod(shell, "/mnt/f").unwrap();
+    (kernel, shell)
+}
+
+#[test]
+fn an_empty_mount_namespace_on_7_2() {
+    let (mut kernel, shell) = shell_on_7_2();
+    let user = kernel.fork(shell).unwrap().task;
+    kernel.setresgid(user, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(user, 1000, 1000, 1000).unwrap();
+    assert_eq!(errno(kernel.unshare(user, UNSHARE_EMPTY_MNTNS)), Some(Errno::EPERM));
+    assert_eq!(errno(kernel.unshare(user, CLONE_NEWUSER | UNSHARE_EMPTY_MNTNS)), None);
+    let with_fs = nsproxy::CloneArgs::new(CLONE_EMPTY_MNTNS | CLONE_FS);
+    assert_eq!(errno(kernel.clone3(shell, &with_fs)), Some(Errno::EINVAL));
+    let child = kernel.clone3(shell, &nsproxy::CloneArgs::new(CLONE_EMPTY_MNTNS)).unwrap().task;
+    kernel.unshare(shell, UNSHARE_EMPTY_MNTNS).unwrap();
+    for task in [user, child, shell] {
+        assert_eq!(kernel.listmount(task, &nsproxy::MntIdReq::default(), 0).unwrap().len(), 1);
+        let mounts = kernel.mountinfo(task).unwrap();
+        assert_eq!((mounts[0].mountpoint.as_str(), mounts[0].fstype), ("/", "nullfs"));
+        assert_eq!(errno(kernel.chdir(task, "/proc")), Some(Errno::ENOENT));
+        assert_eq!(errno(kernel.mkdir(task, "/zz")), Some(Errno::ENOENT));
+    }
+}
+
+#[test]
+fn a_namespace_of_one_tree_on_7_2() {
+    let (mut kernel, shell) = shell_on_7_2();
+    let refused = |kernel: &mut Kernel, task, path, flags| errno(kernel.open_tree(task, path, flags));
+    let (ns, all) = (OPEN_TREE_NAMESPACE, OPEN_TREE_NAMESPACE | AT_RECURSIVE);
+    assert_eq!(refused(&mut kernel, shell, "/mnt", ns), None);
+    assert_eq!(refused(&mut kernel, shell, "/mnt", ns | OPEN_TREE_CLONE), Some(Errno::EINVAL));
+    assert_eq!(refused(&mut kernel, shell, "/mnt/f", ns), Some(Errno::ENOTDIR));
+    for (flags, mounts) in [(all, 2), (ns, 1)] {
+        let fd = kernel.open_tree(shell, "/mnt", flags).unwrap();
+        let task = kernel.fork(shell).unwrap().task;
+        kernel.setns(task, fd, 0).unwrap();
+        assert_eq!(kernel.listmount(task, &nsproxy::MntIdReq::default(), 0).unwrap().len(), mounts);
+    }
+    // With a user namespace of one's own, and no more.
+    let user = kernel.fork(shell).unwrap().task;
+    kernel.setresgid(user, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(user, 1000, 1000, 1000).unwrap();
+    assert_eq!(refused(&mut kernel, user, "/mnt", ns), Some(Errno::EPERM));
+    kernel.unshare(user, CLONE_NEWUSER).unwrap();
+    assert_eq!(refused(&mut kernel, user, "/mnt", ns), Some(Errno::EINVAL));
+    assert_eq!(refused(&mut kernel, user, "/mnt/a", ns), None);
+    assert_eq!(refused(&mut kernel, user, "/mnt", OPEN_TREE_CLONE), Some(Errno::EPERM));
+    let fd = kernel.open_tree(user, "/mnt", all).unwrap();
+    kernel.setns(user, fd, 0).unwrap();
+    assert_eq!(errno(kernel.umount(user, "/", MNT_DETACH)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(user, "/a", MNT_DETACH)), Some(Errno::EINVAL));
+    // An unbindable mount is not copied for the same owner either.
+    kernel.mount(shell, "", "/mnt", "", MS_UNBINDABLE).unwrap();
+    assert_eq!(refused(&mut kernel, shell, "/mnt", ns), Some(Errno::EINVAL));
+    let fd = kernel.fsmount(shell, "tmpfs", FSMOUNT_NAMESPACE, 0).unwrap();
+    kernel.setns(shell, fd, 0).unwrap();
+    assert_eq!(kernel.mountinfo(shell).unwrap().len(), 1);
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_first_fork_that_fails_late_harms_nothing_on_7_2() {
+    let (mut kernel, shell) = shell_on_7_2();
+    kernel.unshare(shell, CLONE_NEWPID).unwrap();
+    // The children's namespace can be looked at before it has an init.
+    let link = nsproxy::NsLink::PidForChildren;
+    assert!(kernel.readlink_ns(shell, shell, link).is_ok());
+    let five = nsproxy::CloneArgs::new(0).with_set_tid(&[5]);
+    assert_eq!(errno(kernel.clone3(shell, &five)), Some(Errno::EINVAL));
+    let mut faulty = nsproxy::CloneArgs::new(CLONE_PIDFD);
+    faulty.pidfd = nsproxy::CloneArgs::BAD_ADDRESS;
+    assert_eq!(errno(kernel.clone3(shell, &faulty)), Some(Errno::EFAULT));
+    assert!(kernel.fork(shell).is_ok());
+    // The old clone knows what a signal is by now.
+    assert_eq!(errno(kernel.sys_clone(shell, 65)), Some(Errno::EINVAL));
+}

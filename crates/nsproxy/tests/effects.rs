@@ -18,7 +18,7 @@ fn an_empty_mount_namespace_has_one_mount() {
     for task in [child, shell] {
         let mounts = kernel.mountinfo(task).unwrap();
         assert_eq!(mounts.len(), 1, "{mounts:?}");
-        assert_eq!(mounts[0].fstype, "rootfs");
+        assert_eq!(mounts[0].fstype, "nullfs");
         assert_eq!(kernel.getcwd(task).unwrap().as_deref(), Some("/"));
     }
     assert_eq!(kernel.check(), Ok(()));

@@ -99,10 +99,12 @@ impl Kernel {
         // mkdir(2) EROFS.
         let readonly = mount.has(MNT_READONLY) || self.supers[mount.sb].readonly;
         self.refuse_if(readonly, Rule::PathReadOnly)?;
-        let fixed = matches!(
-            self.supers[mount.sb].fstype,
-            FsType::Proc | FsType::Sysfs | FsType::Nsfs | FsType::Mqueue | FsType::Cgroup2
-        );
+        let fstype = self.supers[mount.sb].fstype;
+        if fstype == FsType::Proc || fstype == FsType::Rootfs && self.params.since(7, 0) {
+            // Directories that are always as they are know no other name.
+            return Err(self.params.denial(Rule::PathMissing));
+        }
+        let fixed = matches!(fstype, FsType::Sysfs | FsType::Nsfs | FsType::Mqueue | FsType::Cgroup2);
         // mkdir(2) EACCES: directories have mode 0755.
         let (uid, gid) = self.owner_through(parent);
         let own = uid == Some(self.cred_of(task).fsuid);

@@ -1,8 +1,8 @@
 //! What `/proc/PID/mountinfo` says (`fs/proc_namespace.c`).
 
 use super::{
-    Dentry, MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_RELATIME,
-    MNT_UNBINDABLE, Mount, Path,
+    Dentry, FsType, MNT_NOATIME, MNT_NODEV, MNT_NODIRATIME, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY,
+    MNT_RELATIME, MNT_UNBINDABLE, Mount, Path,
 };
 use crate::Kernel;
 use crate::arena::Idx;
@@ -76,7 +76,10 @@ impl Kernel {
             mountpoint,
             options: mount_options(mount),
             propagation: self.propagation_tags(mount),
-            fstype: sb.fstype.name(),
+            fstype: match sb.fstype {
+                FsType::Rootfs if self.params.since(7, 0) => "nullfs",
+                fstype => fstype.name(),
+            },
         })
     }
 
