@@ -59,10 +59,12 @@ impl Rule {
 
     /// What is wrong with it as a test, if anything.
     pub(crate) fn fault(&self) -> Option<&'static str> {
-        let claims = self.script.lines().any(|line| line.contains("=>"));
+        let expected = || self.script.lines().filter_map(|line| line.split_once("=>"));
+        let is_errno = |word: &str| nsproxy::Errno::from_name(word.trim()).is_some();
         match () {
             () if self.says.is_empty() => Some("does not say what the rule is"),
-            () if !claims => Some("expects nothing, so it cannot fail"),
+            () if expected().next().is_none() => Some("expects nothing, so it cannot fail"),
+            () if expected().any(|(_, answer)| is_errno(answer)) => Some("has an errno without its reason"),
             () => None,
         }
     }
