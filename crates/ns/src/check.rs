@@ -1,11 +1,10 @@
 //! `ns check`: what can be done here.
 
-use std::process::ExitCode;
-
 use anstyle::{AnsiColor, Style};
 use namespaces::explain::{Ability, Check, Machine};
 use serde::Serialize;
 
+use crate::exit::ExitCode;
 use crate::explain::json::{JsonCause, JsonEvidence, JsonRemedy, all};
 use crate::render::{Screen, print_json};
 use crate::report::{Failure, print};

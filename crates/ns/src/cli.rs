@@ -1,10 +1,10 @@
 //! The command line as a whole, and who answers to it.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::exit::ExitCode;
 use crate::report::{Failure, OWN_FAILURE};
 use crate::{check, enter, explain, generate, ls, pin, run, show, sim};
 
@@ -74,15 +74,15 @@ pub(crate) fn parse(args: &[OsString]) -> Command {
             Command::Enter(enter::Args::without_options(&args[2..]).unwrap_or_else(|| alone(args)))
         }
         Some("ls") if args.len() == 2 => Command::Ls(ls::Args::default()),
-        _ => any(),
+        _ => any(args),
     }
 }
 
 /// Apart, as all that defines options: see [`operands`].
 #[cold]
 #[inline(never)]
-fn any() -> Command {
-    Cli::parse().command
+fn any(args: &[OsString]) -> Command {
+    Cli::parse_from(args).command
 }
 
 /// Parses the arguments of one subcommand that runs a program: for it, a usage

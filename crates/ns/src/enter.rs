@@ -1,11 +1,11 @@
 //! `ns enter`: a program in the namespaces of a process, or in one namespace.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Plan, Process, Spawn, Step};
 
 use crate::cli::operands;
+use crate::exit::ExitCode;
 use crate::kinds;
 use crate::program::{ProgramArgs, start};
 use crate::report::Failure;

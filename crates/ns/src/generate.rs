@@ -1,12 +1,12 @@
 //! Completions and man pages, from the definition of the command line.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap_complete::Shell;
 use namespaces::Errno;
 
 use crate::cli;
+use crate::exit::ExitCode;
 use crate::report::{Failure, print};
 
 /// Print the completion script for a shell

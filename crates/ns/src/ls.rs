@@ -1,12 +1,12 @@
 //! `ns ls`: the namespaces of this machine.
 
 use std::collections::{HashMap, HashSet};
-use std::process::ExitCode;
 
 use namespaces::discover::{Discovery, Found, Holder, Name, Relation, Sources, System};
 use namespaces::{Kind, Kinds};
 use serde::Serialize;
 
+use crate::exit::ExitCode;
 use crate::render::{self, JsonHolder, JsonUnreadable, Screen};
 use crate::report::{Failure, print};
 use crate::text;

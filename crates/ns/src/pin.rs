@@ -1,10 +1,10 @@
 //! `ns pin` and `ns unpin`: namespaces without a process.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use namespaces::{Error, Kind};
 
+use crate::exit::ExitCode;
 use crate::kinds;
 use crate::report::Failure;
 use crate::target::Target;

@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use namespaces::{ForwardSignals, Plan, PlanStep, Spawn};
 use serde_json::{Value, json};
 
+use crate::exit::ExitCode;
 use crate::report::{Failure, exit_code, print};
 
 #[derive(Debug, Default, clap::Args)]

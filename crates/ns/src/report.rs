@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 use namespaces::{Errno, Error, Step};
 
+use crate::exit::ExitCode;
 use crate::explain::reason;
 
 /// The exit status for a failure that is not the program's.

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use namespaces::{IdMap, IdMaps, Kind, Kinds, Plan, Propagation, Spawn};
 
 use crate::cli::operands;
+use crate::exit::ExitCode;
 use crate::kinds;
 use crate::program::ProgramArgs;
 use crate::report::Failure;

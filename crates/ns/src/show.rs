@@ -4,8 +4,7 @@ mod inside;
 mod namespace;
 mod process;
 
-use std::process::ExitCode;
-
+use crate::exit::ExitCode;
 use crate::report::Failure;
 use crate::target::Target;
 

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use namespaces::Errno;
 use nsproxy::scenario::{Picture, Scenario};
 
+use crate::exit::ExitCode;
 use crate::report::{Failure, print};
 
 const AFTER_HELP: &str = "\

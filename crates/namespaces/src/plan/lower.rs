@@ -168,42 +168,48 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn writer(&self) -> Result<MapWriter> {
-        match self.spawn.map_writer {
-            MapWriter::Auto => map_writer_for(self.spawn.uid_map.as_ref(), self.spawn.gid_map.as_ref()),
-            writer => Ok(writer),
+    /// Both maps with their writers.
+    fn maps_to_write(&self) -> Result<Vec<(IdKind, IdMap, MapWriter)>> {
+        let Spawn { uid_map, gid_map, map_writers, .. } = self.spawn;
+        let auto = match map_writers {
+            (MapWriter::Auto, _) | (_, MapWriter::Auto) => {
+                map_writer_for(uid_map.as_ref(), gid_map.as_ref())?
+            }
+            _ => MapWriter::Auto,
+        };
+        let mut found = Vec::new();
+        for (kind, map, writer) in
+            [(IdKind::Uid, uid_map, map_writers.0), (IdKind::Gid, gid_map, map_writers.1)]
+        {
+            let writer = if writer == MapWriter::Auto { auto } else { writer };
+            found.extend(map.iter().map(|map| (kind, map.clone(), writer)));
         }
+        Ok(found)
     }
 
     /// Maps that the caller, when it is inside, can't write any more.
     fn maps_from_outside(&mut self) -> Result<()> {
-        let writer = self.writer()?;
-        if self.here && writer != MapWriter::Child {
-            self.write_maps(Actor::Helper, writer);
+        for (kind, map, writer) in self.maps_to_write()? {
+            if self.here && writer != MapWriter::Child {
+                self.push(Actor::Helper, Step::WriteMap { kind, map, writer });
+            }
         }
         Ok(())
     }
 
     fn maps(&mut self) -> Result<()> {
-        match self.writer()? {
-            MapWriter::Child => self.write_maps(self.main, MapWriter::Child),
-            writer if !self.here => self.write_maps(Actor::Caller, writer),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn write_maps(&mut self, actor: Actor, writer: MapWriter) {
-        let Spawn { uid_map, gid_map, .. } = self.spawn;
-        if let Some(map) = uid_map {
-            self.push(actor, Step::WriteMap { kind: IdKind::Uid, map: map.clone(), writer });
-        }
-        if let Some(map) = gid_map {
-            if writer == MapWriter::Child {
+        for (kind, map, writer) in self.maps_to_write()? {
+            let actor = match writer {
+                MapWriter::Child => self.main,
+                _ if self.here => continue,
+                _ => Actor::Caller,
+            };
+            if writer == MapWriter::Child && kind == IdKind::Gid {
                 self.push(actor, Step::Setgroups { allow: false, if_known: true });
             }
-            self.push(actor, Step::WriteMap { kind: IdKind::Gid, map: map.clone(), writer });
+            self.push(actor, Step::WriteMap { kind, map, writer });
         }
+        Ok(())
     }
 
     fn setgroups(&mut self) {

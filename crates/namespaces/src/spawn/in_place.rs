@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{At, Root, Spawn};
 use crate::error::{Error, Result};
 use crate::handle::Namespace;
+use crate::idmap::MapWriter;
 use crate::kind::{Kind, Kinds};
 use crate::launch;
 use crate::plan::{Form, Id, JoinTarget, Plan, lower};
@@ -73,6 +74,13 @@ impl Spawn {
     /// [`unshare_in_place`](Spawn::unshare_in_place) or [`exec`](Spawn::exec) only.
     pub fn owner(&mut self, uid: u32, gid: u32) -> &mut Spawn {
         self.in_place.owner = Some((uid, gid));
+        self
+    }
+
+    /// Who writes the group map, if not the one who writes the user map: to be
+    /// set after [`map_writer`](Spawn::map_writer).
+    pub fn gid_map_writer(&mut self, writer: MapWriter) -> &mut Spawn {
+        self.map_writers.1 = writer;
         self
     }
 

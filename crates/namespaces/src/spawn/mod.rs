@@ -146,7 +146,8 @@ pub struct Spawn {
     pub(crate) in_place: InPlace,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
-    pub(crate) map_writer: MapWriter,
+    /// Who writes the user map, and who the group map.
+    pub(crate) map_writers: (MapWriter, MapWriter),
     pub(crate) hostname: Option<OsString>,
     pub(crate) domainname: Option<OsString>,
     pub(crate) monotonic: Option<i64>,
@@ -195,7 +196,7 @@ impl Spawn {
             in_place: InPlace::default(),
             uid_map: None,
             gid_map: None,
-            map_writer: MapWriter::Auto,
+            map_writers: (MapWriter::Auto, MapWriter::Auto),
             hostname: None,
             domainname: None,
             monotonic: None,
@@ -351,7 +352,7 @@ impl Spawn {
 
     /// Who writes the maps. By default the one who needs the least.
     pub fn map_writer(&mut self, writer: MapWriter) -> &mut Spawn {
-        self.map_writer = writer;
+        self.map_writers = (writer, writer);
         self
     }
 

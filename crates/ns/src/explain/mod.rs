@@ -7,13 +7,13 @@ mod text;
 mod words;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use namespaces::Errno;
 use namespaces::explain::{Cause, Explanation, Machine, Verdict, page, pages};
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::exit::ExitCode;
 use crate::render;
 use crate::report::{Failure, print};
 

@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 
 use super::failure::{Failure, What};
+
+use crate::exit::ExitCode;
 
 /// How a tool was called.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use namespaces::Errno;
 
@@ -10,6 +9,8 @@ use super::call::Call;
 use super::failure::Failure;
 use super::strerror::Strerror;
 use super::table::{About, Row, Takes};
+
+use crate::exit::ExitCode;
 
 /// The release of util-linux whose options these are.
 pub(super) const LIKE: &str = "2.43";

@@ -23,11 +23,12 @@ mod table;
 mod unshare;
 
 use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
 
 use call::Call;
 use failure::Failure;
 use table::About;
+
+use crate::exit::ExitCode;
 
 /// A tool: what there is to know of it, and what it does.
 struct Entry {

@@ -3,13 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 use namespaces::{Errno, ForwardSignals, Spawn, Step};
 
 use super::call::base_name;
 use super::failure::Failure;
 use super::help::print;
+
+use crate::exit::ExitCode;
 
 /// What is to be run.
 #[derive(Debug)]
@@ -116,12 +118,17 @@ pub(crate) fn run(spawn: &mut Spawn, start: Start) -> namespaces::Result<ExitCod
         Some(Signals::Job) => spawn.spawn()?.wait_as_job()?,
         Some(Signals::Withheld) => {
             let signals = ForwardSignals::withhold()?;
-            spawn.forward_signals(&signals).spawn()?.wait()?
+            let status = spawn.forward_signals(&signals).spawn()?.wait()?;
+            // What has come meanwhile must not end this process now.
+            std::mem::forget(signals);
+            status
         }
         Some(Signals::Forwarded) => {
             let mut signals = ForwardSignals::hold()?;
             let mut child = spawn.forward_signals(&signals).spawn()?;
-            signals.wait(&mut child)?
+            let status = signals.wait(&mut child)?;
+            std::mem::forget(signals);
+            status
         }
     };
     Ok(end_like(status))

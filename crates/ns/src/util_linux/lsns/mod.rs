@@ -7,8 +7,6 @@ mod options;
 mod rows;
 mod table;
 
-use std::process::ExitCode;
-
 use namespaces::Kinds;
 use namespaces::discover::{Ask, Discovery, Facts, Name, Source, Sources, System};
 
@@ -22,6 +20,8 @@ use super::call::Call;
 use super::failure::Failure;
 use super::help::print;
 use super::table::About;
+
+use crate::exit::ExitCode;
 
 pub(super) static ABOUT: About = About {
     name: "lsns",

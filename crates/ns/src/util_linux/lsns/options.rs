@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 
 use namespaces::{Errno, Kind, Kinds};
 
 use super::ABOUT;
+use crate::exit::ExitCode;
 use crate::util_linux::call::Call;
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};

@@ -6,18 +6,19 @@ mod say;
 mod target;
 
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 
 use namespaces::{Errno, Error, Id, Kind, Kinds, Namespace, Process, Spawn, Step};
 use rustix::fs::OFlags;
 
 pub(crate) use options::ABOUT;
 use request::{Dir, Read, Request};
-use target::Target;
+use target::{FILES, Target};
 
 use super::call::Call;
 use super::failure::Failure;
 use super::program::{self, Program, Signals, Start};
+
+use crate::exit::ExitCode;
 
 pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
     match request::read(call)? {
@@ -29,9 +30,11 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
 fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     let mut kinds = request.of_target;
     if request.all {
-        kinds = kinds.union(Target::new(&request).all()?.difference(kinds_of(&request.given)));
+        let all = Target::new(&request).all(kinds)?;
+        kinds = kinds.union(all.difference(kinds_of(&request.given)));
     }
     let (root, wd) = (request.root.take(), request.wd.take());
+    let (mut given, wrong_kind) = (std::mem::take(&mut request.given), request.wrong_kind.take());
     let target = Target::new(&request);
     let context = request.follow_context.then(|| context(&target)).transpose()?.flatten();
     let mut process = None;
@@ -45,11 +48,14 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     let follow = if follow { Some(target.open("", OFlags::PATH | OFlags::DIRECTORY)?) } else { None };
     let cgroup = request.join_cgroup.then(|| target.cgroup_procs()).transpose()?;
 
-    let mut given = std::mem::take(&mut request.given);
     if let Some(process) = &process {
         replace(&mut given, &mut kinds, &request, process)?;
     }
+    given.sort_by_key(|namespace| FILES.iter().position(|kind| *kind == namespace.kind()));
     let entered = kinds.union(kinds_of(&given));
+    if let Some(wrong) = wrong_kind {
+        return Err(wrong);
+    }
     if entered.is_empty() {
         return Err(Failure::message("no namespace specified"));
     }
@@ -63,8 +69,8 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     }
     match (&request.wdns, wd) {
         (Some(dir), _) => drop(spawn.current_dir(dir)),
-        (None, Some(dir)) => drop(spawn.current_dir_at(dir)),
-        (None, None) => {}
+        (_, Some(dir)) => drop(spawn.current_dir_at(dir)),
+        _ => {}
     }
     if let Some(procs) = cgroup {
         spawn.join_cgroup(procs);
@@ -150,8 +156,6 @@ fn ids(spawn: &mut Spawn, request: &Request, user: bool) {
     let forced = user && !request.preserve_credentials;
     if forced {
         spawn.clear_groups_first();
-    } else if request.gid.is_some() {
-        spawn.groups(&[]);
     }
     let usual = forced.then_some(Id::Number(0));
     match request.gid.or(usual) {
@@ -178,10 +182,10 @@ fn open(dir: Dir, target: &Target<'_>, file: &str) -> Result<std::os::fd::OwnedF
 
 /// The target's context, where there is `SELinux`.
 fn context(target: &Target<'_>) -> Result<Option<std::ffi::OsString>, Failure> {
-    target.pid()?;
     if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
         return Ok(None);
     }
+    target.pid()?;
     let label = target.read("attr/current")?;
     let label = label.strip_suffix(b"\0").unwrap_or(&label);
     Ok(Some(std::ffi::OsStr::from_bytes(label).to_owned()))

@@ -4,13 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use namespaces::{Id as UserId, Kind, Kinds, Namespace};
+use namespaces::{Error, Id as UserId, Kind, Kinds, Namespace};
 use rustix::fs::{Mode, OFlags};
 
 use super::options::{ABOUT, Id, OPTIONS};
 use super::say;
+use crate::exit::ExitCode;
 use crate::util_linux::call::Call;
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};
@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) of_target: Kinds,
     /// Those that were given, the last of a kind.
     pub(super) given: Vec<Namespace>,
+    /// That one of them is of another kind, to be said when it is to be joined.
+    pub(super) wrong_kind: Option<Failure>,
     pub(super) net_socket: Option<i32>,
     pub(super) user_parent: bool,
     pub(super) uid: Option<UserId>,
@@ -36,7 +38,10 @@ pub(super) struct Request {
     pub(super) keep_caps: bool,
     pub(super) root: Option<Dir>,
     pub(super) wd: Option<Dir>,
+    /// One that is opened inside.
     pub(super) wdns: Option<PathBuf>,
+    /// Whether that was asked for; without a name it changes nothing.
+    pub(super) has_wdns: bool,
     pub(super) env: bool,
     pub(super) no_fork: bool,
     pub(super) join_cgroup: bool,
@@ -71,9 +76,6 @@ pub(super) fn read(call: &Call) -> Result<Read, Failure> {
         }
     }
     request.program = parser.operands().into_iter().map(OsStr::to_owned).collect();
-    if request.wd.is_some() && request.wdns.is_some() {
-        return Err(Failure::message("options --wdns and --wd cannot be combined"));
-    }
     Ok(Read::Request(Box::new(request)))
 }
 
@@ -88,8 +90,15 @@ impl Request {
             Id::Setuid => self.uid = Some(id_or_follow("uid", text)?),
             Id::Setgid => self.gid = Some(id_or_follow("gid", text)?),
             Id::Root => self.root = Some(directory(argument)?),
-            Id::Wd => self.wd = Some(directory(argument)?),
-            Id::Wdns => self.wdns = argument.map(|dir| without_equals(dir).into()),
+            Id::Wd => {
+                self.wd = Some(directory(argument)?);
+                exclude(self.has_wdns, "--wdns and --wd")?;
+            }
+            Id::Wdns => {
+                self.wdns = argument.map(|dir| without_equals(dir).into());
+                self.has_wdns = true;
+                exclude(self.wd.is_some(), "--wd and --wdns")?;
+            }
             Id::Env => self.env = true,
             Id::NoFork => self.no_fork = true,
             Id::JoinCgroup => self.join_cgroup = true,
@@ -110,12 +119,18 @@ impl Request {
             }
             return Ok(());
         };
-        let namespace = open(kind, without_equals(argument))?;
         self.given.retain(|other| other.kind() != kind);
         self.of_target.remove(kind);
-        self.given.push(namespace);
+        match open(kind, without_equals(argument))? {
+            Ok(namespace) => self.given.push(namespace),
+            Err(wrong) => drop(self.wrong_kind.get_or_insert(say::not_this_kind(kind, wrong))),
+        }
         Ok(())
     }
+}
+
+fn exclude(both: bool, names: &str) -> Result<(), Failure> {
+    if both { Err(Failure::message(format_args!("options {names} cannot be combined"))) } else { Ok(()) }
 }
 
 /// `-n=FILE` means the same as `-nFILE`.
@@ -123,14 +138,18 @@ fn without_equals(argument: &OsStr) -> &OsStr {
     argument.as_bytes().strip_prefix(b"=").map_or(argument, OsStr::from_bytes)
 }
 
-fn open(kind: Kind, name: &OsStr) -> Result<Namespace, Failure> {
+/// The namespace, or that the file is none of this kind.
+fn open(kind: Kind, name: &OsStr) -> Result<Result<Namespace, Error>, Failure> {
     if let Some(id) = name.as_bytes().strip_prefix(b":") {
-        return identified(kind, id);
+        return identified(kind, id).map(Ok);
     }
-    Namespace::open(name).and_then(|namespace| namespace.expect(kind)).map_err(|error| match error.errno() {
-        Some(errno) => Failure::on("cannot open ", name, errno).because(error),
-        None => say::not_this_kind(kind, error),
-    })
+    match Namespace::open(name).and_then(|namespace| namespace.expect(kind)) {
+        Err(error) => match error.errno() {
+            Some(errno) => Err(Failure::on("cannot open ", name, errno).because(error)),
+            None => Ok(Err(error)),
+        },
+        namespace => Ok(namespace),
+    }
 }
 
 fn identified(kind: Kind, id: &[u8]) -> Result<Namespace, Failure> {

@@ -47,12 +47,9 @@ fn step_failed(step: &Step, errno: Errno, given: &[Namespace], program: &Program
         Step::Join(JoinTarget::Both { namespaces, .. }) if namespaces.is_empty() => {
             Failure::system("reassociate to namespaces failed", errno)
         }
-        Step::Join(target) => match culprit(given) {
+        Step::Join(target) => match culprit(target, given) {
             Some(kind) => Failure::system(reassociate(kind), errno),
-            None if matches!(target, JoinTarget::Both { .. }) => {
-                Failure::system("reassociate to namespaces failed", errno)
-            }
-            None => Failure::system("reassociate to namespace failed", errno),
+            None => Failure::system("reassociate to namespaces failed", errno),
         },
         Step::Chroot(Directory::Path(path)) => Failure::on("cannot change root to ", os(path), errno),
         Step::Chroot(_) => Failure::system("change directory by root file descriptor failed", errno),
@@ -66,8 +63,14 @@ fn step_failed(step: &Step, errno: Errno, given: &[Namespace], program: &Program
     }
 }
 
-/// The first of these that can't be joined, as far as the process has come.
-fn culprit(given: &[Namespace]) -> Option<Kind> {
+/// The first of those given that can't be joined, as far as the process has
+/// come; `None` if it is those of the target.
+fn culprit(target: &JoinTarget, given: &[Namespace]) -> Option<Kind> {
+    if let JoinTarget::Both { process, kinds, .. } = target
+        && namespaces::enter(process, *kinds).is_err()
+    {
+        return None;
+    }
     let user = given.iter().filter(|namespace| namespace.kind() == Kind::User);
     let others = given.iter().filter(|namespace| namespace.kind() != Kind::User);
     user.chain(others).find(|namespace| namespace.enter().is_err()).map(Namespace::kind)

@@ -48,16 +48,19 @@ impl<'a> Target<'a> {
     }
 
     /// All kinds that this kernel has, the user namespace only if it is
-    /// another than the caller's.
-    pub(super) fn all(&self) -> Result<Kinds, Failure> {
+    /// another than the caller's, or among those `asked` for.
+    pub(super) fn all(&self, asked: Kinds) -> Result<Kinds, Failure> {
         let Some(pid) = self.request.pid else {
             return Err(Failure::message("no target PID specified for --all"));
         };
+        let mut kinds: Kinds = Kind::ALL.into_iter().filter(|kind| known(*kind)).collect();
+        if asked.contains(Kind::User) {
+            return Ok(kinds);
+        }
         let theirs = format!("/proc/{pid}/ns/user");
         let link = |path: &str| rustix::fs::readlink(path, Vec::new());
-        let user =
-            link(&theirs).map_err(|errno| Failure::system(format_args!("stat of {theirs} failed"), errno))?;
-        let mut kinds: Kinds = Kind::ALL.into_iter().filter(|kind| known(*kind)).collect();
+        let failed = |errno| Failure::system(format_args!("stat of {theirs} failed"), errno);
+        let user = link(&theirs).map_err(failed)?;
         if link("/proc/self/ns/user").is_ok_and(|mine| mine == user) {
             kinds.remove(Kind::User);
         }
@@ -103,8 +106,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// In this order they are opened where a pidfd will not do.
-const FILES: [Kind; 8] =
+/// In this order single namespaces are opened and joined.
+pub(super) const FILES: [Kind; 8] =
     [Kind::User, Kind::Cgroup, Kind::Ipc, Kind::Uts, Kind::Net, Kind::Pid, Kind::Mnt, Kind::Time];
 
 fn known(kind: Kind) -> bool {

@@ -5,8 +5,6 @@ mod options;
 mod request;
 mod say;
 
-use std::process::ExitCode;
-
 use namespaces::{IdMap, Kind, MapWriter, Propagation, Spawn};
 
 pub(crate) use options::ABOUT;
@@ -15,6 +13,8 @@ use request::{Read, Request};
 use super::call::Call;
 use super::failure::Failure;
 use super::program::{self, Program};
+
+use crate::exit::ExitCode;
 
 pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
     let request = match request::read(call)? {
@@ -84,18 +84,19 @@ fn mounts(spawn: &mut Spawn, request: &Request) {
 /// Who the program is, and who is who in its user namespace.
 fn ids(spawn: &mut Spawn, request: &Request) -> Result<(), Failure> {
     let (euid, egid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let ranges = !request.users.is_empty() || !request.groups.is_empty();
+    // Ranges, and all that another user will own, are beyond what a process
+    // may map for itself.
+    let outside = if euid == 0 { MapWriter::Caller } else { MapWriter::Helpers };
+    let writer = |ranges: &[maps::Range]| {
+        if ranges.is_empty() && request.owner.is_none() { MapWriter::Child } else { outside }
+    };
+    let (uids, gids) = (writer(&request.users), writer(&request.groups));
     let uid_map = map(request.map_user.map(|inner| (inner, euid)), &request.users, "uid_map")?;
     let gid_map = map(request.map_group.map(|inner| (inner, egid)), &request.groups, "gid_map")?;
-    if !ranges && request.owner.is_none() {
-        if request.setgroups == Some(true) && gid_map.is_some() {
-            let line = "options --setgroups=allow and --map-group are mutually exclusive";
-            return Err(Failure::message(line));
-        }
-        spawn.map_writer(MapWriter::Child);
-    } else {
-        spawn.map_writer(if euid == 0 { MapWriter::Caller } else { MapWriter::Helpers });
+    if gids == MapWriter::Child && request.setgroups == Some(true) && gid_map.is_some() {
+        return Err(Failure::message("options --setgroups=allow and --map-group are mutually exclusive"));
     }
+    spawn.map_writer(uids).gid_map_writer(gids);
     if let Some(map) = uid_map {
         spawn.uid_map(map);
     }

@@ -3,12 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use namespaces::{IdKind, Kind, Kinds, Propagation};
 
 use super::maps::{self, Range};
 use super::options::{ABOUT, Id, OPTIONS};
+use crate::exit::ExitCode;
 use crate::util_linux::call::Call;
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};

@@ -1,0 +1,16 @@
+//! `nsenter`, table by table.
+
+use super::harness::check_all;
+
+macro_rules! tables {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check_all(include_str!(concat!("cases/nsenter/", stringify!($name), ".txt")));
+            }
+        )*
+    };
+}
+
+tables! { options namespaces identity directories processes }
