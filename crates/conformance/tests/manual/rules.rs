@@ -1,5 +1,6 @@
 //! The rules of the manual pages, as the scenario files below `scenarios/man` state them.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nsproxy::scenario::{Part, parts};
@@ -27,6 +28,8 @@ pub(crate) struct Rule {
     /// The kind of world it takes.
     pub(crate) world: Option<String>,
     pub(crate) script: String,
+    /// The numbers of its lines in the file, from 1.
+    pub(crate) lines: Range<usize>,
 }
 
 impl Rule {
@@ -39,6 +42,7 @@ impl Rule {
             model_only: None,
             world: None,
             script: part.text.to_owned(),
+            lines: part.line..part.line + part.text.lines().count(),
         };
         let head = part.text.lines().skip(1).map_while(|line| line.strip_prefix('#')).map(str::trim);
         for line in head {
