@@ -3,7 +3,7 @@
 use crate::Kernel;
 use crate::file::FileKind;
 use crate::ns_common::{NsId, NsRef};
-use crate::task::TaskId;
+use crate::task::{Signal, TaskId};
 use alloc::vec::Vec;
 
 /// One reason why a namespace lives.
@@ -13,9 +13,12 @@ pub enum Holder {
     Nsproxy(TaskId),
     /// The credentials of this task.
     Credentials(TaskId),
-    /// The pid of this task, until it is reaped.
+    /// The number of this task, or of its process group or session, until it is reaped.
     Process(TaskId),
-    /// An open namespace file.
+    /// The memory of this task: its last exec was in this user namespace.
+    Memory(TaskId),
+    /// An open file that stands for it: a namespace file, the pidfd of a process in it, a
+    /// file of its maps.
     File,
     /// An open file whose opener was in this user namespace, or that stands for it.
     OpenedFrom,
@@ -23,12 +26,20 @@ pub enum Holder {
     Socket,
     /// A namespace file that is mounted somewhere.
     Mount,
+    /// A segment of shared memory that is attached somewhere.
+    SharedMemory,
     /// A filesystem mounted from this user namespace, or showing this pid namespace.
     Filesystem,
     /// A child namespace.
     Child(NsId),
     /// A namespace of another kind that it owns.
     Owned(NsId),
+    /// A dead namespace that it owned, whose charge is still to be given back.
+    Released,
+    /// The host that made it.
+    Host,
+    /// The kernel itself: it is the first of its kind.
+    First,
 }
 
 impl Kernel {
@@ -40,13 +51,29 @@ impl Kernel {
         let mut all = self.holding_tasks(ns);
         for (_, file) in self.files_open.iter() {
             let opener = NsRef::User(self.creds[file.cred].user_ns);
-            match file.kind {
-                FileKind::Ns(open) if open == ns => all.push(Holder::File),
-                FileKind::Socket(net) if NsRef::Net(net) == ns => all.push(Holder::Socket),
-                _ if opener == ns => all.push(Holder::OpenedFrom),
-                _ => {}
+            let held = match file.kind {
+                FileKind::Ns(open) => Some(open),
+                FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => {
+                    Some(NsRef::Pid(self.pids[pid].ns))
+                }
+                FileKind::Map(user_ns, _) | FileKind::Setgroups(user_ns) => Some(NsRef::User(user_ns)),
+                FileKind::Socket(net) => Some(NsRef::Net(net)),
+                FileKind::Cgroup(_) | FileKind::Path { .. } | FileKind::Plain => None,
+            };
+            if held == Some(ns) {
+                let socket = matches!(file.kind, FileKind::Socket(_));
+                all.push(if socket { Holder::Socket } else { Holder::File });
+            } else if opener == ns {
+                all.push(Holder::OpenedFrom);
             }
         }
+        let attached = self.shm_attached.iter().filter(|shm| NsRef::Ipc(shm.ns) == ns);
+        all.extend(attached.map(|_| Holder::SharedMemory));
+        let released = self.released.iter().filter(|dead| dead.owner.map(NsRef::User) == Some(ns));
+        all.extend(released.map(|_| Holder::Released));
+        all.extend(self.host_refs.iter().filter(|held| **held == ns).map(|_| Holder::Host));
+        let first = self.init_namespaces.refs().contains(&ns) || ns == NsRef::User(self.init_user_ns);
+        all.extend(first.then_some(Holder::First));
         for (_, mount) in self.mounts.iter() {
             if self.dentries[mount.root].ns == Some(ns) {
                 all.push(Holder::Mount);
@@ -78,12 +105,18 @@ impl Kernel {
             if self.nsproxy_of(idx).is_some_and(|nsproxy| nsproxy.refs().contains(&ns)) {
                 all.push(Holder::Nsproxy(task));
             }
-            let [user, pid] = self.zombie_refs(idx);
+            let [user, _] = self.zombie_refs(idx);
             if user == ns {
                 all.push(Holder::Credentials(task));
             }
-            if pid == ns {
+            let Signal { pgrp, session, .. } = *self.signal_of(idx);
+            let numbers = [self.tasks[idx].pid, pgrp, session];
+            if numbers.iter().any(|pid| NsRef::Pid(self.pids[*pid].ns) == ns) {
                 all.push(Holder::Process(task));
+            }
+            let memory = self.tasks[idx].mm.map(|mm| NsRef::User(self.mms[mm].user_ns));
+            if memory == Some(ns) && user != ns {
+                all.push(Holder::Memory(task));
             }
         }
         all

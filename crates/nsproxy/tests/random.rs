@@ -81,6 +81,9 @@ fn run(seed: u64, steps: usize, checked: bool) -> Kernel {
                 let tail = log.len().saturating_sub(30);
                 panic!("seed {seed} step {step}: {broken:?}\n{}", log[tail..].join("\n"));
             }
+            for ns in kernel.namespaces() {
+                assert!(!kernel.holders_of(ns.id).is_empty(), "seed {seed}: what holds {ns:?}?");
+            }
             let before = before.unwrap();
             match answer {
                 Err(denial) => unchanged(&before, &kernel, &op, denial, seed),
