@@ -202,7 +202,7 @@ fn any_bytes_are_some_calls() {
 #[test]
 fn a_call_is_printed_as_it_is_read() {
     let mut random = Random(4711);
-    for _ in 0..20_000 {
+    for _ in 0..if cfg!(miri) { 40 } else { 20_000 } {
         let (op, _) = Op::decode(&random.bytes());
         let text = op.to_string();
         let script = format!("init: {text}");
