@@ -282,6 +282,10 @@ impl Kernel {
                 &(idx, tree.len(), ns.nr_mounts),
             )?;
         }
+        for (idx, idmap) in self.idmaps.iter() {
+            let users = self.mounts.iter().filter(|(_, mount)| mount.idmap == Some(idx)).count();
+            broken(users == idmap.count as usize, "an id mapping counts its mounts", &idx)?;
+        }
         let mut used: BTreeMap<u32, u32> = BTreeMap::new();
         for (_, fs) in self.fss.iter() {
             *used.entry(fs.root.mnt.raw()).or_default() += 1;
