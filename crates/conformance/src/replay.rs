@@ -179,9 +179,24 @@ impl Script {
         Ok(None)
     }
 
+    /// A thread that executes a program takes the number of its process, which the one
+    /// that had it has no more.
+    fn find_moved(&mut self) {
+        let taken: Vec<u32> =
+            self.places.keys().filter_map(|task| Some(self.world.place(*task)?.pid)).collect();
+        for (task, place) in &mut self.places {
+            match self.world.place(*task) {
+                Some(now) => *place = now,
+                None if taken.contains(&place.pid) => place.pid = 0,
+                None => {}
+            }
+        }
+    }
+
     fn look(&mut self, number: usize, line: &SeesLine) -> Result<Option<End>, Stop> {
         let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+        self.find_moved();
         let question = Question::parse(&words, self).map_err(wrong)?;
         let asked =
             self.task(&line.asked).ok_or_else(|| wrong(format!("no task is called {}", line.asked)))?;

@@ -38,7 +38,7 @@ impl Generator {
             }
             8 | 9 => self.bind_or_move(MS_MOVE),
             10..=14 => self.propagation(),
-            15 | 16 => self.remount(),
+            15 | 16 => self.remount(view),
             17..=19 => {
                 let flags = *self.random.pick(&[
                     0,
@@ -99,8 +99,13 @@ impl Generator {
         }
     }
 
-    fn remount(&mut self) -> Op {
+    /// The filesystem of the namespace files is the machine's own, and one for all: the
+    /// root of the machine would change it for everybody.
+    fn remount(&mut self, view: &View<'_>) -> Op {
+        let mounts = view.kernel.mountinfo(view.me).unwrap_or_default();
+        let the_machines = mounts.iter().any(|mount| mount.fstype == "nsfs");
         let what = *self.random.pick(&[MS_REMOUNT | MS_BIND, MS_REMOUNT | MS_BIND, MS_REMOUNT]);
+        let what = if the_machines { MS_REMOUNT | MS_BIND } else { what };
         let flags =
             *self.random.pick(&[0, MS_RDONLY, MS_NOSUID, MS_NODEV | MS_RDONLY, MS_NOEXEC, MS_NOATIME]);
         Op::Mount {

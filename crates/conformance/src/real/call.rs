@@ -125,6 +125,9 @@ impl Hand<'_> {
             Op::ExitGroup(code) => self.plain(libc::SYS_exit_group, [u64::from(*code)]),
             Op::Wait { pid, options } => self.wait4(*pid, *options),
             Op::Kill { pid, signal } => self.plain(libc::SYS_kill, [arg(*pid), u64::from(*signal)]),
+            Op::Tgkill { tgid, tid, signal } => {
+                self.plain(libc::SYS_tgkill, [arg(*tgid), arg(*tid), u64::from(*signal)])
+            }
             Op::PidfdSendSignal { fd, signal, flags } => {
                 let (signal, flags) = (u64::from(*signal), u64::from(*flags));
                 self.plain(libc::SYS_pidfd_send_signal, [arg(*fd), signal, 0, flags])
