@@ -58,6 +58,11 @@ impl Context {
         self.only.as_ref().is_none_or(|only| only.contains(&name))
     }
 
+    /// `/proc`, opened once more.
+    pub(super) fn again(&self) -> rustix::io::Result<OwnedFd> {
+        rustix::fs::openat(&self.proc, c".", PATH | OFlags::DIRECTORY, Mode::empty())
+    }
+
     /// The directory of a process, which stays that of this process.
     pub(super) fn process(&self, pid: i32) -> rustix::io::Result<OwnedFd> {
         rustix::fs::openat(&self.proc, DecInt::new(pid), PATH | OFlags::DIRECTORY, Mode::empty())

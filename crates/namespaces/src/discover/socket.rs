@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use super::context::Context;
 use super::holder::Holder;
 use super::name::Name;
-use super::worker::{Worker, exists};
+use super::worker::Worker;
 use crate::errno::Errno;
 use crate::kind::Kind;
 use crate::sys;
@@ -60,19 +60,19 @@ impl Sockets {
 impl Worker<'_> {
     /// Records descriptor `fd` of process `pid`, socket number `inode`, if it
     /// is in another network namespace than the process, which is in `net`.
-    pub(super) fn socket(&mut self, fds: &OwnedFd, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
-        let Some(name) = self.namespace_of(fds, fd, inode) else { return };
+    pub(super) fn socket(&mut self, pid: i32, fd: i32, inode: u64, net: Option<Name>) {
+        let Some(name) = self.namespace_of(fd, inode) else { return };
         if net != Some(name) {
             self.table.entry(name).hold(Holder::Socket { pid, fd });
         }
     }
 
     /// The network namespace of a socket; `None` if it will not say, or is gone.
-    fn namespace_of(&mut self, fds: &OwnedFd, fd: i32, inode: u64) -> Option<Name> {
+    fn namespace_of(&mut self, fd: i32, inode: u64) -> Option<Name> {
         if let Some(known) = self.sockets.known.get(&inode) {
             return *known;
         }
-        let name = match self.ask(fds, fd) {
+        let name = match self.ask(fd, inode) {
             Ok(name) => name,
             // Closed or replaced meanwhile: it may come again.
             Err(Errno::EBADF | Errno::ESRCH | Errno::ENOTSOCK) => return None,
@@ -85,17 +85,21 @@ impl Worker<'_> {
         name
     }
 
-    fn ask(&mut self, fds: &OwnedFd, fd: i32) -> Result<Option<Name>, Errno> {
+    fn ask(&mut self, fd: i32, inode: u64) -> Result<Option<Name>, Errno> {
         if !self.sockets.started {
             self.sockets.start(self.context);
         }
         let process = match self.sockets.process.take() {
             Some(process) => process,
-            None => open(self.context, self.sockets.pid, fds)?,
+            None => open(self.context, self.sockets.pid)?,
         };
         let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty());
         self.sockets.process = Some(process);
         let socket = socket?;
+        // The number may belong to another process by now.
+        if rustix::fs::fstat(&socket)?.st_ino != inode {
+            return Err(Errno::EBADF);
+        }
         let cookie = sys::net::netns_cookie(socket.as_fd()).ok();
         if let Some(known) = cookie.and_then(|cookie| self.sockets.namespaces.get(&cookie)) {
             return Ok(*known);
@@ -112,17 +116,15 @@ impl Worker<'_> {
     }
 }
 
-/// A pidfd for the process that `dir`, its `ns` or `fd` directory, belongs to.
-fn open(context: &Context, pid: i32, dir: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// A pidfd for the process with this number.
+fn open(context: &Context, pid: i32) -> Result<OwnedFd, Errno> {
     let number = Pid::from_raw(pid).filter(|_| context.same_pids).ok_or(Errno::EPERM)?;
-    let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
-    // If the directory still leads somewhere, the number was not used again.
-    if exists(dir) { Ok(pidfd) } else { Err(Errno::ESRCH) }
+    Ok(rustix::process::pidfd_open(number, PidfdFlags::empty())?)
 }
 
 /// Opens `name` through a socket of it.
 pub(super) fn open_namespace(context: &Context, pid: i32, fd: i32, name: Name) -> Option<OwnedFd> {
-    let process = open(context, pid, &context.ns_of(pid).ok()?).ok()?;
+    let process = open(context, pid).ok()?;
     let socket = rustix::process::pidfd_getfd(&process, fd, PidfdGetfdFlags::empty()).ok()?;
     let namespace = sys::nsfs::of_socket(socket.as_fd()).ok()?;
     (Context::name(namespace.as_fd(), Kind::Net).ok()? == name).then_some(namespace)

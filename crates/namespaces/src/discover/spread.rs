@@ -1,5 +1,6 @@
 //! One piece of work after the other, by two threads where that pays.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -11,8 +12,8 @@ use super::worker::Worker;
 const BLOCK: usize = 8;
 
 /// From so many items on a second thread pays from the start: some 25 µs of
-/// reading each, against 60 µs for a thread.
-const MANY: usize = 500;
+/// reading each, against 150 µs until a thread runs on another processor.
+const MANY: usize = 64;
 
 /// After so many links read it pays even for the rest of few items, such as
 /// processes that have a thousand sockets each.
@@ -30,7 +31,11 @@ pub(super) fn spread<T: Sync>(
         items.get(start..items.len().min(start + BLOCK)).filter(|block| !block.is_empty())
     };
     let help = || {
+        let proc = context.again();
         let mut worker = Worker::new(context);
+        if let Ok(proc) = &proc {
+            worker.proc = proc.as_fd();
+        }
         while let Some(block) = block() {
             for item in block {
                 work(&mut worker, item);

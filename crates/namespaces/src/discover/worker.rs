@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, StatxFlags};
 use rustix::io::Errno;
@@ -50,6 +50,9 @@ const LINK_BYTES: usize = 48;
 /// One thread of the search, and what it has found.
 pub(super) struct Worker<'a> {
     pub(super) context: &'a Context,
+    /// `/proc`: an open file of each thread's own, since counting its users
+    /// would cost more if two processors did it.
+    pub(super) proc: BorrowedFd<'a>,
     pub(super) table: Table,
     pub(super) sockets: Sockets,
     /// How many links were read: the measure of work done.
@@ -66,7 +69,8 @@ enum Failure {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(context: &'a Context) -> Worker<'a> {
-        Worker { context, table: Table::default(), sockets: Sockets::default(), work: 0 }
+        let proc = context.proc.as_fd();
+        Worker { context, proc, table: Table::default(), sockets: Sockets::default(), work: 0 }
     }
 
     /// Records all that process `pid` holds.
@@ -99,7 +103,7 @@ impl<'a> Worker<'a> {
     /// they may not be read.
     pub(super) fn namespaces_of(&mut self, pid: i32) -> rustix::io::Result<Option<Vec<Name>>> {
         let mut path = ProcPath::process(pid);
-        rustix::fs::statat(&self.context.proc, path.of(""), AtFlags::empty())?;
+        rustix::fs::statat(self.proc, path.of(""), AtFlags::empty())?;
         match self.links(&mut path, false) {
             Ok(names) => {
                 self.members(pid, &names);
@@ -130,7 +134,7 @@ impl<'a> Worker<'a> {
     /// Reads the links of a `ns` directory. A process that has ended but was
     /// not reaped yet has only some.
     fn links(&mut self, path: &mut ProcPath, thread: bool) -> Result<Names, Failure> {
-        let context = self.context;
+        let (context, proc) = (self.context, self.proc);
         let mut names = Names::default();
         let first = if thread { 2 } else { 0 };
         for (i, (link, kind, for_children)) in LINKS.iter().enumerate().skip(first) {
@@ -139,11 +143,11 @@ impl<'a> Worker<'a> {
             }
             let mut buffer = [0_u8; LINK_BYTES];
             self.work += 1;
-            match rustix::fs::readlinkat_raw(&context.proc, path.of_parts("ns/", link), &mut buffer) {
+            match rustix::fs::readlinkat_raw(proc, path.of_parts("ns/", link), &mut buffer) {
                 Ok(length) => names[i] = Name::from_link(&buffer[..length]),
                 // Of a process that is gone the kernel says the same.
                 Err(Errno::ACCESS | Errno::PERM)
-                    if rustix::fs::statat(&context.proc, path.of("ns"), AtFlags::empty()).is_ok() =>
+                    if rustix::fs::statat(proc, path.of("ns"), AtFlags::empty()).is_ok() =>
                 {
                     return Err(Failure::Denied);
                 }
@@ -166,7 +170,7 @@ impl<'a> Worker<'a> {
 
     /// Records where the other threads are elsewhere than the first.
     fn threads(&mut self, path: &mut ProcPath, pid: i32, first: &Names) {
-        let proc = &self.context.proc;
+        let proc = self.proc;
         // A directory has two links and one from each directory in it, so this
         // tells how many threads there are without listing them.
         let Ok(stat) = rustix::fs::statat(proc, path.of("task"), AtFlags::empty()) else { return };
@@ -202,44 +206,57 @@ impl<'a> Worker<'a> {
     /// Records the open descriptors that are namespaces or sockets.
     fn descriptors(&mut self, path: &mut ProcPath, pid: i32, net: Option<Name>) -> Result<(), Failure> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fds = match rustix::fs::openat(&self.context.proc, path.of("fd"), flags, Mode::empty()) {
+        let fds = match rustix::fs::openat(self.proc, path.of("fd"), flags, Mode::empty()) {
             // One that has ended and waits for its parent: it has none, and
             // the directory belongs to root.
             Err(Errno::ACCESS) if self.has_ended(path) => return Ok(()),
             fds => fds.map_err(failure)?,
         };
-        let (want_fds, want_sockets) = (
-            self.context.wants(Source::Fds),
-            self.context.wants(Source::Sockets) && self.context.wants_kind(Kind::Net),
-        );
         self.sockets.turn_to(pid);
-        each_number(&fds, |fd, text| {
-            self.work += 1;
-            // Half the cost of reading the link, which spells out a path. What
-            // the kernel knows will do: no server of files is asked.
-            let mask = StatxFlags::TYPE | StatxFlags::INO;
-            let Ok(stat) = rustix::fs::statx(&fds, text, AtFlags::STATX_DONT_SYNC, mask) else { return };
-            if FileType::from_raw_mode(stat.stx_mode.into()).is_socket() {
-                if want_sockets {
-                    self.work += 3;
-                    self.socket(&fds, pid, fd, stat.stx_ino, net);
-                }
-            } else if want_fds && self.context.is_nsfs(stat.stx_dev_major, stat.stx_dev_minor) {
-                let mut buffer = [0_u8; LINK_BYTES];
-                let Ok(length) = rustix::fs::readlinkat_raw(&fds, text, &mut buffer) else { return };
-                let name = Name::from_link(&buffer[..length]);
-                if let Some(name) = name.filter(|name| self.context.wants_kind(name.kind)) {
-                    self.table.entry(name).hold(Holder::Fd { pid, fd });
-                }
-            }
+        each_number(&fds, |fd, name| {
+            // One that was closed meanwhile is none.
+            let _ = self.descriptor(&fds, name, pid, fd, net);
         });
+        Ok(())
+    }
+
+    /// Records descriptor `fd` of process `pid`, which is `name` in `fds`, if it
+    /// is one of those.
+    fn descriptor(
+        &mut self,
+        fds: &OwnedFd,
+        name: &CStr,
+        pid: i32,
+        fd: i32,
+        net: Option<Name>,
+    ) -> rustix::io::Result<()> {
+        self.work += 1;
+        // Half the cost of reading the link, which spells out a path. What
+        // the kernel knows will do: no server of files is asked.
+        let mask = StatxFlags::TYPE | StatxFlags::INO;
+        let stat = rustix::fs::statx(fds, name, AtFlags::STATX_DONT_SYNC, mask)?;
+        if FileType::from_raw_mode(stat.stx_mode.into()).is_socket() {
+            if self.context.wants(Source::Sockets) && self.context.wants_kind(Kind::Net) {
+                self.work += 3;
+                self.socket(pid, fd, stat.stx_ino, net);
+            }
+        } else if self.context.wants(Source::Fds)
+            && self.context.is_nsfs(stat.stx_dev_major, stat.stx_dev_minor)
+        {
+            let mut buffer = [0_u8; LINK_BYTES];
+            let length = rustix::fs::readlinkat_raw(fds, name, &mut buffer)?;
+            let name = Name::from_link(&buffer[..length]);
+            if let Some(name) = name.filter(|name| self.context.wants_kind(name.kind)) {
+                self.table.entry(name).hold(Holder::Fd { pid, fd });
+            }
+        }
         Ok(())
     }
 
     /// Whether a process whose user namespace can be read has given up the others.
     fn has_ended(&self, path: &mut ProcPath) -> bool {
         let mut buffer = [0_u8; LINK_BYTES];
-        let link = rustix::fs::readlinkat_raw(&self.context.proc, path.of_parts("ns/", "mnt"), &mut buffer);
+        let link = rustix::fs::readlinkat_raw(self.proc, path.of_parts("ns/", "mnt"), &mut buffer);
         link == Err(Errno::NOENT)
     }
 }
@@ -263,7 +280,7 @@ const FULL: usize = 8192 / 48 - 1;
 
 /// Calls `each` with every entry of a directory of `/proc` that is a number.
 /// A process that ends meanwhile ends the list.
-pub(super) fn each_number(dir: impl std::os::fd::AsFd, mut each: impl FnMut(i32, &CStr)) {
+pub(super) fn each_number(dir: impl AsFd, mut each: impl FnMut(i32, &CStr)) {
     let mut buffer = [MaybeUninit::uninit(); 8192];
     let fd: BorrowedFd<'_> = dir.as_fd();
     let mut entries = RawDir::new(fd, &mut buffer);

@@ -1,6 +1,6 @@
 //! `lsns` beside the `lsns` of util-linux, in a world of namespaces made for it.
 //!
-//! The peer is the system's, or those in the directories that `LSNS_PEERS`
+//! The peer is the system's, or those in the directories that `NS_UTIL_LINUX`
 //! names, separated by colons. Exit status, standard output and the first line
 //! of standard error are compared.
 

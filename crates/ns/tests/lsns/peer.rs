@@ -11,12 +11,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The system's, or those that `LSNS_PEERS` names by their directories.
+    /// The system's, or those that `NS_UTIL_LINUX` names by their directories.
     pub fn all() -> Vec<Peer> {
-        let dirs = std::env::var_os("LSNS_PEERS").unwrap_or_else(|| "/usr/bin:/bin".into());
+        let dirs = std::env::var_os("NS_UTIL_LINUX").unwrap_or_else(|| "/usr/bin:/bin".into());
         let mut found: Vec<Peer> =
             std::env::split_paths(&dirs).filter_map(|dir| Peer::at(&dir.join("lsns"))).collect();
-        if std::env::var_os("LSNS_PEERS").is_none() {
+        if std::env::var_os("NS_UTIL_LINUX").is_none() {
             // The second one is the first by another name.
             found.truncate(1);
         }
