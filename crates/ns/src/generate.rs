@@ -8,6 +8,7 @@ use namespaces::Errno;
 use crate::cli;
 use crate::exit::ExitCode;
 use crate::report::{Failure, print};
+use crate::util_linux;
 
 /// Print the completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,10 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
+
+    /// The program: ns, unshare, nsenter or lsns
+    #[arg(value_name = "PROGRAM", default_value = "ns", hide_default_value = true)]
+    program: String,
 }
 
 /// Write the man pages into a directory
@@ -27,14 +32,26 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::definition(), "ns", &mut script);
+    let mut all = programs();
+    let program = all.find(|program| program.get_name() == args.program);
+    let mut program = program.ok_or_else(|| {
+        Failure::new(format_args!("no program {:?}: known are ns, unshare, nsenter, lsns", args.program))
+    })?;
+    clap_complete::generate(args.shell, &mut program, &args.program, &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(cli::definition(), &args.dir).map_err(|error| {
-        Failure::new(format!("writing man pages to {}: {}", args.dir.display(), Errno::from(error)))
-    })?;
+    for program in programs() {
+        clap_mangen::generate_to(program, &args.dir).map_err(|error| {
+            Failure::new(format!("writing man pages to {}: {}", args.dir.display(), Errno::from(error)))
+        })?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `ns` itself, and the drop-ins.
+fn programs() -> impl Iterator<Item = clap::Command> {
+    std::iter::once(cli::definition()).chain(util_linux::definitions())
 }

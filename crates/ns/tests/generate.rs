@@ -19,6 +19,49 @@ fn completions_know_every_subcommand() {
 }
 
 #[test]
+fn completions_know_every_option_of_the_drop_ins() {
+    let options = [("unshare", "--map-users"), ("nsenter", "--follow-context"), ("lsns", "--list-columns")];
+    for (program, option) in options {
+        for shell in ["bash", "zsh", "fish"] {
+            let script = succeed(&["completions", shell, program]);
+            let long = if shell == "fish" { option.trim_start_matches('-') } else { option };
+            assert!(script.contains(long), "{option} for {shell}");
+        }
+    }
+    let lsns = succeed(&["completions", "bash", "lsns"]);
+    assert!(lsns.contains("NETNSID") && lsns.contains("cgroup"), "{lsns}");
+    let done = run(&["completions", "bash", "ls"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("known are ns, unshare, nsenter, lsns"), "{}", done.stderr);
+}
+
+#[test]
+fn bash_takes_the_completions() {
+    for program in ["ns", "unshare", "nsenter", "lsns"] {
+        let script = succeed(&["completions", "bash", program]);
+        let line = format!(
+            "{script}\nCOMP_WORDS=({program} --li); COMP_CWORD=1; _{program} {program} --li {program}; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        if program == "lsns" {
+            assert_eq!(words.trim(), "--list --list-columns");
+        }
+    }
+}
+
+#[test]
+fn every_drop_in_has_a_man_page() {
+    let dir = tempfile::tempdir().unwrap();
+    succeed(&["man", dir.path().to_str().unwrap()]);
+    for (program, word) in [("unshare", "PROGRAM"), ("nsenter", "PROGRAM"), ("lsns", "NAMESPACE")] {
+        let page = std::fs::read_to_string(dir.path().join(format!("{program}.1"))).unwrap();
+        assert!(page.contains(word) && page.contains("\\-\\-help"), "{program}");
+    }
+}
+
+#[test]
 fn every_subcommand_has_a_man_page() {
     let dir = tempfile::tempdir().unwrap();
     succeed(&["man", dir.path().to_str().unwrap()]);

@@ -1,5 +1,5 @@
-//! `ns ls` as a whole command, beside the floor and `lsns`, on machines with
-//! few and with many processes.
+//! `ns lsns` and `ns ls` as whole commands, beside the floor and the `lsns` of
+//! others, on machines with few and with many processes.
 
 use crate::Bench;
 use crate::crowd::{Crowd, EVERY};
@@ -8,7 +8,8 @@ use crate::series::{Line, Pin, Proof, Series, Wanted};
 use crate::table::{Goal, Summary};
 
 const FLOOR: &str = "floor: links, descriptors, commands";
-const OURS: &str = "ns ls";
+const OURS: &str = "ns lsns";
+const MORE: &str = "ns ls";
 const LSNS: &str = "lsns";
 
 /// A crowd, how often to measure beside it, and the part of `lsns` to reach.
@@ -19,6 +20,10 @@ const CROWDS: [(Crowd, usize, f64); 5] = [
     (Crowd { processes: 10_000, sockets: 0 }, 5, 1.0 / 30.0),
     (Crowd { processes: 50, sockets: 1_000 }, 10, 1.0 / 4.0),
 ];
+
+/// Up to so many processes the others are also timed listing only a part,
+/// for which they read everything, in a time that grows with the square.
+const OF_PARTS: usize = 1_000;
 
 /// Sleepers at most, in quick mode.
 const QUICK: usize = 100;
@@ -34,7 +39,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), String> {
     if bench.peer("lsns").is_some() && !lsns_reads_descriptors(bench) {
         bench.leave_out(
             "the goal for sockets, a fair comparison elsewhere",
-            "this lsns is older than 2.41 and looks at no descriptors; see ns ls --sources processes",
+            "this lsns is older than 2.41 and looks at no descriptors; put a newer one first in PATH",
         );
     }
     let first = bench.report.tables.len();
@@ -82,11 +87,18 @@ fn lines(bench: &Bench, crowd: Crowd, part: f64) -> Result<Vec<Line>, String> {
         // An lsns that looks at no sockets is not what this goal is about.
         let comparable = crowd.sockets == 0 || lsns_reads_descriptors(bench);
         let goal = comparable.then(|| Goal::times(LSNS, part));
-        lines.push(list(OURS, &[&ns.path, "ls"]).goals(goal));
-        lines.push(list("ns ls --sources processes", &[&ns.path, "ls", "--sources", "processes"]));
+        lines.push(list(OURS, &[&ns.path, "lsns"]).goals(goal));
+        lines.push(Line::new("ns lsns -t net", &[&ns.path, "lsns", "-t", "net"]));
+        lines.push(Line::new("ns lsns -p 1", &[&ns.path, "lsns", "-p", "1"]));
+        lines.push(Line::new("ns lsns -p 1 -o NS,TYPE", &[&ns.path, "lsns", "-p", "1", "-o", "NS,TYPE"]));
+        lines.push(list(MORE, &[&ns.path, "ls"]));
     }
     if let Some(lsns) = bench.peer("lsns") {
         lines.push(list(LSNS, &[&lsns.path]));
+        if crowd.processes <= OF_PARTS {
+            lines.push(Line::new("lsns -t net", &[&lsns.path, "-t", "net"]));
+            lines.push(Line::new("lsns -p 1", &[&lsns.path, "-p", "1"]));
+        }
     }
     Ok(lines)
 }
@@ -100,7 +112,7 @@ fn lsns_reads_descriptors(bench: &Bench) -> bool {
 /// Says what a process costs in each crowd: the same, if listing is linear. By
 /// the fastest run, which others' work disturbed least.
 fn print_growth(tables: &[Summary]) {
-    for label in [FLOOR, OURS, LSNS] {
+    for label in [FLOOR, OURS, MORE, LSNS] {
         let each: Vec<(usize, f64)> = CROWDS
             .iter()
             .filter(|(crowd, ..)| crowd.sockets == 0 && crowd.processes > QUICK)

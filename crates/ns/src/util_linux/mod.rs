@@ -10,6 +10,7 @@
 #![allow(dead_code)]
 
 mod call;
+mod definition;
 mod failure;
 mod getopt;
 mod help;
@@ -27,6 +28,8 @@ use std::ffi::{OsStr, OsString};
 use call::Call;
 use failure::Failure;
 use table::About;
+
+pub(crate) use definition::definitions;
 
 use crate::exit::ExitCode;
 

@@ -276,3 +276,45 @@ fn it_is_called_as_a_subcommand_too() {
     let ino: String = mine.to_str().unwrap().chars().filter(char::is_ascii_digit).collect();
     assert!(String::from_utf8(output.stdout).unwrap().contains(&ino), "as root: {}", is_root());
 }
+
+/// How many system calls a listing makes, but for those on single descriptors
+/// (`statx`), and those with which a debug build looks at itself (`fcntl`).
+fn calls(world: &World) -> usize {
+    let script = format!(
+        "strace -qq -o /mnt/trace {} >/dev/null; grep -cvE '^(statx|fcntl)' /mnt/trace",
+        ours().display()
+    );
+    world.ask(&script).parse().unwrap()
+}
+
+/// How many processes more.
+const COUNT: usize = 20;
+
+/// To open, read and close the directory of descriptors, which are counted apart.
+const OF_DESCRIPTORS: usize = 3;
+
+#[test]
+fn a_process_takes_nine_system_calls_and_a_namespace_ten() {
+    require_namespaces!();
+    let world = World::plain();
+    let few = calls(&world);
+    let wait = |count: usize| {
+        let all = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 500' | wc -l";
+        while world.ask(all).parse::<usize>().unwrap() < count {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    let start = |command: &str| {
+        world.ask(&format!("for i in $(seq {COUNT}); do {command} sleep 500 <&- >&- 2>&- & done"))
+    };
+    start("");
+    wait(COUNT);
+    let more = calls(&world);
+    start("unshare -u");
+    wait(2 * COUNT);
+    let most = calls(&world);
+    // A directory of /proc is read in pieces, and memory is asked for.
+    let slack = 10;
+    assert!(more - few <= (9 + OF_DESCRIPTORS) * COUNT + slack, "{few}, {more}");
+    assert!(most - more <= (9 + OF_DESCRIPTORS + 10) * COUNT + slack, "{more}, {most}");
+}
