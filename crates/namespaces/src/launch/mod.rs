@@ -50,7 +50,8 @@ pub(crate) fn launch(spawn: &Spawn, plan: &Plan) -> Result<Child> {
     let sync = Both::new(clone.how.wake, &descriptors)?;
     let private = clone.how.share_memory && !clone.by_joiner;
     let region = if private { Region::private() } else { Region::new(true) };
-    let region = region.map_err(|errno| Error::call("allocating", "a stack for the new process", errno))?;
+    let region =
+        region.map_err(|errno| Error::call("allocating", "a stack for the new process", errno))?.ready();
     let caller = caller_pidfd(plan, &clone, &descriptors)?;
     let image = image_of(plan)?;
     let helpers = Helpers::start(plan)?;

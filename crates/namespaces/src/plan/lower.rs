@@ -416,9 +416,9 @@ impl<'a> Lowering<'a> {
         for (fd, stdio) in Stdio::NUMBERS.into_iter().zip(&self.spawn.stdio) {
             places.extend(stdio.source().map(|source| Place { fd, source }));
         }
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
+        let limit = || rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         for (fd, from) in self.spawn.extra_fds() {
-            if u64::from(fd.cast_unsigned()) >= limit {
+            if u64::from(fd.cast_unsigned()) >= limit().unwrap_or(1 << 20) {
                 return Err(Error::invalid(
                     "descriptor number",
                     fd.to_string(),

@@ -57,12 +57,12 @@ impl Spawn {
     /// with what it may do there, the rest.
     pub fn join_both(
         &mut self,
-        process: Process,
+        process: impl Into<Arc<Process>>,
         kinds: impl Into<Kinds>,
         namespaces: impl IntoIterator<Item = Namespace>,
     ) -> &mut Spawn {
         self.join = Some(JoinTarget::Both {
-            process: Arc::new(process),
+            process: process.into(),
             kinds: kinds.into(),
             namespaces: namespaces.into_iter().map(Arc::new).collect(),
         });

@@ -1,9 +1,8 @@
 //! `clone3(2)`, and the memory that a new process needs before it has its own.
 
-use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use rustix::thread::futex;
 
@@ -131,27 +130,27 @@ pub(crate) struct Region {
     base: NonNull<c_void>,
 }
 
-thread_local! {
-    /// The region of the last launch of this thread, whose pages are there
-    /// already: mapping a new one costs a fifth of a launch.
-    static SPARE: Cell<Option<Region>> = const { Cell::new(None) };
-}
+/// The region of an earlier launch, whose pages are there already: mapping a
+/// new one costs a fifth of a launch. One for all threads: what one of its own
+/// would need at the end of a thread costs a first launch more than that.
+static SPARE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 impl Region {
     /// A region for a child that shares all memory.
     pub(crate) fn private() -> Result<Region, Errno> {
-        match SPARE.take() {
-            Some(region) => {
-                region.control().clear();
-                Ok(region)
-            }
+        match NonNull::new(SPARE.swap(std::ptr::null_mut(), Ordering::AcqRel)) {
+            Some(base) => Ok(Region { base }),
             None => Region::new(false),
         }
     }
 
-    /// Keeps the region for the next launch. Only when no child uses it any more.
+    /// Keeps the region for another launch. Only when no child uses it any more.
     pub(crate) fn keep(self) {
-        SPARE.set(Some(self));
+        let base = std::mem::ManuallyDrop::new(self).base;
+        if let Some(base) = NonNull::new(SPARE.swap(base.as_ptr(), Ordering::AcqRel)) {
+            // Another thread's; one is enough.
+            drop(Region { base });
+        }
     }
 
     /// A region that is the same memory for a child with a memory of its own
@@ -178,8 +177,13 @@ impl Region {
         if guarded != 0 {
             return Err(Errno::last());
         }
-        region.control().clear();
         Ok(region)
+    }
+
+    /// Makes ready for a child. The pages are not touched before.
+    pub(crate) fn ready(self) -> Region {
+        self.control().clear();
+        self
     }
 
     pub(crate) fn control(&self) -> &Control {

@@ -55,11 +55,6 @@ impl Failure {
         Failure { what: What::Nothing, hint: true, status: 1, cause: None }
     }
 
-    /// Nothing but an exit status.
-    pub(crate) fn status(status: u8) -> Failure {
-        Failure { what: What::Nothing, hint: false, status, cause: None }
-    }
-
     /// `line: ` and what the system said, in the C library's words.
     pub(crate) fn system(line: impl fmt::Display, errno: impl Into<Errno>) -> Failure {
         Failure::message(format_args!("{line}: {}", Strerror(errno.into())))
@@ -79,10 +74,6 @@ impl Failure {
     /// A line of another program, with its own name in front.
     pub(crate) fn verbatim(line: String) -> Failure {
         Failure { what: What::Verbatim(line.into_bytes()), hint: false, status: 1, cause: None }
-    }
-
-    pub(crate) fn with_hint(self) -> Failure {
-        Failure { hint: true, ..self }
     }
 
     pub(crate) fn with_status(self, status: u8) -> Failure {

@@ -6,13 +6,14 @@ mod say;
 mod target;
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use namespaces::{Errno, Error, Id, Kind, Kinds, Namespace, Process, Spawn, Step};
 use rustix::fs::OFlags;
 
 pub(crate) use options::ABOUT;
 use request::{Dir, Read, Request};
-use target::{FILES, Target};
+use target::{FILES, Target, known};
 
 use super::call::Call;
 use super::failure::Failure;
@@ -39,7 +40,7 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     let context = request.follow_context.then(|| context(&target)).transpose()?.flatten();
     let mut process = None;
     if !kinds.is_empty() || request.net_socket.is_some() || request.user_parent {
-        process = Some(target.process(kinds)?);
+        process = Some(Arc::new(target.process(kinds)?));
     }
     let root = root.map(|dir| open(dir, &target, "root")).transpose()?;
     let wd = wd.map(|dir| open(dir, &target, "cwd")).transpose()?;
@@ -83,36 +84,37 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     let start = Start { dry_run: request.dry_run, child: fork.then_some(Signals::Job) };
     join(&mut spawn, process.as_ref(), kinds, &given).map_err(|error| say::failure(error, &[], &program))?;
     let answer = program::run(&mut spawn, start);
-    answer.or_else(|error| match (process, refused(&error)) {
-        // What is the caller's own already needs no joining, which may be refused.
-        (Some(process), true) if request.all => {
-            let apart = kinds.intersection(process.kinds_apart().unwrap_or(kinds));
-            if apart == kinds {
-                return Err(say::failure(error, &given, &program));
-            }
-            join(&mut spawn, Some(&process), apart, &given)
-                .and_then(|()| program::run(&mut spawn, start))
-                .map_err(|error| say::failure(error, &given, &program))
+    answer.or_else(|error| {
+        let Some(process) = process.filter(|_| request.all && refused(&error)) else {
+            return Err(say::failure(error, &given, &program));
+        };
+        // What is the caller's own already needs no joining, which may be
+        // refused; what the kernel does not have can't be joined.
+        let apart = known(kinds.intersection(process.kinds_apart().unwrap_or(kinds)));
+        if apart == kinds {
+            return Err(say::failure(error, &given, &program));
         }
-        _ => Err(say::failure(error, &given, &program)),
+        join(&mut spawn, Some(&process), apart, &given)
+            .and_then(|()| program::run(&mut spawn, start))
+            .map_err(|error| say::failure(error, &given, &program))
     })
 }
 
 /// Whether joining was refused.
 fn refused(error: &Error) -> bool {
     matches!(error, Error::Step { step, errno, .. }
-        if matches!(step.step, Step::Join(_)) && *errno == Errno::EPERM)
+        if matches!(step.step, Step::Join(_)) && matches!(*errno, Errno::EPERM | Errno::EINVAL))
 }
 
 fn join(
     spawn: &mut Spawn,
-    process: Option<&Process>,
+    process: Option<&Arc<Process>>,
     kinds: Kinds,
     given: &[Namespace],
 ) -> namespaces::Result<()> {
     let given = given.iter().map(Namespace::try_clone).collect::<namespaces::Result<Vec<_>>>()?;
     match process.filter(|_| !kinds.is_empty()) {
-        Some(process) => spawn.join_both(process.try_clone()?, kinds, given),
+        Some(process) => spawn.join_both(process.clone(), kinds, given),
         None => spawn.join_namespaces(given),
     };
     spawn.join_in_place();

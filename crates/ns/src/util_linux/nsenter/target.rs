@@ -47,13 +47,12 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// All kinds that this kernel has, the user namespace only if it is
-    /// another than the caller's, or among those `asked` for.
+    /// All kinds, the user namespace only if it is another than the caller's, or among those `asked` for.
     pub(super) fn all(&self, asked: Kinds) -> Result<Kinds, Failure> {
         let Some(pid) = self.request.pid else {
             return Err(Failure::message("no target PID specified for --all"));
         };
-        let mut kinds: Kinds = Kind::ALL.into_iter().filter(|kind| known(*kind)).collect();
+        let mut kinds = Kinds::ALL;
         if asked.contains(Kind::User) {
             return Ok(kinds);
         }
@@ -110,9 +109,13 @@ impl<'a> Target<'a> {
 pub(super) const FILES: [Kind; 8] =
     [Kind::User, Kind::Cgroup, Kind::Ipc, Kind::Uts, Kind::Net, Kind::Pid, Kind::Mnt, Kind::Time];
 
-fn known(kind: Kind) -> bool {
-    let path = format!("/proc/self/ns/{kind}");
-    rustix::fs::access(path, rustix::fs::Access::EXISTS).is_ok()
+/// Those that this kernel has.
+pub(super) fn known(kinds: Kinds) -> Kinds {
+    let there = |kind: &Kind| {
+        let path = format!("/proc/self/ns/{kind}");
+        rustix::fs::access(path, rustix::fs::Access::EXISTS).is_ok()
+    };
+    kinds.iter().filter(there).collect()
 }
 
 /// Where the unified hierarchy is mounted, alone or beside the older ones.
