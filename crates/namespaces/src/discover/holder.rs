@@ -64,6 +64,9 @@ impl Holder {
     /// How many variants there are.
     pub(super) const SORTS: usize = 9;
 
+    /// The number of [`Holder::Mount`].
+    pub(super) const MOUNT: usize = 5;
+
     /// The number of the variant, to count by.
     pub(super) const fn sort(&self) -> usize {
         match self {
@@ -72,7 +75,7 @@ impl Holder {
             Holder::Thread { .. } => 2,
             Holder::Fd { .. } => 3,
             Holder::Socket { .. } => 4,
-            Holder::Mount { .. } => 5,
+            Holder::Mount { .. } => Self::MOUNT,
             Holder::Child(_) => 6,
             Holder::Owned(_) => 7,
             Holder::Unseen => 8,

@@ -57,7 +57,8 @@ pub struct Found {
     /// All processes in it, in ascending order, if
     /// [`Discovery::members`](super::Discovery::members) asked for them.
     pub members: Vec<i32>,
-    /// What keeps it alive. At most 64 of each sort.
+    /// What keeps it alive. At most 64 of each sort, and
+    /// 1024 mounts.
     pub holders: Vec<Holder>,
     /// How many holders more there are.
     pub holders_omitted: u32,

@@ -9,7 +9,10 @@ use super::system::{Relation, Unreadable};
 
 /// The most holders of one sort that are kept for one namespace: what is
 /// wanted is why it lives, and a list without an end would not say it better.
-const MOST: u32 = 64;
+/// Files more, because people look for a namespace by them.
+const fn most(sort: usize) -> u32 {
+    if sort == Holder::MOUNT { 1024 } else { 64 }
+}
 
 /// What the namespace itself answers.
 #[derive(Clone, Debug)]
@@ -71,16 +74,16 @@ impl Entry {
         {
             return;
         }
-        let count = &mut self.counts[holder.sort()];
-        *count += 1;
-        if *count <= MOST {
+        let sort = holder.sort();
+        self.counts[sort] += 1;
+        if self.counts[sort] <= most(sort) {
             self.holders.push(holder);
         }
     }
 
     /// How many holders were not kept.
     pub(super) fn omitted(&self) -> u32 {
-        self.counts.iter().map(|count| count.saturating_sub(MOST)).sum()
+        (0..).zip(self.counts).map(|(sort, count)| count.saturating_sub(most(sort))).sum()
     }
 
     fn merge(&mut self, other: Entry) {
@@ -91,7 +94,7 @@ impl Entry {
         }
         for (sort, count) in other.counts.into_iter().enumerate() {
             // What the other one did not keep still counts.
-            self.counts[sort] += count.saturating_sub(MOST);
+            self.counts[sort] += count.saturating_sub(most(sort));
         }
         for holder in other.holders {
             self.hold(holder);
