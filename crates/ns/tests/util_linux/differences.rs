@@ -208,3 +208,19 @@ fn a_tool_is_also_a_subcommand() {
     let (_, stdout, _) = output(ns().args(["nsenter", "--version"]));
     assert!(stdout.starts_with("ns nsenter from ns ") && stdout.ends_with("util-linux 2.43\n"), "{stdout}");
 }
+
+#[test]
+fn the_page_has_every_difference() {
+    let page = include_str!("../../DIFFERENCES.md");
+    for table in ["unshare", "nsenter"] {
+        let dir = format!("{}/tests/util_linux/cases/{table}", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            for case in super::harness::cases(&text) {
+                if let Some(reason) = &case.better {
+                    assert!(page.contains(&format!("\"{reason}\"")), "{reason}");
+                }
+            }
+        }
+    }
+}

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use namespaces::{Errno, Error, Id, Kind, Kinds, Namespace, Process, Spawn, Step};
 use rustix::fs::OFlags;
+use rustix::process::DumpableBehavior;
 
 pub(crate) use options::ABOUT;
 use request::{Dir, Read, Request};
-use target::{FILES, Target, known};
+use target::{FILES, Target, Unread, known};
 
 use super::call::Call;
 use super::failure::Failure;
@@ -44,7 +45,17 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     }
     let root = root.map(|dir| open(dir, &target, "root")).transpose()?;
     let wd = wd.map(|dir| open(dir, &target, "cwd")).transpose()?;
-    let environment = request.env.then(|| target.environment()).transpose()?;
+    let mut joined = Kinds::EMPTY;
+    let environment = match request.env.then(|| target.environment()) {
+        Some(Err(Unread::Refused(_))) if kinds.contains(Kind::User) && !request.dry_run => {
+            joined.insert(Kind::User);
+            kinds.remove(Kind::User);
+            join_user(process.as_deref())?;
+            Some(target.environment())
+        }
+        environment => environment,
+    };
+    let environment = environment.transpose().map_err(Unread::failure)?;
     let follow = [request.uid, request.gid].contains(&Some(Id::Followed));
     let follow = if follow { Some(target.open("", OFlags::PATH | OFlags::DIRECTORY)?) } else { None };
     let cgroup = request.join_cgroup.then(|| target.cgroup_procs()).transpose()?;
@@ -53,7 +64,7 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
         replace(&mut given, &mut kinds, &request, process)?;
     }
     given.sort_by_key(|namespace| FILES.iter().position(|kind| *kind == namespace.kind()));
-    let entered = kinds.union(kinds_of(&given));
+    let entered = kinds.union(kinds_of(&given)).union(joined);
     if let Some(wrong) = wrong_kind {
         return Err(wrong);
     }
@@ -104,6 +115,19 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
 fn refused(error: &Error) -> bool {
     matches!(error, Error::Step { step, errno, .. }
         if matches!(step.step, Step::Join(_)) && matches!(*errno, Errno::EPERM | Errno::EINVAL))
+}
+
+/// Joins the user namespace ahead of all else: a process in there may belong
+/// to a user whose files only its capabilities open. Who needs that may do
+/// nothing about the other namespaces from outside.
+fn join_user(process: Option<&Process>) -> Result<(), Failure> {
+    let Some(process) = process else { return Err(Failure::message("no target PID specified")) };
+    let refused = |errno: Errno| Failure::system("reassociate to namespaces failed", errno);
+    // From now on others may trace this process.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|errno| refused(errno.into()))?;
+    namespaces::enter(process, Kind::User)
+        .map_err(|error| refused(error.errno().unwrap_or(Errno::EPERM)).because(error))
 }
 
 fn join(

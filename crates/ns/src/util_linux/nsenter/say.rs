@@ -66,10 +66,13 @@ fn step_failed(step: &Step, errno: Errno, given: &[Namespace], program: &Program
 /// The first of those given that can't be joined, as far as the process has
 /// come; `None` if it is those of the target.
 fn culprit(target: &JoinTarget, given: &[Namespace]) -> Option<Kind> {
-    if let JoinTarget::Both { process, kinds, .. } = target
-        && namespaces::enter(process, *kinds).is_err()
-    {
-        return None;
+    if let JoinTarget::Both { process, kinds, .. } = target {
+        let mut left = kinds.intersection(process.kinds_apart().unwrap_or(*kinds));
+        // Of that one only children are in the one joined.
+        left.remove(Kind::Pid);
+        if !left.is_empty() || kinds.contains(Kind::Pid) && namespaces::enter(process, Kind::Pid).is_err() {
+            return None;
+        }
     }
     let user = given.iter().filter(|namespace| namespace.kind() == Kind::User);
     let others = given.iter().filter(|namespace| namespace.kind() != Kind::User);

@@ -68,28 +68,33 @@ impl<'a> Target<'a> {
 
     /// A file of its `/proc` directory.
     pub(super) fn open(&self, file: &str, flags: OFlags) -> Result<OwnedFd, Failure> {
+        self.open_with_errno(file, flags).map_err(|(failure, _)| failure)
+    }
+
+    fn open_with_errno(&self, file: &str, flags: OFlags) -> Result<OwnedFd, (Failure, Option<Errno>)> {
         let Some(pid) = self.request.pid else {
             let line = format!("neither filename nor target pid supplied for {file}");
-            return Err(Failure::message(line));
+            return Err((Failure::message(line), None));
         };
         let path = format!("/proc/{pid}/{file}");
         let path = path.trim_end_matches('/');
         let opened = rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
-        opened.map_err(|errno| Failure::system(format_args!("cannot open {path}"), errno))
+        opened
+            .map_err(|errno| (Failure::system(format_args!("cannot open {path}"), errno), Some(errno.into())))
     }
 
     /// Its environment: each variable as it is set last.
-    pub(super) fn environment(&self) -> Result<Environment, Failure> {
-        let text = self.read("environ")?;
-        Ok(variables(&text))
+    pub(super) fn environment(&self) -> Result<Environment, Unread> {
+        let unread = |(failure, errno)| match errno {
+            Some(Errno::EACCES) => Unread::Refused(failure),
+            _ => Unread::Failed(failure),
+        };
+        let text = self.open_with_errno("environ", OFlags::RDONLY).map_err(unread)?;
+        Ok(variables(&read_all("environ", text).map_err(Unread::Failed)?))
     }
 
     pub(super) fn read(&self, file: &str) -> Result<Vec<u8>, Failure> {
-        let failed = |error| Failure::system(format_args!("cannot read {file}"), Errno::from(error));
-        let mut text = Vec::new();
-        let mut opened = std::fs::File::from(self.open(file, OFlags::RDONLY)?);
-        std::io::Read::read_to_end(&mut opened, &mut text).map_err(failed)?;
-        Ok(text)
+        read_all(file, self.open(file, OFlags::RDONLY)?)
     }
 
     /// The `cgroup.procs` of its group in the unified hierarchy.
@@ -103,6 +108,28 @@ impl<'a> Target<'a> {
         rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|errno| Failure::on("cannot open ", path.as_os_str(), errno))
     }
+}
+
+/// Why an environment could not be read.
+pub(super) enum Unread {
+    /// Its file belongs to somebody else.
+    Refused(Failure),
+    Failed(Failure),
+}
+
+impl Unread {
+    pub(super) fn failure(self) -> Failure {
+        match self {
+            Unread::Refused(failure) | Unread::Failed(failure) => failure,
+        }
+    }
+}
+
+fn read_all(name: &str, file: OwnedFd) -> Result<Vec<u8>, Failure> {
+    let failed = |error| Failure::system(format_args!("cannot read {name}"), Errno::from(error));
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut std::fs::File::from(file), &mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// In this order single namespaces are opened and joined.
