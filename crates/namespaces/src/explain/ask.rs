@@ -1,6 +1,7 @@
 //! Putting questions to the model, under what is known and what is supposed.
 
 use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use nsproxy::{Denial, Errno as ModelErrno, Fd, Hook, MapKind, NsLink, Rule, Task
 use super::load::{Assumed, Model, model_kind};
 use super::machine::Machine;
 use super::question::Question;
-use super::state::{Owner, State, Target};
+use super::state::{Seen, State, Target};
 use crate::handle::Namespace;
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
@@ -41,17 +42,17 @@ pub(super) fn steps(question: &Question) -> Vec<String> {
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     pub(super) targets: Vec<Target>,
-    pub(super) files: Vec<(String, Namespace, Owner)>,
+    pub(super) files: Vec<(String, Seen)>,
 }
 
 impl Objects {
-    pub(super) fn read(machine: &Machine, state: &State, question: &Question) -> Objects {
+    pub(super) fn read(machine: &Machine<'_>, state: &State, question: &Question) -> Objects {
         let mut objects = Objects::default();
         objects.add(machine, state, question);
         objects
     }
 
-    fn add(&mut self, machine: &Machine, state: &State, question: &Question) {
+    fn add(&mut self, machine: &Machine<'_>, state: &State, question: &Question) {
         match question {
             Question::JoinProcess { pid, .. }
             | Question::OpenNamespace { pid, .. }
@@ -63,9 +64,8 @@ impl Objects {
             | Question::WriteSetgroups { pid, .. }
             | Question::WriteTimeOffsets { pid, .. } => self.process(machine, state, *pid),
             Question::JoinFile { path, .. } => {
-                if let Ok(ns) = Namespace::open(path) {
-                    self.file(state, &path.to_string_lossy(), ns);
-                }
+                let path = path.to_string_lossy();
+                self.file(machine, state, &path, &path);
             }
             Question::Launch(plan) => {
                 for step in plan.steps() {
@@ -77,44 +77,55 @@ impl Objects {
         }
     }
 
-    fn plan_step(&mut self, machine: &Machine, state: &State, step: &Step) {
+    fn plan_step(&mut self, machine: &Machine<'_>, state: &State, step: &Step) {
         match step {
             Step::Join(JoinTarget::Process { process, .. }) => self.process(machine, state, process.pid()),
+            Step::Join(JoinTarget::Both { process, namespaces, .. }) => {
+                self.process(machine, state, process.pid());
+                for ns in namespaces {
+                    self.file(machine, state, &ns.to_string(), &fd_path(ns));
+                }
+            }
             Step::Join(JoinTarget::Namespaces(all)) => {
                 for ns in all {
-                    if let Ok(copy) = ns.try_clone() {
-                        self.file(state, &ns.to_string(), copy);
-                    }
+                    self.file(machine, state, &ns.to_string(), &fd_path(ns));
                 }
             }
             _ => {}
         }
     }
 
-    fn process(&mut self, machine: &Machine, state: &State, pid: i32) {
+    fn process(&mut self, machine: &Machine<'_>, state: &State, pid: i32) {
         if pid > 0 && self.target(pid).is_none() {
             self.targets.push(Target::read(machine, state, pid));
         }
     }
 
-    fn file(&mut self, state: &State, name: &str, ns: Namespace) {
-        let own = state.inode(Kind::User);
-        let owner = if ns.kind() == Kind::User { Owner::standing(&ns, own) } else { Owner::of(&ns, own) };
-        self.files.push((name.to_owned(), ns, owner));
+    fn file(&mut self, machine: &Machine<'_>, state: &State, name: &str, path: &str) {
+        let (user, pid) = (state.inode(Kind::User), state.inode(Kind::Pid));
+        if let Ok(ns) = Seen::open(machine.eyes(), path, user, pid) {
+            self.files.push((name.to_owned(), ns));
+        }
     }
 
     pub(super) fn target(&self, pid: i32) -> Option<&Target> {
         self.targets.iter().find(|target| target.pid == pid)
     }
 
-    pub(super) fn namespace(&self, name: &str) -> Option<(&Namespace, &Owner)> {
-        self.files.iter().find(|(of, ..)| of == name).map(|(_, ns, owner)| (ns, owner))
+    pub(super) fn namespace(&self, name: &str) -> Option<&Seen> {
+        self.files.iter().find(|(of, _)| of == name).map(|(_, ns)| ns)
     }
+}
+
+/// A descriptor of the caller's, as a file.
+fn fd_path(ns: &Namespace) -> String {
+    format!("/proc/self/fd/{}", ns.as_fd().as_raw_fd())
 }
 
 /// Asks a model that is loaded under these assumptions. `Err` from the loading
 /// itself says nothing about the question: then the answer is `None`.
 pub(super) fn ask(
+    machine: &Machine<'_>,
     state: &State,
     objects: &Objects,
     question: &Question,
@@ -125,19 +136,20 @@ pub(super) fn ask(
     for target in &objects.targets {
         tasks.push((target.pid, model.target(target).ok()?));
     }
-    prepare_paths(&mut model, question);
+    prepare_paths(&mut model, machine, question);
     let me = model.me;
-    let mut session = Session { model, objects, tasks, child: None, step: 0, groups_set: false };
+    let mut session =
+        Session { pid: state.pid, model, objects, tasks, child: None, step: 0, groups_set: false };
     Some(session.ask(me, question))
 }
 
 /// The paths of the question that are there are there in the model too.
-fn prepare_paths(model: &mut Model<'_>, question: &Question) {
+fn prepare_paths(model: &mut Model<'_>, machine: &Machine<'_>, question: &Question) {
     let mut there = |path: &str| {
-        if let Ok(meta) = std::fs::metadata(path)
+        if let Ok((dir, _)) = machine.eyes().stat(path)
             && path.starts_with('/')
         {
-            let _ = model.kernel.host_path(model.me, path, meta.is_dir());
+            let _ = model.kernel.host_path(model.me, path, dir);
         }
     };
     match question {
@@ -163,7 +175,7 @@ fn prepare_paths(model: &mut Model<'_>, question: &Question) {
         }
         Question::Steps(all) => {
             for one in all {
-                prepare_paths(model, one);
+                prepare_paths(model, machine, one);
             }
         }
         _ => {}
@@ -171,6 +183,8 @@ fn prepare_paths(model: &mut Model<'_>, question: &Question) {
 }
 
 struct Session<'a> {
+    /// The caller's number.
+    pid: i32,
     model: Model<'a>,
     objects: &'a Objects,
     tasks: Vec<(i32, TaskId)>,
@@ -208,7 +222,7 @@ impl Session<'_> {
     }
 
     fn task(&self, pid: i32) -> Result<TaskId, Denial> {
-        if pid == 0 || pid == std::process::id().cast_signed() {
+        if pid == 0 || pid == self.pid {
             return Ok(self.model.me);
         }
         let found = self.tasks.iter().find(|(of, _)| *of == pid).map(|(_, task)| *task);
@@ -277,10 +291,10 @@ impl Session<'_> {
     }
 
     fn file(&mut self, me: TaskId, name: &str) -> Result<Fd, Denial> {
-        let Some((ns, owner)) = self.objects.namespace(name) else {
+        let Some(ns) = self.objects.namespace(name) else {
             return Err(Self::denial(Rule::SetnsNotNamespace));
         };
-        let id = self.model.namespace(ns, owner)?;
+        let id = self.model.namespace(ns)?;
         self.model.kernel.host_fd(me, id)
     }
 

@@ -41,7 +41,7 @@ pub enum Ability {
     Unknown(Vec<Cause>),
 }
 
-impl Machine {
+impl Machine<'_> {
     /// What the calling thread can do here: each kind of namespace, directly and with a
     /// user namespace, maps, mounts, cgroups, clocks. All is tried in child processes
     /// that end at once; nothing of it stays.
@@ -63,7 +63,7 @@ impl Machine {
 }
 
 struct Checker<'a> {
-    machine: &'a Machine,
+    machine: &'a Machine<'a>,
     state: &'a State,
 }
 

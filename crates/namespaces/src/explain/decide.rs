@@ -19,19 +19,19 @@ use crate::kind::Kind;
 
 /// All that the deciding works on.
 pub(super) struct Case<'a> {
-    pub(super) machine: &'a Machine,
+    pub(super) machine: &'a Machine<'a>,
     pub(super) state: &'a State,
     pub(super) question: &'a Question,
     pub(super) objects: Objects,
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(machine: &'a Machine, state: &'a State, question: &'a Question) -> Case<'a> {
+    pub(super) fn new(machine: &'a Machine<'a>, state: &'a State, question: &'a Question) -> Case<'a> {
         Case { machine, state, question, objects: Objects::read(machine, state, question) }
     }
 
     pub(super) fn ask(&self, question: &Question, assumed: &Assumed) -> Option<Answer> {
-        ask(self.state, &self.objects, question, assumed)
+        ask(self.machine, self.state, &self.objects, question, assumed)
     }
 
     /// The verdict; `seen` is what the kernel answered, if it was asked already.

@@ -28,7 +28,7 @@ impl Error {
     }
 }
 
-impl Machine {
+impl Machine<'_> {
     /// The same for a machine that is looked at otherwise.
     pub fn explain_error(&self, error: &Error) -> Option<Explanation> {
         match error {

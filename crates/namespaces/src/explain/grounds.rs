@@ -234,11 +234,11 @@ fn join(state: &State, objects: &Objects, rule: Rule) -> Vec<Evidence> {
     let kind = joined_kind(rule);
     let of_target = objects.targets.iter().find_map(|target| {
         let ns = target.namespace(kind)?;
-        Some((format!("/proc/{}/ns/{kind}", target.pid), ns.to_string(), target.owner(kind)))
+        Some((format!("/proc/{}/ns/{kind}", target.pid), ns.to_string(), &ns.owner))
     });
     let of_file = || {
-        let found = objects.files.iter().find(|(_, ns, _)| ns.kind() == kind);
-        found.map(|(path, ns, owner)| (path.clone(), ns.to_string(), owner))
+        let found = objects.files.iter().find(|(_, ns)| ns.kind == kind);
+        found.map(|(path, ns)| (path.clone(), ns.to_string(), &ns.owner))
     };
     let Some((path, name, owner)) = of_target.or_else(of_file) else { return vec![capabilities(state)] };
     let says = match owner {

@@ -7,7 +7,7 @@ use nsproxy::{
     NsKind, NsLink, Params, Placement, Release, Resource, TaskId,
 };
 
-use super::state::{MountEntry, OVERFLOW, Owner, Relative, State, Target};
+use super::state::{MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target};
 use crate::idmap;
 use crate::kind::Kind;
 use crate::process::Credentials;
@@ -312,7 +312,7 @@ impl<'a> Model<'a> {
         let mut place = Placement::default();
         for kind in Kind::ALL {
             let ns = match target.namespace(kind) {
-                Some(ns) => self.namespace(ns, target.owner(kind))?,
+                Some(ns) => self.namespace(ns)?,
                 None if kind == Kind::User => self.supposed_user_ns(target),
                 None => continue,
             };
@@ -330,9 +330,9 @@ impl<'a> Model<'a> {
         let credentials = ModelCredentials { dumpable, ..credentials };
         let task = self.kernel.host_spawn(self.kernel.init(), &place, &[], &credentials)?;
         if let Some(user) = target.namespace(Kind::User)
-            && self.find(Kind::User, user.id().ino) != Some(self.own)
+            && self.find(Kind::User, user.inode) != Some(self.own)
         {
-            let ns = self.namespace(user, target.owner(Kind::User))?;
+            let ns = self.namespace(user)?;
             self.maps_of(ns, target)?;
         }
         if target.zombie {
@@ -369,33 +369,23 @@ impl<'a> Model<'a> {
     }
 
     /// What stands for a namespace of this machine.
-    pub(super) fn namespace(&mut self, ns: &crate::handle::Namespace, owner: &Owner) -> Result<NsId, Denial> {
-        let inode = ns.id().ino;
-        if let Some(known) = self.find(ns.kind(), inode) {
+    pub(super) fn namespace(&mut self, ns: &Seen) -> Result<NsId, Denial> {
+        if let Some(known) = self.find(ns.kind, ns.inode) {
             return Ok(known);
         }
-        if ns.kind() == Kind::User {
-            return match owner {
+        if ns.kind == Kind::User {
+            return match &ns.owner {
                 Owner::Below(way) => self.below(way),
                 Owner::Own => Ok(self.own),
                 Owner::Beyond | Owner::Unknown => Ok(self.beside),
             };
         }
-        let owner = self.owner(owner, self.beside)?;
-        let above = self.pid_parent(ns);
-        let made = self.kernel.host_namespace(model_kind(ns.kind()), owner, 0, above)?;
-        self.know(ns.kind(), inode, made);
+        let owner = self.owner(&ns.owner, self.beside)?;
+        let own_pid = self.state.inode(Kind::Pid);
+        let above = own_pid.filter(|_| ns.below).and_then(|own| self.find(Kind::Pid, own));
+        let made = self.kernel.host_namespace(model_kind(ns.kind), owner, 0, above)?;
+        self.know(ns.kind, ns.inode, made);
         Ok(made)
-    }
-
-    /// For a pid namespace below the caller's: that one.
-    fn pid_parent(&self, ns: &crate::handle::Namespace) -> Option<NsId> {
-        let own = self.state.inode(Kind::Pid)?;
-        let mut above = (ns.kind() == Kind::Pid).then(|| ns.parent().ok())??;
-        while above.id().ino != own {
-            above = above.parent().ok()?;
-        }
-        self.find(Kind::Pid, own)
     }
 }
 

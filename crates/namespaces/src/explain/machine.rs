@@ -1,16 +1,13 @@
 //! Where facts are read: `/proc`, `/sys` and `/etc` of this machine, or of a
 //! directory that stands for them.
 
-use std::io::Read;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::Mode;
 
+use super::eyes::{Eyes, Own, READ, read_all};
 use crate::errno::Errno;
 use crate::sys::probe::{Call, Outcome, in_child};
-
-/// Nothing that is read here is longer, but for a mountinfo of very many mounts.
-const MOST: u64 = 64 << 20;
 
 /// The machine that questions are asked about, as the calling thread sees it.
 ///
@@ -26,51 +23,61 @@ const MOST: u64 = 64 << 20;
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Machine {
+pub struct Machine<'eyes> {
+    eyes: Box<dyn Eyes + 'eyes>,
     layer: Option<OwnedFd>,
+    /// Whether it is the calling thread that looks, which can try things too.
+    own: bool,
     probes: bool,
 }
 
-impl Machine {
+impl Machine<'static> {
     /// This machine.
-    pub fn here() -> Machine {
-        Machine { layer: None, probes: true }
+    pub fn here() -> Machine<'static> {
+        Machine { eyes: Box::new(Own), layer: None, own: true, probes: true }
+    }
+}
+
+impl<'eyes> Machine<'eyes> {
+    /// This machine as another process sees it, which makes the calls for the asker. What
+    /// is asked about is that process then, and nothing is tried.
+    pub fn seen_by(eyes: impl Eyes + 'eyes) -> Machine<'eyes> {
+        Machine { eyes: Box::new(eyes), layer: None, own: false, probes: false }
     }
 
     /// The same, with the files below a directory read in place of those of the
     /// same path below `/`: for another machine's `/proc` and `/sys`, or a part of it.
     #[must_use]
-    pub fn with_layer(mut self, directory: OwnedFd) -> Machine {
+    pub fn with_layer(mut self, directory: OwnedFd) -> Machine<'eyes> {
         self.layer = Some(directory);
         self
     }
 
     /// The same, and nothing is tried: only files are read.
     #[must_use]
-    pub fn without_probes(mut self) -> Machine {
+    pub fn without_probes(mut self) -> Machine<'eyes> {
         self.probes = false;
         self
     }
 
-    /// The bytes of a file; `path` is absolute.
-    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
-        let file = std::fs::File::from(self.open(path)?);
-        let mut bytes = Vec::new();
-        file.take(MOST).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    pub(super) fn eyes(&self) -> &(dyn Eyes + 'eyes) {
+        &*self.eyes
     }
 
-    fn open(&self, path: &str) -> Result<OwnedFd, Errno> {
-        // A fifo in place of a file must not hold us up.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    pub(super) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// The bytes of a file; `path` is absolute.
+    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
         if let Some(layer) = &self.layer {
             let below = path.trim_start_matches('/');
-            match rustix::fs::openat(layer, below, flags, Mode::empty()) {
+            match rustix::fs::openat(layer, below, READ, Mode::empty()) {
                 Err(rustix::io::Errno::NOENT) => {}
-                opened => return Ok(opened?),
+                opened => return read_all(opened?.into()),
             }
         }
-        Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+        self.eyes.read(path)
     }
 
     /// The text of a file, without the blanks around it.

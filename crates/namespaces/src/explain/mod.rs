@@ -31,6 +31,7 @@ mod cause;
 mod check;
 mod decide;
 mod evidence;
+mod eyes;
 mod failure;
 mod grounds;
 mod load;
@@ -47,6 +48,7 @@ pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};
 pub use check::{Ability, Check};
 pub use evidence::{Evidence, Place};
+pub use eyes::{Eyes, NamespaceSeen, Upward};
 pub use machine::Machine;
 pub use nsproxy::Rule;
 pub use page::{page, pages};
@@ -57,7 +59,7 @@ use self::state::State;
 use self::trial::Seen;
 use crate::errno::Errno;
 
-impl Machine {
+impl Machine<'_> {
     /// What the kernel does about a call of the calling thread, and why.
     pub fn explain(&self, question: &Question) -> Explanation {
         self.explain_seen(question, Seen::Nothing)

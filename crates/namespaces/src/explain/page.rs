@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::advice::helps;
-use super::cause::Cause;
+use super::cause::{Cause, Outside};
 
 /// The page of a cause.
 pub fn page(cause: Cause) -> String {
@@ -26,48 +26,40 @@ pub fn page(cause: Cause) -> String {
     text
 }
 
-/// All pages as one document in markdown.
+/// What helps against each cause, and the causes outside the rules, as one document in
+/// markdown. What the rules are is in `nsproxy`'s own.
 pub fn pages() -> String {
     let mut text = String::from(HEAD);
-    let mut group = "";
-    for cause in Cause::all() {
-        let of = match cause {
-            Cause::Rule(rule) => rule.facts().group,
-            Cause::Outside(_) => "outside the rules",
-        };
-        if of != group {
-            group = of;
-            let _ = write!(text, "\n## {group}\n");
-        }
-        let _ = write!(text, "\n### {cause}\n\n{}\n\n", cause.says());
-        match cause {
-            Cause::Rule(rule) => {
-                let facts = rule.facts();
-                let _ = writeln!(
-                    text,
-                    "The kernel answers {} in `{}`. Manual: {}. Releases: {}.",
-                    facts.errno, facts.function, facts.clause, facts.releases
-                );
-            }
-            Cause::Outside(outside) => {
-                let _ = writeln!(text, "It shows by this: {}", outside.facts().shows);
-            }
-        }
-        let helps = helps(cause);
+    text.push_str("\n## Outside the rules\n");
+    for outside in Outside::ALL {
+        let facts = outside.facts();
+        let _ =
+            write!(text, "\n### {}\n\n{}\n\nIt shows by this: {}\n", outside.id(), facts.says, facts.shows);
+        bullets(&mut text, facts.helps);
+    }
+    text.push_str("\n## Rules of the kernel\n");
+    for rule in nsproxy::Rule::ALL {
+        let helps = helps(Cause::Rule(*rule));
         if !helps.is_empty() {
-            text.push_str("\nWhat helps:\n\n");
-        }
-        for help in helps {
-            let _ = writeln!(text, "- {help}");
+            let _ = write!(text, "\n### {rule}\n\n{}\n", rule.says());
+            bullets(&mut text, helps);
         }
     }
     text
 }
 
+fn bullets(text: &mut String, helps: &[&str]) {
+    text.push_str("\nWhat helps:\n\n");
+    for help in helps {
+        let _ = writeln!(text, "- {help}");
+    }
+}
+
 const HEAD: &str = "\
 # Causes
 
-Every reason that `ns explain` can give, by its identifier, which never changes. The page
-is generated from the same data as the answers; a test keeps the two in step.
-`ns explain --rule NAME` shows one.
+The reasons that `ns explain` gives, by their identifiers, which never change: the rules
+of the kernel, all of which [RULES.md](../crates/nsproxy/RULES.md) lists with their place
+and errno, and what lies outside them. The page is generated from the same data as the
+answers; a test keeps the two in step. `ns explain --rule NAME` shows one.
 ";

@@ -346,8 +346,8 @@ fn join(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
         );
     }
     if let Question::JoinFile { .. } = case.question
-        && let Some((_, ns, owner)) = case.objects.files.iter().find(|(_, ns, _)| ns.kind() == kind)
-        && let Owner::Below(way) = owner
+        && let Some((_, ns)) = case.objects.files.iter().find(|(_, ns)| ns.kind == kind)
+        && let Owner::Below(way) = &ns.owner
         && let Some(last) = way.last()
         && kind != Kind::User
     {

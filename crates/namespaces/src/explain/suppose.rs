@@ -50,7 +50,7 @@ impl Supposition {
 
 /// What may be, given what was seen. `errno` is what the kernel answered.
 pub(super) fn suppositions(
-    machine: &Machine,
+    machine: &Machine<'_>,
     state: &State,
     question: &Question,
     errno: Option<Errno>,
@@ -119,7 +119,7 @@ fn limits(state: &State, all: &mut Vec<Supposition>) {
 
 const FIRST_PID: u64 = 0xefff_fffc;
 
-fn tasks(machine: &Machine, state: &State, all: &mut Vec<Supposition>) {
+fn tasks(machine: &Machine<'_>, state: &State, all: &mut Vec<Supposition>) {
     let because = match state.nproc {
         Some(limit) => Evidence::file("/proc/self/limits", format!("has {limit} for Max processes")),
         None => Evidence::inferred("a user namespace above was made by a user with a limit on processes"),
@@ -185,7 +185,13 @@ fn mounts(state: &State, question: &Question, all: &mut Vec<Supposition>) {
 }
 
 /// Something that is none of the rules, with the errno that was seen.
-fn outside(machine: &Machine, state: &State, question: &Question, errno: Errno, all: &mut Vec<Supposition>) {
+fn outside(
+    machine: &Machine<'_>,
+    state: &State,
+    question: &Question,
+    errno: Errno,
+    all: &mut Vec<Supposition>,
+) {
     let security = &state.security;
     let mut add = |hooks: &[Hook], outside: Outside, because: Evidence, weak: bool| {
         for at in hooks {
@@ -249,7 +255,7 @@ fn outside(machine: &Machine, state: &State, question: &Question, errno: Errno, 
 
 /// Whether a mount can be changed in a mount namespace that is the caller's own: what
 /// forbids it there is none of the rules. `None` if that can't be tried.
-fn may_change_mounts(machine: &Machine, state: &State) -> Option<bool> {
+fn may_change_mounts(machine: &Machine<'_>, state: &State) -> Option<bool> {
     use nsproxy::uapi::{MS_PRIVATE, MS_REC};
     if state.chroot.is_yes() {
         return None;

@@ -31,12 +31,11 @@ const MS_BIND: u64 = nsproxy::uapi::MS_BIND;
 const MS_REMOUNT: u64 = nsproxy::uapi::MS_REMOUNT;
 
 /// Asks the kernel itself, if that changes nothing.
-pub(super) fn trial(machine: &Machine, state: &State, question: &Question) -> Seen {
+pub(super) fn trial(machine: &Machine<'_>, state: &State, question: &Question) -> Seen {
     if let Question::OpenNamespace { pid, kind } = question {
-        let opened = Namespace::open(format!("/proc/{pid}/ns/{kind}"));
-        return match opened {
+        return match machine.eyes().namespace(&format!("/proc/{pid}/ns/{kind}"), &[]) {
             Ok(_) => Seen::Went,
-            Err(error) => error.errno().map_or(Seen::Nothing, |errno| Seen::Refused(Some(0), errno)),
+            Err(errno) => Seen::Refused(Some(0), errno),
         };
     }
     let mut script = Script::default();
@@ -73,7 +72,7 @@ struct Script {
 }
 
 impl Script {
-    fn run(&self, machine: &Machine) -> Seen {
+    fn run(&self, machine: &Machine<'_>) -> Seen {
         let calls: Vec<Call<'_>> = self.lines.iter().map(|(_, line)| line.call()).collect();
         match machine.probe(&calls) {
             None => Seen::Nothing,
@@ -258,7 +257,7 @@ fn kinds_of(flags: u64) -> Kinds {
 }
 
 /// Which of these kinds can't be made alone: for an answer that may stand for several.
-pub(super) fn refused_alone(machine: &Machine, flags: u64) -> Option<Vec<(Kind, Errno)>> {
+pub(super) fn refused_alone(machine: &Machine<'_>, flags: u64) -> Option<Vec<(Kind, Errno)>> {
     let user = flags & u64::from(Kind::User.flag());
     let mut refused = Vec::new();
     for kind in kinds_of(flags).iter() {
@@ -285,7 +284,7 @@ pub(super) enum Filter {
     Unknown,
 }
 
-pub(super) fn filter(machine: &Machine, question: &Question, step: usize) -> Filter {
+pub(super) fn filter(machine: &Machine<'_>, question: &Question, step: usize) -> Filter {
     use nsproxy::uapi::CLONE_THREAD;
     let (call, expected, shown): (Call<'_>, &[Errno], String) = match question {
         Question::Unshare(flags) => {
@@ -318,7 +317,7 @@ pub(super) fn filter(machine: &Machine, question: &Question, step: usize) -> Fil
     judge(machine, call, expected, shown)
 }
 
-fn launch_filter(machine: &Machine, plan: &Plan, step: usize) -> Filter {
+fn launch_filter(machine: &Machine<'_>, plan: &Plan, step: usize) -> Filter {
     let (call, expected, shown) = match plan.steps().get(step).map(|step| &step.step) {
         Some(Step::Clone { .. }) => (Call::Clone3Nothing, Errno::EINVAL, "clone3 without arguments"),
         Some(Step::Join(_)) => (Call::SetnsNowhere(0), Errno::EBADF, "setns on no descriptor"),
@@ -333,7 +332,7 @@ fn launch_filter(machine: &Machine, plan: &Plan, step: usize) -> Filter {
     judge(machine, call, &[expected], shown.to_owned())
 }
 
-fn judge(machine: &Machine, call: Call<'_>, expected: &[Errno], shown: String) -> Filter {
+fn judge(machine: &Machine<'_>, call: Call<'_>, expected: &[Errno], shown: String) -> Filter {
     match machine.probe(&[call]) {
         Some(Outcome::Refused(_, errno)) if expected.contains(&errno) => {
             Filter::None("the kernel itself answers")

@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(status(&answer))
 }
 
-fn machine(args: &Args) -> Result<Machine, Failure> {
+fn machine(args: &Args) -> Result<Machine<'static>, Failure> {
     let mut machine = Machine::here();
     if let Some(dir) = &args.layer {
         let opened = rustix::fs::open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());

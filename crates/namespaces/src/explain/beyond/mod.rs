@@ -15,6 +15,10 @@ use crate::errno::Errno;
 
 /// The verdict on such a question; `None` if it is one for the rules.
 pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
+    // These are answered by the calling thread's own looking.
+    if !case.machine.is_own() {
+        return None;
+    }
     match case.question {
         Question::MapHelper { pid, kind, map } => Some(helper::decide(case, *pid, *kind, map)),
         Question::Chown { path, uid, gid } => Some(files::chown(case, path, *uid, *gid)),

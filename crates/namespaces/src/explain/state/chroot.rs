@@ -4,7 +4,6 @@
 use super::mounts::{MountEntry, parse};
 use crate::explain::Evidence;
 use crate::explain::Machine;
-use crate::sys::statmount;
 
 /// What is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub(in crate::explain) enum Chroot {
 }
 
 impl Chroot {
-    pub(super) fn find(machine: &Machine, own: &[MountEntry], parent: i32) -> Chroot {
+    pub(super) fn find(machine: &Machine<'_>, own: &[MountEntry], parent: i32) -> Chroot {
         if own.is_empty() && machine.read("/proc/self/mountinfo").is_err() {
             return Chroot::Unknown;
         }
@@ -44,10 +43,10 @@ impl Chroot {
                     );
                     return Chroot::Yes(Evidence::file(path, says));
                 }
-                compared |= pid == 1 && is_first_mnt();
+                compared |= pid == 1 && is_first_mnt(machine);
             }
         }
-        match high_above() {
+        match high_above(machine) {
             // Process 1 could be in the same chroot; a root of the first mount namespace
             // that it shares is none.
             Chroot::Unknown if compared => Chroot::No,
@@ -57,36 +56,25 @@ impl Chroot {
 }
 
 /// Whether this is the mount namespace that the system came up in.
-fn is_first_mnt() -> bool {
+fn is_first_mnt(machine: &Machine<'_>) -> bool {
     // Fixed since Linux 6.17, and the usual number before.
     let first = ["mnt:[4026531832]", "mnt:[4026531840]", "mnt:[4026531841]"];
-    let link = rustix::fs::readlink("/proc/thread-self/ns/mnt", Vec::new());
-    link.is_ok_and(|link| link.to_str().is_ok_and(|link| first.contains(&link)))
+    let link = machine.eyes().read_link("/proc/thread-self/ns/mnt");
+    link.is_ok_and(|link| first.contains(&link.as_str()))
 }
 
 /// How many mounts lie between the root and the first mount of the namespace. Commonly
 /// none; in a chroot at least those that hold it.
-fn high_above() -> Chroot {
-    let Ok(root) = statmount::root_id() else { return Chroot::Unknown };
-    let mut between = Vec::new();
-    let mut at = root;
-    // No tree of mounts is as deep.
-    for _ in 0..4096 {
-        match statmount::parent(at) {
-            Ok(parent) if parent == at => break,
-            Ok(parent) => {
-                between.push(parent);
-                at = parent;
-            }
-            Err(_) => return Chroot::Unknown,
+fn high_above(machine: &Machine<'_>) -> Chroot {
+    match machine.eyes().mounts_below_root() {
+        Err(_) => Chroot::Unknown,
+        Ok(0 | 1) => Chroot::No,
+        Ok(depth) => {
+            let says =
+                format!("finds {} mounts between the root and the first mount of the namespace", depth - 1);
+            Chroot::Likely(Evidence::call("statmount(2)", says))
         }
     }
-    if between.len() <= 1 {
-        return Chroot::No;
-    }
-    let says =
-        format!("finds {} mounts between the root and the first mount of the namespace", between.len() - 1);
-    Chroot::Likely(Evidence::call("statmount(2)", says))
 }
 
 impl Chroot {

@@ -8,21 +8,18 @@ mod owners;
 mod security;
 mod target;
 
-use std::os::fd::AsFd;
-
 pub(super) use chroot::Chroot;
 pub(super) use mounts::{MountEntry, covering, mounts};
-pub(super) use owners::{Owner, Relative};
+pub(super) use owners::{Owner, Relative, Seen};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
 pub(super) use target::Target;
 
+use super::eyes::Eyes;
 use super::machine::Machine;
-use crate::error::Error;
-use crate::handle::Namespace;
+use crate::errno::Errno;
 use crate::idmap::{Extent, IdMap};
 use crate::kind::Kind;
 use crate::process::{Credentials, parse_status};
-use crate::sys;
 
 /// The inode number of the first user namespace, `PROC_USER_INIT_INO`.
 const FIRST_USER: u64 = 0xefff_fffd;
@@ -66,23 +63,26 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn read(machine: &Machine) -> State {
+    pub(super) fn read(machine: &Machine<'_>) -> State {
         let status = machine.read("/proc/thread-self/status").ok();
         let status = status.and_then(|bytes| parse_status(&String::from_utf8_lossy(&bytes)));
-        let pid = rustix::process::getpid().as_raw_pid();
-        let handles = Kind::ALL.map(|kind| Namespace::current(kind).ok());
-        let inodes = handles.each_ref().map(|ns| ns.as_ref().map(|ns| ns.id().ino));
-        let user = handles.iter().flatten().find(|ns| ns.kind() == Kind::User);
-        let own = user.map(|ns| ns.id().ino);
-        let owners = handles.each_ref().map(|ns| ns.as_ref().map_or(Owner::Unknown, |ns| Owner::of(ns, own)));
+        let eyes = machine.eyes();
+        // The number that /proc gives, which is the one other files there use.
+        let pid = status.as_ref().and_then(|status| status.pids.first().copied()).unwrap_or(0);
+        let seen = Kind::ALL.map(|kind| eyes.namespace(&own_link(kind.name()), &[]).ok());
+        let inodes = seen.map(|ns| ns.map(|ns| ns.inode));
+        let user = seen[index(Kind::User)];
+        let own = user.map(|ns| ns.inode);
+        let owner = |kind: Kind| Owner::of(eyes, &own_link(kind.name()), kind, own);
+        let owners = Kind::ALL.map(|kind| if kind == Kind::User { Owner::Own } else { owner(kind) });
         let mounts = mounts(machine);
-        let children = Namespace::open("/proc/thread-self/ns/pid_for_children").ok();
+        let children = own_link("pid_for_children");
         State {
-            pid_dead: children.as_ref().is_some_and(|ns| has_no_init(machine, ns)),
-            pid_for_children_owner: children.as_ref().map_or(Owner::Own, |ns| Owner::of(ns, own)),
-            pid_for_children: link_inode("pid_for_children"),
-            time_for_children: link_inode("time_for_children"),
-            owner_uid: user.and_then(|ns| sys::nsfs::owner_uid(ns.as_fd()).ok()),
+            pid_dead: has_no_init(machine, &children),
+            pid_for_children_owner: Owner::of(eyes, &children, Kind::Pid, own),
+            pid_for_children: link_inode(eyes, "pid_for_children"),
+            time_for_children: link_inode(eyes, "time_for_children"),
+            owner_uid: user.and_then(|ns| ns.owner_uid),
             inodes,
             owners,
             uid_map: map(machine, "/proc/self/uid_map"),
@@ -90,12 +90,12 @@ impl State {
             setgroups: machine.text("/proc/self/setgroups").ok().map(|text| text == "allow"),
             limits: Kind::ALL.map(|kind| machine.number(&limit_file(kind))),
             chroot: Chroot::find(machine, &mounts, status.as_ref().map_or(0, |status| status.ppid)),
-            fs_sharer: status.as_ref().and_then(|status| fs_sharer(pid, status.ppid)),
+            fs_sharer: status.as_ref().and_then(|status| fs_sharer(machine, pid, status.ppid)),
             mounts,
             security: Security::read(machine),
-            securebits: securebits(),
-            dumpable: is_dumpable(),
-            nproc: rustix::process::getrlimit(rustix::process::Resource::Nproc).current,
+            securebits: eyes.securebits().unwrap_or(0),
+            dumpable: eyes.dumpable().unwrap_or(true),
+            nproc: eyes.nproc().unwrap_or(None),
             release: machine.text("/proc/sys/kernel/osrelease").ok(),
             mount_max: machine.number("/proc/sys/fs/mount-max"),
             status,
@@ -156,46 +156,39 @@ pub(super) fn limit_file(kind: Kind) -> String {
     format!("/proc/sys/user/max_{kind}_namespaces")
 }
 
-fn map(machine: &Machine, path: &str) -> Option<Vec<Extent>> {
+fn map(machine: &Machine<'_>, path: &str) -> Option<Vec<Extent>> {
     let text = machine.text(path).ok()?;
     IdMap::from_kernel(&text).map(|map| map.extents().to_vec())
 }
 
-fn link_inode(name: &str) -> Option<u64> {
-    let link = rustix::fs::readlink(format!("/proc/thread-self/ns/{name}"), Vec::new()).ok()?;
-    let text = link.to_str().ok()?;
-    text.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
+fn own_link(name: &str) -> String {
+    format!("/proc/thread-self/ns/{name}")
+}
+
+fn link_inode(eyes: &dyn Eyes, name: &str) -> Option<u64> {
+    let link = eyes.read_link(&own_link(name)).ok()?;
+    link.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
 }
 
 /// Whether the first process of a pid namespace has ended, reaped or not.
-fn has_no_init(machine: &Machine, ns: &Namespace) -> bool {
-    match ns.pid_to_caller(1) {
+fn has_no_init(machine: &Machine<'_>, path: &str) -> bool {
+    match machine.eyes().pid_from(path, 1) {
         Ok(pid) => machine
             .text(&format!("/proc/{pid}/status"))
             .is_ok_and(|text| text.lines().any(|line| line.starts_with("State:") && line.contains('Z'))),
-        Err(Error::NoProcess { .. }) => true,
-        Err(error) => error.errno() == Some(crate::errno::Errno::ESRCH),
+        Err(errno) => errno == Errno::ESRCH,
     }
 }
 
 /// The parent, a child or a sibling that was made with `CLONE_FS`. Others would have
 /// to be looked for among all processes.
-fn fs_sharer(pid: i32, ppid: i32) -> Option<i32> {
+fn fs_sharer(machine: &Machine<'_>, pid: i32, ppid: i32) -> Option<i32> {
     let children = |of: i32| -> Vec<i32> {
-        let text = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        let text = machine.text(&format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
         text.split_ascii_whitespace().take(64).filter_map(|pid| pid.parse().ok()).collect()
     };
     let near = [ppid].into_iter().chain(children(pid)).chain(children(ppid));
     near.into_iter()
         .filter(|other| *other > 0 && *other != pid)
-        .find(|other| sys::probe::same(pid, *other, sys::probe::Shared::Fs) == Ok(true))
-}
-
-fn securebits() -> u32 {
-    rustix::thread::capabilities_secure_bits().map_or(0, |bits| bits.bits())
-}
-
-fn is_dumpable() -> bool {
-    use rustix::process::DumpableBehavior;
-    matches!(rustix::process::dumpable_behavior(), Ok(DumpableBehavior::Dumpable))
+        .find(|other| machine.eyes().share_fs(pid, *other) == Ok(true))
 }

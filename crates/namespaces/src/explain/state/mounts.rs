@@ -40,22 +40,14 @@ impl MountEntry {
 }
 
 /// The mounts that the caller's root reaches; none if that can't be read.
-pub(in crate::explain) fn mounts(machine: &Machine) -> Vec<MountEntry> {
+pub(in crate::explain) fn mounts(machine: &Machine<'_>) -> Vec<MountEntry> {
     let text = machine.read("/proc/self/mountinfo").unwrap_or_default();
     let mut all = parse(&text);
     // Only a part of a file system can be a file, or all of nsfs.
     for mount in all.iter_mut().filter(|mount| mount.root != "/") {
-        mount.file = mount.fstype == "nsfs" || is_file(&mount.point);
+        mount.file = mount.fstype == "nsfs" || matches!(machine.eyes().stat(&mount.point), Ok((false, _)));
     }
     all
-}
-
-/// Without waiting for a server or an automounter.
-fn is_file(path: &str) -> bool {
-    use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
-    let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
-    statx(CWD, path, flags, StatxFlags::TYPE)
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.stx_mode.into()) != FileType::Directory)
 }
 
 pub(super) fn parse(text: &[u8]) -> Vec<MountEntry> {

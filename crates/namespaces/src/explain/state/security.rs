@@ -1,7 +1,6 @@
 //! What may refuse from outside the namespace rules.
 
 use super::Machine;
-use crate::sys::probe;
 
 /// Filters, security modules and switches.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +54,7 @@ const MODULES: [&str; 14] = [
 ];
 
 impl Security {
-    pub(super) fn read(machine: &Machine) -> Security {
+    pub(super) fn read(machine: &Machine<'_>) -> Security {
         let (modules, modules_from) = modules(machine);
         let labels = ["/proc/self/attr/apparmor/current", "/proc/self/attr/current"];
         let label = labels.into_iter().find_map(|path| {
@@ -96,12 +95,12 @@ impl Security {
     }
 }
 
-fn seccomp(machine: &Machine) -> Option<u8> {
+fn seccomp(machine: &Machine<'_>) -> Option<u8> {
     let text = machine.text("/proc/thread-self/status").ok()?;
     text.lines().find_map(|line| line.strip_prefix("Seccomp:"))?.trim().parse().ok()
 }
 
-fn modules(machine: &Machine) -> (Option<Vec<String>>, &'static str) {
+fn modules(machine: &Machine<'_>) -> (Option<Vec<String>>, &'static str) {
     if let Ok(text) = machine.text(LSM_FILE) {
         return (Some(text.split(',').map(str::to_owned).collect()), LSM_FILE);
     }
@@ -109,5 +108,8 @@ fn modules(machine: &Machine) -> (Option<Vec<String>>, &'static str) {
         let name = id.checked_sub(100).and_then(|at| MODULES.get(usize::try_from(at).ok()?));
         name.map_or_else(|| format!("module {id}"), |name| (*name).to_owned())
     };
-    (probe::lsm_list_modules().ok().map(|ids| ids.into_iter().map(named).collect()), "lsm_list_modules(2)")
+    (
+        machine.eyes().security_modules().ok().map(|ids| ids.into_iter().map(named).collect()),
+        "lsm_list_modules(2)",
+    )
 }

@@ -1,9 +1,6 @@
 //! Another process, as the object of a question.
 
-use std::os::unix::fs::MetadataExt;
-
-use super::{Machine, Owner, State};
-use crate::handle::Namespace;
+use super::{Machine, Seen, State};
 use crate::idmap::{Extent, IdMap};
 use crate::kind::Kind;
 use crate::process::{Credentials, parse_status};
@@ -15,9 +12,7 @@ pub(in crate::explain) struct Target {
     pub(in crate::explain) status: Option<Credentials>,
     pub(in crate::explain) zombie: bool,
     /// Its namespaces by [`Kind::ALL`], where they can be opened.
-    pub(in crate::explain) namespaces: [Option<Namespace>; 8],
-    /// Who owns them; for user, where it stands itself.
-    pub(in crate::explain) owners: [Owner; 8],
+    pub(in crate::explain) namespaces: [Option<Seen>; 8],
     pub(in crate::explain) uid_map: Option<Vec<Extent>>,
     pub(in crate::explain) gid_map: Option<Vec<Extent>>,
     pub(in crate::explain) setgroups: Option<bool>,
@@ -27,17 +22,14 @@ pub(in crate::explain) struct Target {
 }
 
 impl Target {
-    pub(in crate::explain) fn read(machine: &Machine, state: &State, pid: i32) -> Target {
+    pub(in crate::explain) fn read(machine: &Machine<'_>, state: &State, pid: i32) -> Target {
         let file = |name: &str| format!("/proc/{pid}/{name}");
         let text = machine.text(&file("status")).unwrap_or_default();
         let zombie = text.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
-        let namespaces = Kind::ALL.map(|kind| Namespace::open(file(&format!("ns/{kind}"))).ok());
-        let own = state.inode(Kind::User);
-        let owners = namespaces.each_ref().map(|ns| match ns {
-            Some(ns) if ns.kind() == Kind::User => Owner::standing(ns, own),
-            Some(ns) => Owner::of(ns, own),
-            None => Owner::Unknown,
-        });
+        let eyes = machine.eyes();
+        let (user, own_pid) = (state.inode(Kind::User), state.inode(Kind::Pid));
+        let namespaces =
+            Kind::ALL.map(|kind| Seen::open(eyes, &file(&format!("ns/{kind}")), user, own_pid).ok());
         let map = |name: &str| {
             IdMap::from_kernel(&machine.text(&file(name)).ok()?).map(|map| map.extents().to_vec())
         };
@@ -46,20 +38,15 @@ impl Target {
             status: parse_status(&text),
             zombie,
             namespaces,
-            owners,
             uid_map: map("uid_map"),
             gid_map: map("gid_map"),
             setgroups: machine.text(&file("setgroups")).ok().map(|text| text == "allow"),
-            proc_owner: std::fs::metadata(file("status")).ok().map(|meta| meta.uid()),
+            proc_owner: eyes.stat(&file("status")).ok().map(|(_, uid)| uid),
             is_caller: pid == state.pid,
         }
     }
 
-    pub(in crate::explain) fn namespace(&self, kind: Kind) -> Option<&Namespace> {
+    pub(in crate::explain) fn namespace(&self, kind: Kind) -> Option<&Seen> {
         self.namespaces[super::index(kind)].as_ref()
-    }
-
-    pub(in crate::explain) fn owner(&self, kind: Kind) -> &Owner {
-        &self.owners[super::index(kind)]
     }
 }

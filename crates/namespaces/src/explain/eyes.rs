@@ -1,0 +1,164 @@
+//! Who looks: what a process can see of itself and of others, as calls.
+
+use std::fmt;
+use std::io::Read;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, statx};
+
+use crate::errno::Errno;
+use crate::error::Error;
+use crate::handle::Namespace;
+use crate::kind::Kind;
+use crate::sys::{self, probe, statmount};
+
+/// Looks at the machine as one process sees it. The calling thread does so by itself; another
+/// one can be looked through, if it makes these calls for the asker.
+///
+/// Paths are absolute, `/proc/thread-self/status` for instance, and mean what they mean to
+/// that process.
+pub trait Eyes: fmt::Debug {
+    /// The bytes of a file.
+    fn read(&self, path: &str) -> Result<Vec<u8>, Errno>;
+    /// What a link says.
+    fn read_link(&self, path: &str) -> Result<String, Errno>;
+    /// Whether a file is a directory, and whose it is.
+    fn stat(&self, path: &str) -> Result<(bool, u32), Errno>;
+    /// The namespace of a file, or one that `ioctl_nsfs(2)` leads to from there.
+    fn namespace(&self, path: &str, way: &[Upward]) -> Result<NamespaceSeen, Errno>;
+    /// `NS_GET_PID_FROM_PIDNS`: the number here of a process of a pid namespace.
+    fn pid_from(&self, path: &str, pid: i32) -> Result<i32, Errno>;
+    /// `kcmp(2)`: whether two processes share root and working directory.
+    fn share_fs(&self, one: i32, other: i32) -> Result<bool, Errno>;
+    /// `PR_GET_SECUREBITS`
+    fn securebits(&self) -> Result<u32, Errno>;
+    /// `PR_GET_DUMPABLE`
+    fn dumpable(&self) -> Result<bool, Errno>;
+    /// `RLIMIT_NPROC`, the soft limit; `None` for none.
+    fn nproc(&self) -> Result<Option<u64>, Errno>;
+    /// `lsm_list_modules(2)`
+    fn security_modules(&self) -> Result<Vec<u64>, Errno>;
+    /// `statmount(2)`: how many mounts lie between the root directory's and the first of
+    /// the mount namespace, that one counted.
+    fn mounts_below_root(&self) -> Result<usize, Errno>;
+}
+
+/// A step up from a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upward {
+    /// `NS_GET_USERNS`: the user namespace that owns it, or is its parent.
+    Owner,
+    /// `NS_GET_PARENT`: the parent of a user or pid namespace.
+    Parent,
+}
+
+/// What is seen of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceSeen {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its inode number.
+    pub inode: u64,
+    /// For a user namespace: whose it is, in the numbering of who looks.
+    pub owner_uid: Option<u32>,
+}
+
+impl fmt::Display for NamespaceSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:[{}]", self.kind, self.inode)
+    }
+}
+
+/// The calling thread's own.
+#[derive(Debug)]
+pub(super) struct Own;
+
+/// Nothing that is read here is longer, but for a mountinfo of very many mounts.
+const MOST: u64 = 64 << 20;
+/// No tree of mounts is as deep.
+const DEEPEST: usize = 4096;
+
+/// A fifo in place of a file must not hold us up.
+pub(super) const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+pub(super) fn read_all(file: std::fs::File) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn errno(error: &Error) -> Errno {
+    error.errno().unwrap_or(Errno::EINVAL)
+}
+
+impl Eyes for Own {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        read_all(rustix::fs::openat(CWD, path, READ, Mode::empty())?.into())
+    }
+
+    fn read_link(&self, path: &str) -> Result<String, Errno> {
+        let link = rustix::fs::readlink(path, Vec::new())?;
+        link.into_string().map_err(|_| Errno::EILSEQ)
+    }
+
+    fn stat(&self, path: &str) -> Result<(bool, u32), Errno> {
+        // Without waiting for a server or an automounter.
+        let flags = AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+        let stat = statx(CWD, path, flags, StatxFlags::TYPE | StatxFlags::UID)?;
+        Ok((FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory, stat.stx_uid))
+    }
+
+    fn namespace(&self, path: &str, way: &[Upward]) -> Result<NamespaceSeen, Errno> {
+        let mut at = Namespace::open(path).map_err(|error| errno(&error))?;
+        for step in way {
+            let above = match step {
+                Upward::Owner => at.owner(),
+                Upward::Parent => at.parent(),
+            };
+            at = above.map_err(|error| errno(&error))?;
+        }
+        let owner_uid = if at.kind() == Kind::User { at.owner_uid().ok() } else { None };
+        Ok(NamespaceSeen { kind: at.kind(), inode: at.id().ino, owner_uid })
+    }
+
+    fn pid_from(&self, path: &str, pid: i32) -> Result<i32, Errno> {
+        let ns = Namespace::open(path).map_err(|error| errno(&error))?;
+        ns.pid_to_caller(pid).map_err(|error| match error {
+            Error::NoProcess { .. } => Errno::ESRCH,
+            error => errno(&error),
+        })
+    }
+
+    fn share_fs(&self, one: i32, other: i32) -> Result<bool, Errno> {
+        probe::same(one, other, probe::Shared::Fs)
+    }
+
+    fn securebits(&self) -> Result<u32, Errno> {
+        Ok(rustix::thread::capabilities_secure_bits()?.bits())
+    }
+
+    fn dumpable(&self) -> Result<bool, Errno> {
+        use rustix::process::DumpableBehavior;
+        Ok(matches!(rustix::process::dumpable_behavior()?, DumpableBehavior::Dumpable))
+    }
+
+    fn nproc(&self) -> Result<Option<u64>, Errno> {
+        Ok(rustix::process::getrlimit(rustix::process::Resource::Nproc).current)
+    }
+
+    fn security_modules(&self) -> Result<Vec<u64>, Errno> {
+        sys::probe::lsm_list_modules()
+    }
+
+    fn mounts_below_root(&self) -> Result<usize, Errno> {
+        let mut at = statmount::root_id()?;
+        for depth in 0..DEEPEST {
+            let parent = statmount::parent(at)?;
+            if parent == at {
+                return Ok(depth);
+            }
+            at = parent;
+        }
+        Err(Errno::ELOOP)
+    }
+}
