@@ -6,6 +6,7 @@ use std::path::Path;
 use nsproxy::Rule;
 use serde::{Deserialize, Serialize};
 
+use crate::explain::Scores;
 use crate::run::{Found, Tally};
 use crate::script;
 
@@ -15,7 +16,7 @@ use crate::script;
 pub(crate) enum Message {
     Progress(Count),
     Found(Scenario),
-    End { count: Count, met: BTreeMap<String, u64> },
+    End { count: Count, met: BTreeMap<String, u64>, scores: Scores },
 }
 
 /// How far a worker is.
@@ -54,7 +55,7 @@ impl Message {
 
     pub(crate) fn end(tally: &Tally) -> Self {
         let met = tally.met.iter().map(|(rule, times)| (rule.to_string(), *times)).collect();
-        Self::End { count: count(tally), met }
+        Self::End { count: count(tally), met, scores: tally.scores.clone() }
     }
 
     pub(crate) fn found(found: &Found) -> Self {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use nsproxy::{Denial, TaskId};
 
 use crate::cgroup::Home;
+use crate::explain::Scores;
 use crate::generate::{Area, Bounds, Generator, Met, View};
 use crate::machine::Machine;
 use crate::random::Random;
@@ -23,6 +24,8 @@ pub(crate) struct Order {
     pub(crate) operations: usize,
     pub(crate) seed: u64,
     pub(crate) only: Option<Area>,
+    /// Whether each refusal is to be explained.
+    pub(crate) explain: bool,
 }
 
 /// A script on which the two sides differ, made short.
@@ -44,6 +47,7 @@ pub(crate) struct Tally {
     pub(crate) worlds: usize,
     pub(crate) met: Met,
     pub(crate) found: Vec<Found>,
+    pub(crate) scores: Scores,
 }
 
 /// Makes worlds and plays in them.
@@ -68,7 +72,7 @@ impl Runner<'_> {
             if let Some(found) = self.world(seed)? {
                 self.tally.found.push(found);
                 (self.progress)(&self.tally);
-                if !self.thorough {
+                if !self.thorough && !self.order.explain {
                     return Ok(());
                 }
             }
@@ -123,6 +127,13 @@ impl Runner<'_> {
             match world.step(actor, &op) {
                 Ok(model) => {
                     names.learn(number, task, &model);
+                    if let Err(denial) = model
+                        && self.order.explain
+                        && world.find(task).is_some_and(|actor| world.is_free(actor))
+                    {
+                        let actor = world.find(task).unwrap_or(actor);
+                        self.tally.scores.judge(&world, actor, &op, denial);
+                    }
                     if let Err(Denial { rule, .. }) = model {
                         self.tally.refused += 1;
                         *self.tally.met.entry(rule).or_default() += 1;

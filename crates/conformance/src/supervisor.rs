@@ -12,6 +12,7 @@ use nsproxy::Rule;
 
 use crate::Args;
 use crate::cgroup;
+use crate::explain::Scores;
 use crate::report::{Count, Message, Scenario, coverage};
 
 /// The first of the user ids that workers take with `--as-user`. Nobody has them.
@@ -76,6 +77,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         command.args(["--operations", &operations.to_string()]);
         let own = seed.wrapping_add((job as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         command.args(["--seed", &own.to_string()]);
+        if args.explain {
+            command.arg("--explain");
+        }
         if let Some(only) = &args.only {
             command.args(["--only", only]);
         }
@@ -153,6 +157,7 @@ fn release() -> String {
 struct Gathered {
     counts: Vec<Count>,
     met: BTreeMap<String, u64>,
+    scores: Scores,
     found: Vec<Scenario>,
     started: Instant,
     shown: Instant,
@@ -164,6 +169,7 @@ impl Gathered {
         Self {
             counts: vec![Count::default(); jobs],
             met: BTreeMap::new(),
+            scores: Scores::default(),
             found: Vec::new(),
             started: now,
             shown: now,
@@ -174,7 +180,8 @@ impl Gathered {
         match message {
             Message::Progress(count) => self.counts[job] = count,
             Message::Found(scenario) => self.found.push(scenario),
-            Message::End { count, met } => {
+            Message::End { count, met, scores } => {
+                self.scores.add(scores);
                 self.counts[job] = count;
                 for (rule, times) in met {
                     *self.met.entry(rule).or_default() += times;
@@ -228,6 +235,7 @@ impl Gathered {
             );
             println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
         }
-        Ok(self.found.is_empty())
+        let explained = !args.explain || self.scores.report();
+        Ok(self.found.is_empty() && explained)
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
             io::Error::other(format!("no such area: {name}; there are {}", names.join(", ")))
         })?),
     };
-    let order = Order { operations: args.operations, seed: args.seed.unwrap_or(0), only };
+    let order =
+        Order { operations: args.operations, seed: args.seed.unwrap_or(0), only, explain: args.explain };
     let mut progress = |tally: &Tally| tell(&Message::progress(tally));
     let mut runner = Runner {
         machine: &machine,
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         order,
         tally: Tally::default(),
         progress: &mut progress,
-        thorough: true,
+        // Differences are found without explanations, and shown short there.
+        thorough: !args.explain,
     };
     runner.run()?;
     let tally = runner.tally;

@@ -12,6 +12,7 @@ use nsproxy::{Denial, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::cgroup::Home;
+use crate::explain::Through;
 use crate::machine::{CGROUP, Machine};
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
@@ -219,6 +220,11 @@ impl World {
         if let Some(actor) = self.actors.iter_mut().find(|actor| actor.task == task) {
             name.clone_into(&mut actor.name);
         }
+    }
+
+    /// Looks through an actor.
+    pub(crate) fn eyes(&self, actor: usize) -> Through<'_> {
+        Through { real: &self.real, slot: self.actors[actor].slot }
     }
 
     /// Where a task is found on the real side.

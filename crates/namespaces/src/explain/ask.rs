@@ -59,10 +59,10 @@ impl Objects {
             | Question::Kill { pid, .. }
             | Question::Attach(pid)
             | Question::InitDuties(pid)
-            | Question::MapHelper { pid, .. }
-            | Question::WriteMap { pid, .. }
+            | Question::MapHelper { pid, .. } => self.process(machine, state, *pid, false),
+            Question::WriteMap { pid, .. }
             | Question::WriteSetgroups { pid, .. }
-            | Question::WriteTimeOffsets { pid, .. } => self.process(machine, state, *pid),
+            | Question::WriteTimeOffsets { pid, .. } => self.process(machine, state, *pid, true),
             Question::JoinFile { path, .. } => {
                 let path = path.to_string_lossy();
                 self.file(machine, state, &path, &path);
@@ -79,9 +79,11 @@ impl Objects {
 
     fn plan_step(&mut self, machine: &Machine<'_>, state: &State, step: &Step) {
         match step {
-            Step::Join(JoinTarget::Process { process, .. }) => self.process(machine, state, process.pid()),
+            Step::Join(JoinTarget::Process { process, .. }) => {
+                self.process(machine, state, process.pid(), false);
+            }
             Step::Join(JoinTarget::Both { process, namespaces, .. }) => {
-                self.process(machine, state, process.pid());
+                self.process(machine, state, process.pid(), false);
                 for ns in namespaces {
                     self.file(machine, state, &ns.to_string(), &fd_path(ns));
                 }
@@ -95,9 +97,9 @@ impl Objects {
         }
     }
 
-    fn process(&mut self, machine: &Machine<'_>, state: &State, pid: i32) {
+    fn process(&mut self, machine: &Machine<'_>, state: &State, pid: i32, write: bool) {
         if pid > 0 && self.target(pid).is_none() {
-            self.targets.push(Target::read(machine, state, pid));
+            self.targets.push(Target::read(machine, state, pid, write));
         }
     }
 
@@ -110,6 +112,18 @@ impl Objects {
 
     pub(super) fn target(&self, pid: i32) -> Option<&Target> {
         self.targets.iter().find(|target| target.pid == pid)
+    }
+
+    /// Whether the user namespace of a process is only supposed: its links can't be read.
+    pub(super) fn is_unsure(&self, state: &State) -> bool {
+        let real_differ = state.status.as_ref().is_some_and(|own| {
+            own.uids[0] != own.uids[3] || own.gids[0] != own.gids[3] || own.effective != own.permitted
+        });
+        self.targets.iter().any(|target| {
+            let unread =
+                !target.is_caller && target.status.is_some() && target.namespace(Kind::User).is_none();
+            unread && (target.writable.is_some() || real_differ)
+        })
     }
 
     pub(super) fn namespace(&self, name: &str) -> Option<&Seen> {
@@ -134,7 +148,7 @@ pub(super) fn ask(
     let mut model = Model::load(state, assumed).ok()?;
     let mut tasks = Vec::new();
     for target in &objects.targets {
-        tasks.push((target.pid, model.target(target).ok()?));
+        tasks.push((target.pid, model.target(target, assumed).ok()?));
     }
     prepare_paths(&mut model, machine, question);
     let me = model.me;

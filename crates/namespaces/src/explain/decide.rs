@@ -11,7 +11,7 @@ use super::load::Assumed;
 use super::machine::Machine;
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::State;
+use super::state::{State, covering};
 use super::suppose::{Supposition, suppositions};
 use super::trial::{Filter, Seen, filter, refused_alone, trial};
 use crate::errno::Errno;
@@ -37,6 +37,12 @@ impl<'a> Case<'a> {
     /// The verdict; `seen` is what the kernel answered, if it was asked already.
     pub(super) fn decide(&self, seen: Seen) -> Verdict {
         let seen = if seen == Seen::Nothing { trial(self.machine, self.state, self.question) } else { seen };
+        if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
+            return verdict;
+        }
+        if let Some(unknown) = self.blind() {
+            return open(seen.errno(), Vec::new(), vec![unknown]);
+        }
         let Some(as_read) = self.ask(self.question, &Assumed::default()) else {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
         };
@@ -56,6 +62,116 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Answers for which there is one rule only, or whose rule shows in a file.
+    fn by_fact(&self, errno: Errno) -> Option<Verdict> {
+        let named = |rule: Rule, evidence: Evidence| {
+            let cause = Cause::Rule(rule);
+            let remedies = remedies(self, cause, &Assumed::default());
+            Some(Verdict::Refused(Refusal {
+                cause,
+                errno: Some(errno),
+                at: None,
+                evidence: vec![evidence],
+                remedies,
+            }))
+        };
+        if errno == Errno::EMFILE {
+            let says = "has as many Max open files as are open";
+            return named(Rule::NoFreeFd, Evidence::file("/proc/self/limits", says));
+        }
+        let there = |path: &str| self.machine.eyes().stat(path).is_ok();
+        match self.question {
+            Question::Umount { target, .. } | Question::Chroot(target)
+                if errno == Errno::ENOENT && !there(target) =>
+            {
+                named(Rule::PathMissing, Evidence::file(target, "does not exist"))
+            }
+            Question::Mount { source, target, flags, .. } if errno == Errno::ENOENT => {
+                let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0
+                    && flags & nsproxy::uapi::MS_REMOUNT == 0;
+                if !there(target) {
+                    return named(Rule::PathMissing, Evidence::file(target, "does not exist"));
+                }
+                if bind && !there(source) {
+                    return named(Rule::PathMissing, Evidence::file(source, "does not exist"));
+                }
+                if !bind || there(source) {
+                    let says = "is there, and on a mount that has been unmounted";
+                    return named(Rule::MountGone, Evidence::file(target, says));
+                }
+                None
+            }
+            Question::WriteMap { pid, .. }
+            | Question::WriteSetgroups { pid, .. }
+            | Question::WriteTimeOffsets { pid, .. }
+                if errno == Errno::EACCES =>
+            {
+                let target = self.objects.target(*pid)?;
+                let path = format!("/proc/{pid}/uid_map");
+                match target.writable? {
+                    Err(Errno::EACCES) => {
+                        let owner = target
+                            .proc_owner
+                            .map_or_else(String::new, |owner| format!(", and belongs to user {owner}"));
+                        named(
+                            Rule::MapOpenAccess,
+                            Evidence::file(path, format!("can't be opened for writing{owner}")),
+                        )
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether what can't be seen may be the case, and would have the same answer for another
+    /// reason.
+    fn is_ambiguous(&self, errno: Errno, refused: Refused) -> bool {
+        suppositions(self.machine, self.state, self.question, None).into_iter().any(|supposition| {
+            let Assumed { chrooted, no_setfcap, locked_mounts, .. } = supposition.assumed;
+            // The rest would be a coincidence: what is read is reason enough.
+            let likely = chrooted || no_setfcap || locked_mounts;
+            let other = if likely { self.ask(self.question, &supposition.assumed) } else { None };
+            !supposition.weak
+                && other.and_then(Result::err).is_some_and(|other| {
+                    errno_of(other.denial.errno) == errno && other.denial.rule != refused.denial.rule
+                })
+        })
+    }
+
+    /// What can't be seen at all, and is needed.
+    fn blind(&self) -> Option<Evidence> {
+        if self.state.status.is_none() {
+            return Some(Evidence::file("/proc/thread-self/status", "can't be read"));
+        }
+        if relative_path(self.question) {
+            let says =
+                "can't be followed to a path from the root: only the kernel knows where the path leads";
+            return Some(Evidence::file("/proc/self/cwd", says));
+        }
+        if let Some(path) = paths(self.question).into_iter().find(|path| self.leads_elsewhere(path)) {
+            let says = format!("does not lead to the mount that {path} is on");
+            return Some(Evidence::file("/proc/self/mountinfo", says));
+        }
+        let read = !self.machine.is_layered() && about_paths(self.question);
+        let outside = read && self.state.root_listed == Some(false);
+        outside.then(|| {
+            let says =
+                "does not list the mount of the root directory: it is in another mount namespace, or in none";
+            Evidence::file("/proc/self/mountinfo", says)
+        })
+    }
+
+    /// Whether the tree of mounts, as read, does not agree with the kernel on a path.
+    fn leads_elsewhere(&self, path: &str) -> bool {
+        if self.machine.is_layered() {
+            return false;
+        }
+        let Ok(there) = self.machine.eyes().mount_of(path) else { return false };
+        covering(&self.state.mounts, path).is_some_and(|mount| mount.id != there)
+    }
+
     fn refused(&self, step: Option<usize>, errno: Errno, as_read: Answer) -> Verdict {
         let at = step.or_else(|| as_read.err().map(|refused| refused.step)).unwrap_or(0);
         if let Some(verdict) = self.filtered(Some(errno), at) {
@@ -69,6 +185,8 @@ impl<'a> Case<'a> {
         };
         if let Some(refused) = as_read.err().filter(fits)
             && (errno != Errno::ENOSPC || !self.several_kinds())
+            && !self.objects.is_unsure(self.state)
+            && !self.is_ambiguous(errno, refused)
         {
             return self.by_rule(refused, &Assumed::default(), None);
         }
@@ -98,6 +216,11 @@ impl<'a> Case<'a> {
     fn choose(&self, errno: Errno, at: usize, mut found: Vec<(Cause, Refused, Supposition)>) -> Verdict {
         match found.len() {
             0 => self.unexplained(errno, at),
+            // Nothing speaks for what is outside the rules and weak.
+            1 if found[0].2.weak && found[0].2.outside.is_some() => {
+                let causes = vec![found[0].0, Cause::Outside(Outside::Unknown)];
+                open(Some(errno), causes, vec![found[0].2.because.clone()])
+            }
             1 => {
                 let (cause, refused, supposition) = found.remove(0);
                 self.named(cause, refused, &supposition.assumed, Some(&supposition))
@@ -364,5 +487,42 @@ fn separating(causes: &[Cause]) -> String {
         "from the parent user namespace: ns show PID names whose the user namespace is".to_owned()
     } else {
         "ask again as root of the parent user namespace, which sees more".to_owned()
+    }
+}
+
+/// Whether a question names places in the tree of mounts.
+fn about_paths(question: &Question) -> bool {
+    matches!(
+        question,
+        Question::Mount { .. } | Question::Umount { .. } | Question::PivotRoot { .. } | Question::Chroot(_)
+    )
+}
+
+/// Whether a question names a place from the working directory on.
+fn relative_path(question: &Question) -> bool {
+    let relative = |path: &str| !path.starts_with('/');
+    match question {
+        Question::Mount { source, target, flags, .. } => {
+            let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;
+            let remount = flags & nsproxy::uapi::MS_REMOUNT != 0;
+            relative(target) || bind && !remount && relative(source)
+        }
+        Question::Umount { target, .. } | Question::Chroot(target) => relative(target),
+        Question::PivotRoot { new, old } => relative(new) || relative(old),
+        _ => false,
+    }
+}
+
+/// The paths of a question that name places in the tree of mounts.
+fn paths(question: &Question) -> Vec<&str> {
+    match question {
+        Question::Mount { source, target, flags, .. } => {
+            let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;
+            let remount = flags & nsproxy::uapi::MS_REMOUNT != 0;
+            if bind && !remount { vec![target, source] } else { vec![target] }
+        }
+        Question::Umount { target, .. } => vec![target],
+        Question::PivotRoot { new, old } => vec![new, old],
+        _ => Vec::new(),
     }
 }

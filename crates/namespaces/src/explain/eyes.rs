@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::os::fd::AsFd;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, statx};
 
@@ -27,8 +28,10 @@ pub trait Eyes: fmt::Debug {
     fn namespace(&self, path: &str, way: &[Upward]) -> Result<NamespaceSeen, Errno>;
     /// `NS_GET_PID_FROM_PIDNS`: the number here of a process of a pid namespace.
     fn pid_from(&self, path: &str, pid: i32) -> Result<i32, Errno>;
-    /// `kcmp(2)`: whether two processes share root and working directory.
-    fn share_fs(&self, one: i32, other: i32) -> Result<bool, Errno>;
+    /// Opens a file of `/proc/PID` for writing, and closes it again.
+    fn may_write(&self, path: &str) -> Result<(), Errno>;
+    /// `kcmp(2)`: whether two processes share something.
+    fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno>;
     /// `PR_GET_SECUREBITS`
     fn securebits(&self) -> Result<u32, Errno>;
     /// `PR_GET_DUMPABLE`
@@ -37,9 +40,25 @@ pub trait Eyes: fmt::Debug {
     fn nproc(&self) -> Result<Option<u64>, Errno>;
     /// `lsm_list_modules(2)`
     fn security_modules(&self) -> Result<Vec<u64>, Errno>;
+    /// `STATX_MNT_ID`: the mount that a path leads to, as mountinfo numbers it.
+    fn mount_of(&self, path: &str) -> Result<u64, Errno>;
+    /// `NS_MNT_GET_INFO`: how many mounts the mount namespace has, without the first.
+    fn mounts(&self) -> Result<u32, Errno>;
     /// `statmount(2)`: how many mounts lie between the root directory's and the first of
     /// the mount namespace, that one counted.
     fn mounts_below_root(&self) -> Result<usize, Errno>;
+}
+
+/// What processes can share, of what `kcmp(2)` compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Shared {
+    /// `KCMP_VM`: memory.
+    Memory = 1,
+    /// `KCMP_FS`: root and working directory.
+    Fs = 3,
+    /// `KCMP_SIGHAND`: signal handlers.
+    Handlers = 4,
 }
 
 /// A step up from a namespace.
@@ -129,8 +148,13 @@ impl Eyes for Own {
         })
     }
 
-    fn share_fs(&self, one: i32, other: i32) -> Result<bool, Errno> {
-        probe::same(one, other, probe::Shared::Fs)
+    fn may_write(&self, path: &str) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Ok(rustix::fs::openat(CWD, path, flags, Mode::empty()).map(drop)?)
+    }
+
+    fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno> {
+        probe::same(one, other, what as usize)
     }
 
     fn securebits(&self) -> Result<u32, Errno> {
@@ -148,6 +172,18 @@ impl Eyes for Own {
 
     fn security_modules(&self) -> Result<Vec<u64>, Errno> {
         sys::probe::lsm_list_modules()
+    }
+
+    fn mount_of(&self, path: &str) -> Result<u64, Errno> {
+        /// `STATX_MNT_ID`
+        const MNT_ID: u32 = 0x1000;
+        let stat = statx(CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::from_bits_retain(MNT_ID))?;
+        if stat.stx_mask & MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(stat.stx_mnt_id) }
+    }
+
+    fn mounts(&self) -> Result<u32, Errno> {
+        let own = Namespace::current(Kind::Mnt).map_err(|error| errno(&error))?;
+        Ok(sys::nsfs::mnt_info(own.as_fd())?.nr_mounts)
     }
 
     fn mounts_below_root(&self) -> Result<usize, Errno> {

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use nsproxy::{
-    Cap, CapSet, Credentials as ModelCredentials, Denial, Extent, Hook, HostMount, Kernel, MapKind, NsId,
-    NsKind, NsLink, Params, Placement, Release, Resource, TaskId,
+    Cap, CapSet, Credentials as ModelCredentials, Denial, Extent, Hook, HostMount, Kernel, MapKind, Mutation,
+    NsId, NsKind, NsLink, Params, Placement, Release, Resource, Rule, TaskId,
 };
 
-use super::state::{MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target};
+use super::state::{FIRST_USER, MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target};
 use crate::idmap;
 use crate::kind::Kind;
 use crate::process::Credentials;
@@ -37,6 +37,15 @@ pub(super) struct Assumed {
     pub(super) other_owner: bool,
     /// Somebody has entered the time namespace for children.
     pub(super) frozen: bool,
+    /// Another process shares the memory, or the signal handlers too.
+    pub(super) shared_memory: bool,
+    pub(super) shared_handlers: bool,
+    /// A process whose user namespace can't be read is in another than it seems.
+    pub(super) target_elsewhere: bool,
+    /// And may be looked into by setns, as the real ids are others.
+    pub(super) target_open: bool,
+    /// The init of the pid namespace for children has ended.
+    pub(super) dead_init: bool,
     /// Mounts came from a more privileged mount namespace.
     pub(super) locked_mounts: bool,
     /// File systems were mounted from a user namespace above.
@@ -86,6 +95,7 @@ pub(super) struct Model<'a> {
     /// The caller's user namespace, and one beside it.
     own: NsId,
     beside: NsId,
+    first: NsId,
     /// What stands for the namespaces of this machine, by inode number and kind.
     known: RefCell<Vec<(Kind, u64, NsId)>>,
 }
@@ -110,7 +120,8 @@ impl<'a> Model<'a> {
         let first = first_namespaces(&kernel)?;
         let (parent, own) = user_namespaces(&mut kernel, state, assumed, first.user)?;
         let beside = kernel.host_namespace(NsKind::User, first.user, FOREIGN_UID, None)?;
-        let mut model = Model { kernel, me: init, state, own, beside, known: RefCell::default() };
+        let mut model =
+            Model { kernel, me: init, state, own, beside, first: first.user, known: RefCell::default() };
         model.limits(assumed, parent)?;
         model.place(assumed, first)?;
         Ok(model)
@@ -174,11 +185,16 @@ impl<'a> Model<'a> {
         if (state.fs_sharer.is_some() || assumed.shared_fs) && !assumed.remedied.alone {
             self.kernel.host_fs_sharer(self.me)?;
         }
+        let handlers = assumed.shared_handlers || state.handlers_sharer.is_some();
+        let memory = assumed.shared_memory || state.memory_sharer.is_some();
+        if (memory || handlers) && !assumed.remedied.alone {
+            self.kernel.host_memory_sharer(self.me, handlers)?;
+        }
         if assumed.nproc {
             self.kernel.host_rlimit(self.me, Resource::Nproc, 0)?;
         }
         if state.pid_pending() && !assumed.remedied.no_pending {
-            self.pending(active)?;
+            self.pending(active, assumed)?;
         }
         if state.time_for_children != state.inode(Kind::Time) && state.time_for_children.is_some() {
             let ns = self.kernel.host_namespace(NsKind::Time, self.own, 0, None)?;
@@ -190,16 +206,18 @@ impl<'a> Model<'a> {
 
     /// The pid namespace that the caller's children go to: without a process yet, with
     /// an init, or with one that has ended.
-    fn pending(&mut self, active: NsId) -> Result<(), Denial> {
+    fn pending(&mut self, active: NsId, assumed: &Assumed) -> Result<(), Denial> {
         let state = self.state;
         let owner = self.owner(&state.pid_for_children_owner, self.own)?;
         let ns = self.kernel.host_namespace(NsKind::Pid, owner, 0, Some(active))?;
         if let Some(inode) = state.pid_for_children {
             self.know(Kind::Pid, inode, ns);
+        }
+        if state.pid_for_children.is_some() || assumed.dead_init {
             let root = root_credentials();
             let place = Placement::default().within(ns);
             let init = self.kernel.host_spawn(self.kernel.init(), &place, &[1], &root)?;
-            if state.pid_dead {
+            if state.pid_dead || assumed.dead_init {
                 self.kernel.exit(init, 0)?;
             }
         }
@@ -305,7 +323,7 @@ impl<'a> Model<'a> {
     }
 
     /// Loads a process, once, and answers with what stands for it.
-    pub(super) fn target(&mut self, target: &Target) -> Result<TaskId, Denial> {
+    pub(super) fn target(&mut self, target: &Target, assumed: &Assumed) -> Result<TaskId, Denial> {
         if target.is_caller {
             return Ok(self.me);
         }
@@ -313,7 +331,14 @@ impl<'a> Model<'a> {
         for kind in Kind::ALL {
             let ns = match target.namespace(kind) {
                 Some(ns) => self.namespace(ns)?,
-                None if kind == Kind::User => self.supposed_user_ns(target),
+                None if kind == Kind::User => self.supposed_user_ns(target, assumed),
+                // What has a number here is here, or below.
+                None if kind == Kind::Pid => {
+                    match self.state.inode(kind).and_then(|own| self.find(kind, own)) {
+                        Some(own) => own,
+                        None => continue,
+                    }
+                }
                 None => continue,
             };
             place = place.within(ns);
@@ -322,13 +347,8 @@ impl<'a> Model<'a> {
             Some(status) => self.credentials(status),
             None => ModelCredentials { uids: [FOREIGN_UID; 4], ..root_credentials() },
         };
-        // A process's own user owns its files in /proc, unless it is not dumpable.
-        let dumpable = match (&target.status, target.proc_owner) {
-            (Some(status), Some(owner)) => status.uids[1] == owner,
-            _ => true,
-        };
-        let credentials = ModelCredentials { dumpable, ..credentials };
         let task = self.kernel.host_spawn(self.kernel.init(), &place, &[], &credentials)?;
+        self.dumpable(task, target, assumed)?;
         if let Some(user) = target.namespace(Kind::User)
             && self.find(Kind::User, user.inode) != Some(self.own)
         {
@@ -341,11 +361,39 @@ impl<'a> Model<'a> {
         Ok(task)
     }
 
+    /// A process's own user owns its files in /proc. If it does not want to be looked into,
+    /// a root does: that of the user namespace where it executed its program.
+    fn dumpable(&mut self, task: TaskId, target: &Target, assumed: &Assumed) -> Result<(), Denial> {
+        let (Some(status), Some(owner)) = (&target.status, target.proc_owner) else { return Ok(()) };
+        let first = first_namespaces(&self.kernel)?;
+        if status.uids[1] != owner {
+            let ns = if owner == OVERFLOW { first.user } else { self.own };
+            self.kernel.host_dumpable(task, ns, false)?;
+        }
+        if target.writable == Some(Ok(())) {
+            self.kernel.params_mut().mutations.push(Mutation::Off(Rule::MapOpenAccess));
+        }
+        // Its links can't be read, whatever the ids say.
+        if !assumed.target_open && !target.zombie && target.namespace(Kind::User).is_none() {
+            self.kernel.params_mut().hooks.push((Hook::PtraceAccess, nsproxy::Errno::EPERM));
+        }
+        Ok(())
+    }
+
     /// The user namespace of a process that may not be asked: its maps tell whether
     /// it can be the caller's.
-    fn supposed_user_ns(&self, target: &Target) -> NsId {
+    fn supposed_user_ns(&self, target: &Target, assumed: &Assumed) -> NsId {
+        let all = |map: &Option<Vec<idmap::Extent>>| map.iter().flatten().any(|line| line.count == u32::MAX);
         let same = target.uid_map == self.state.uid_map && target.gid_map == self.state.gid_map;
-        if same { self.own } else { self.beside }
+        if all(&target.uid_map) && all(&target.gid_map) {
+            self.first
+        } else if target.is_elsewhere(self.state) {
+            self.beside
+        } else if same != assumed.target_elsewhere {
+            self.own
+        } else {
+            self.beside
+        }
     }
 
     fn maps_of(&mut self, ns: NsId, target: &Target) -> Result<(), Denial> {
@@ -377,6 +425,7 @@ impl<'a> Model<'a> {
             return match &ns.owner {
                 Owner::Below(way) => self.below(way),
                 Owner::Own => Ok(self.own),
+                _ if ns.inode == FIRST_USER => Ok(self.first),
                 Owner::Beyond | Owner::Unknown => Ok(self.beside),
             };
         }

@@ -64,6 +64,11 @@ impl<'eyes> Machine<'eyes> {
         &*self.eyes
     }
 
+    /// Whether some files are not this machine's.
+    pub(super) fn is_layered(&self) -> bool {
+        self.layer.is_some()
+    }
+
     pub(super) fn is_own(&self) -> bool {
         self.own
     }

@@ -48,7 +48,7 @@ pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};
 pub use check::{Ability, Check};
 pub use evidence::{Evidence, Place};
-pub use eyes::{Eyes, NamespaceSeen, Upward};
+pub use eyes::{Eyes, NamespaceSeen, Shared, Upward};
 pub use machine::Machine;
 pub use nsproxy::Rule;
 pub use page::{page, pages};
@@ -75,8 +75,49 @@ impl Machine<'_> {
 
     fn explain_seen(&self, question: &Question, seen: Seen) -> Explanation {
         let state = State::read(self);
+        let rooted = rooted(self, &state, question);
+        let question = rooted.as_ref().unwrap_or(question);
         let case = Case::new(self, &state, question);
         let verdict = beyond::decide(&case).unwrap_or_else(|| case.decide(seen));
         Explanation { question: question.to_string(), verdict }
     }
+}
+
+/// The same question with paths from the root, if those from the working directory can be
+/// followed.
+fn rooted(machine: &Machine<'_>, state: &State, question: &Question) -> Option<Question> {
+    let here = machine.eyes().mount_of("/proc/thread-self/cwd").ok()?;
+    let path = |path: &str| -> Option<String> {
+        if path.starts_with('/') || path.is_empty() {
+            return Some(path.to_owned());
+        }
+        let cwd = state.cwd.as_deref().filter(|cwd| cwd.starts_with('/') && !cwd.ends_with(')'))?;
+        // Something may be mounted over it by now.
+        (machine.eyes().mount_of(cwd) == Ok(here)).then(|| joined(cwd, path))
+    };
+    Some(match question {
+        Question::Mount { source, target, fstype, flags, data } => {
+            let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;
+            let source = if bind { path(source)? } else { source.clone() };
+            let (fstype, data) = (fstype.clone(), data.clone());
+            Question::Mount { source, target: path(target)?, fstype, flags: *flags, data }
+        }
+        Question::Umount { target, flags } => Question::Umount { target: path(target)?, flags: *flags },
+        Question::PivotRoot { new, old } => Question::PivotRoot { new: path(new)?, old: path(old)? },
+        Question::Chroot(target) => Question::Chroot(path(target)?),
+        _ => return None,
+    })
+}
+
+/// A path from a directory on, without `.` and `..`.
+fn joined(directory: &str, path: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in directory.split('/').chain(path.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
 }

@@ -4,6 +4,8 @@
 //! is asked under every one that is not excluded; those that lead to what the kernel
 //! answered remain.
 
+use std::ffi::CString;
+
 use nsproxy::{Call, Cap, Hook, Rule};
 
 use super::ask::hook;
@@ -12,7 +14,7 @@ use super::evidence::Evidence;
 use super::load::Assumed;
 use super::machine::Machine;
 use super::question::Question;
-use super::state::{APPARMOR_USERNS, Chroot, Owner, State, limit_file};
+use super::state::{APPARMOR_USERNS, Chroot, Owner, State, covering, limit_file};
 use crate::caps::Capabilities;
 use crate::errno::Errno;
 use crate::kind::Kind;
@@ -78,9 +80,20 @@ pub(super) fn suppositions(
         let because = Evidence::inferred("a process has entered the time namespace for children");
         all.push(Supposition::new(because, |assumed| assumed.frozen = true));
     }
+    let because =
+        || Evidence::inferred("a process that was made with CLONE_VM shares them; which do can't be read");
+    all.push(Supposition::new(because(), |assumed| assumed.shared_memory = true));
+    all.push(Supposition::new(because(), |assumed| assumed.shared_handlers = true));
+    let because = || Evidence::inferred("the user namespace of the process can't be read");
+    all.push(Supposition::new(because(), |assumed| assumed.target_elsewhere = true));
+    all.push(Supposition::new(because(), |assumed| assumed.target_open = true));
+    if state.pid_pending() {
+        let because = Evidence::inferred("the first process of the pid namespace for children is ending");
+        all.push(Supposition::new(because, |assumed| assumed.dead_init = true));
+    }
     tasks(machine, state, &mut all);
     maps(state, &mut all);
-    mounts(state, question, &mut all);
+    mounts(machine, state, question, &mut all);
     if let Some(errno) = errno {
         outside(machine, state, question, errno, &mut all);
     }
@@ -157,7 +170,7 @@ fn maps(state: &State, all: &mut Vec<Supposition>) {
     }
 }
 
-fn mounts(state: &State, question: &Question, all: &mut Vec<Supposition>) {
+fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut Vec<Supposition>) {
     let about = matches!(
         question,
         Question::Mount { .. }
@@ -169,7 +182,15 @@ fn mounts(state: &State, question: &Question, all: &mut Vec<Supposition>) {
     if !about {
         return;
     }
-    if *state.owner(Kind::Mnt) != Owner::Unknown && !state.is_first() {
+    let free = match question {
+        Question::Umount { target, .. } => is_free(machine, target),
+        // What must not be locked is the mount that it lies on.
+        Question::PivotRoot { new, .. } => {
+            covering(&state.mounts, new).is_some_and(|at| at.point != "/" && is_free(machine, &at.point))
+        }
+        _ => false,
+    };
+    if *state.owner(Kind::Mnt) != Owner::Unknown && !state.is_first() && !free {
         let because = Evidence::inferred(format!(
             "{} was made from a more privileged one, whose mounts are locked in it; mountinfo does not show which",
             state.name(Kind::Mnt)
@@ -181,6 +202,24 @@ fn mounts(state: &State, question: &Question, all: &mut Vec<Supposition>) {
     {
         let because = Evidence::file("/proc/sys/fs/mount-max", format!("is {most}"));
         all.push(Supposition::new(because, |assumed| assumed.mount_max = true));
+    }
+}
+
+/// Whether a mount is not locked: in a mount namespace of one's own it can be unmounted. Or
+/// there is none at the path, which then is no matter of locks.
+fn is_free(machine: &Machine<'_>, path: &str) -> bool {
+    use nsproxy::uapi::{MNT_DETACH, MS_PRIVATE, MS_REC};
+    let mountpoint = machine.eyes().mount_of(path) != machine.eyes().mount_of(&format!("{path}/.."));
+    let Ok(path) = CString::new(path) else { return false };
+    let calls = [
+        probe::Call::Unshare(u64::from(Kind::Mnt.flag())),
+        probe::Call::Mount(c"none", c"/", c"", MS_PRIVATE | MS_REC, c""),
+        probe::Call::Umount(&path, MNT_DETACH),
+    ];
+    match machine.probe(&calls) {
+        Some(probe::Outcome::Done) => true,
+        Some(probe::Outcome::Refused(2, _)) => !mountpoint,
+        _ => false,
     }
 }
 
@@ -240,7 +279,7 @@ fn outside(
                 let says = "is refused in a mount namespace of one's own, where the rules allow it";
                 add(&[Hook::SbMount], Outside::Landlock, Evidence::call("mount(MS_PRIVATE)", says), false);
             }
-            None => add(&[Hook::SbMount], Outside::Landlock, because.clone(), false),
+            None => add(&[Hook::SbMount], Outside::Landlock, because.clone(), true),
         }
         add(&[Hook::PtraceAccess], Outside::Landlock, because, true);
     }

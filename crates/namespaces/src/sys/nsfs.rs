@@ -18,6 +18,8 @@ const NS_GET_OWNER_UID: u32 = 0xb704;
 pub(crate) const NS_GET_PID_FROM_PIDNS: u32 = 0x8004_b706;
 /// `_IOR(0xb7, 0x8, int)`: a pid of the caller's, as the namespace sees it. Linux 6.11.
 pub(crate) const NS_GET_PID_IN_PIDNS: u32 = 0x8004_b708;
+/// `_IOR(0xb7, 0xa, struct mnt_ns_info)`: how many mounts. Linux 6.12.
+const NS_MNT_GET_INFO: u32 = 0x8010_b70a;
 /// `_IOR(0xb7, 0xb, struct mnt_ns_info)`: the next mount namespace. Linux 6.12.
 const NS_MNT_GET_NEXT: u32 = 0x8010_b70b;
 /// `_IOR(0xb7, 0xc, struct mnt_ns_info)`: the one before. Linux 6.12.
@@ -73,6 +75,13 @@ pub(crate) struct MntNsInfo {
     pub(crate) nr_mounts: u32,
     /// The 64-bit id of the mount namespace.
     pub(crate) mnt_ns_id: u64,
+}
+
+/// What is known of a mount namespace.
+pub(crate) fn mnt_info(fd: BorrowedFd<'_>) -> Result<MntNsInfo, Errno> {
+    let mut info = MntNsInfo { size: size_of::<MntNsInfo>() as u32, ..MntNsInfo::default() };
+    ioctl(fd, NS_MNT_GET_INFO, &raw mut info as usize)?;
+    Ok(info)
 }
 
 /// The mount namespace with the next higher id (`next`) or the next lower one.

@@ -200,18 +200,10 @@ fn write(path: &CStr, text: &[u8]) -> Result<(), Errno> {
     written.map(drop)
 }
 
-/// What `kcmp(2)` can compare, of that which matters here.
-#[derive(Clone, Copy, Debug)]
-#[repr(usize)]
-pub(crate) enum Shared {
-    /// `KCMP_FS`: root and working directory.
-    Fs = 3,
-}
-
 /// Whether two processes share something: `kcmp(2)`.
-pub(crate) fn same(one: i32, other: i32, what: Shared) -> Result<bool, Errno> {
+pub(crate) fn same(one: i32, other: i32, what: usize) -> Result<bool, Errno> {
     // SAFETY: takes numbers only.
-    let order = unsafe { syscall(libc::SYS_kcmp, [one as usize, other as usize, what as usize, 0, 0])? };
+    let order = unsafe { syscall(libc::SYS_kcmp, [one as usize, other as usize, what, 0, 0])? };
     Ok(order == 0)
 }
 

@@ -20,6 +20,25 @@ impl Kernel {
         self.host_sharer(task, CLONE_FS)
     }
 
+    /// Another process that shares memory, and perhaps signal handlers, with the task.
+    pub fn host_memory_sharer(&mut self, task: TaskId, handlers: bool) -> Result<TaskId, Denial> {
+        self.host_sharer(task, if handlers { CLONE_VM | CLONE_SIGHAND } else { CLONE_VM })
+    }
+
+    /// The user namespace in which a task last executed a program, and whether its user
+    /// may look into it.
+    pub fn host_dumpable(&mut self, task: TaskId, ns: NsId, dumpable: bool) -> Result<(), Denial> {
+        let task = self.observe(task)?;
+        let ns = self.known_user_ns(ns)?;
+        if let Some(mm) = self.tasks[task].mm {
+            self.get_user_ns(ns);
+            let old = core::mem::replace(&mut self.mms[mm].user_ns, ns);
+            self.put_user_ns(old);
+            self.mms[mm].dumpable = u8::from(dumpable);
+        }
+        Ok(())
+    }
+
     fn host_sharer(&mut self, task: TaskId, flags: u64) -> Result<TaskId, Denial> {
         let task = self.observe(task)?;
         let gone = self.params.denial(Rule::CallerDead);
@@ -31,7 +50,10 @@ impl Kernel {
         self.creds[cred].count += 1;
         self.inc_nproc(self.creds[cred].ucounts);
         self.nsproxies[nsproxy].count += 1;
-        self.fss[fs].users += 1;
+        let fs = if flags & CLONE_FS == 0 { self.copy_fs_struct(fs) } else { fs };
+        if flags & CLONE_FS != 0 {
+            self.fss[fs].users += 1;
+        }
         let sharer = self.host_task(task, flags, Parts { cred, fs, nsproxy, pid, cgroup });
         Ok(self.task_id(sharer))
     }

@@ -23,11 +23,22 @@ impl Chroot {
         if own.is_empty() && machine.read("/proc/self/mountinfo").is_err() {
             return Chroot::Unknown;
         }
+        let own_root = machine.eyes().mount_of("/").ok();
+        if let Some(over) = own.iter().find(|mount| mount.point == "/" && Some(mount.parent) == own_root) {
+            let says = "is mounted over the root of this process, which stayed below it";
+            return Chroot::Yes(Evidence::file(format!("/proc/self/mountinfo:{}", over.line), says));
+        }
         // Of mounts stacked on the root the topmost counts, which is the last.
         let Some(root) = own.iter().rev().find(|mount| mount.point == "/") else {
             let says = "has no mount on /: the root of this process is not the root of a mount";
             return Chroot::Yes(Evidence::file("/proc/self/mountinfo", says));
         };
+        // Who is at the root of the namespace sees all of its mounts, but the first.
+        let lines = u32::try_from(own.len()).unwrap_or(u32::MAX);
+        let whole = machine.eyes().mounts().map(|mounts| mounts == lines);
+        if whole == Ok(true) {
+            return Chroot::No;
+        }
         let mut compared = false;
         for pid in [1, parent] {
             let path = format!("/proc/{pid}/mountinfo");
@@ -50,6 +61,12 @@ impl Chroot {
             // Process 1 could be in the same chroot; a root of the first mount namespace
             // that it shares is none.
             Chroot::Unknown if compared => Chroot::No,
+            Chroot::Unknown if whole == Ok(false) => {
+                let says = format!(
+                    "counts more mounts than the {lines} that are seen from the root of this process"
+                );
+                Chroot::Likely(Evidence::call("NS_MNT_GET_INFO", says))
+            }
             found => found,
         }
     }

@@ -14,7 +14,7 @@ pub(super) use owners::{Owner, Relative, Seen};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
 pub(super) use target::Target;
 
-use super::eyes::Eyes;
+use super::eyes::{Eyes, Shared};
 use super::machine::Machine;
 use crate::errno::Errno;
 use crate::idmap::{Extent, IdMap};
@@ -22,7 +22,7 @@ use crate::kind::Kind;
 use crate::process::{Credentials, parse_status};
 
 /// The inode number of the first user namespace, `PROC_USER_INIT_INO`.
-const FIRST_USER: u64 = 0xefff_fffd;
+pub(super) const FIRST_USER: u64 = 0xefff_fffd;
 /// The id that stands for all without a name here.
 pub(super) const OVERFLOW: u32 = 65534;
 
@@ -53,8 +53,14 @@ pub(super) struct State {
     pub(super) chroot: Chroot,
     /// A process that shares root and working directory, if one is known.
     pub(super) fs_sharer: Option<i32>,
+    pub(super) memory_sharer: Option<i32>,
+    pub(super) handlers_sharer: Option<i32>,
     pub(super) mounts: Vec<MountEntry>,
+    /// Whether the mount of the root directory is among them.
+    pub(super) root_listed: Option<bool>,
     pub(super) security: Security,
+    /// The working directory, as a path from the root.
+    pub(super) cwd: Option<String>,
     pub(super) securebits: u32,
     pub(super) dumpable: bool,
     pub(super) nproc: Option<u64>,
@@ -67,6 +73,7 @@ impl State {
         let status = machine.read("/proc/thread-self/status").ok();
         let status = status.and_then(|bytes| parse_status(&String::from_utf8_lossy(&bytes)));
         let eyes = machine.eyes();
+        let near = Near::find(machine, status.as_ref());
         // The number that /proc gives, which is the one other files there use.
         let pid = status.as_ref().and_then(|status| status.pids.first().copied()).unwrap_or(0);
         let seen = Kind::ALL.map(|kind| eyes.namespace(&own_link(kind.name()), &[]).ok());
@@ -90,9 +97,16 @@ impl State {
             setgroups: machine.text("/proc/self/setgroups").ok().map(|text| text == "allow"),
             limits: Kind::ALL.map(|kind| machine.number(&limit_file(kind))),
             chroot: Chroot::find(machine, &mounts, status.as_ref().map_or(0, |status| status.ppid)),
-            fs_sharer: status.as_ref().and_then(|status| fs_sharer(machine, pid, status.ppid)),
+            fs_sharer: near.sharer(machine, Shared::Fs),
+            memory_sharer: near.sharer(machine, Shared::Memory),
+            handlers_sharer: near.sharer(machine, Shared::Handlers),
+            root_listed: eyes.mount_of("/").ok().map(|root| {
+                // A root that is a plain directory is on a mount that is not listed.
+                mounts.iter().any(|mount| mount.id == root || mount.parent == root)
+            }),
             mounts,
             security: Security::read(machine),
+            cwd: eyes.read_link("/proc/thread-self/cwd").ok(),
             securebits: eyes.securebits().unwrap_or(0),
             dumpable: eyes.dumpable().unwrap_or(true),
             nproc: eyes.nproc().unwrap_or(None),
@@ -180,15 +194,26 @@ fn has_no_init(machine: &Machine<'_>, path: &str) -> bool {
     }
 }
 
-/// The parent, a child or a sibling that was made with `CLONE_FS`. Others would have
-/// to be looked for among all processes.
-fn fs_sharer(machine: &Machine<'_>, pid: i32, ppid: i32) -> Option<i32> {
-    let children = |of: i32| -> Vec<i32> {
-        let text = machine.text(&format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
-        text.split_ascii_whitespace().take(64).filter_map(|pid| pid.parse().ok()).collect()
-    };
-    let near = [ppid].into_iter().chain(children(pid)).chain(children(ppid));
-    near.into_iter()
-        .filter(|other| *other > 0 && *other != pid)
-        .find(|other| machine.eyes().share_fs(pid, *other) == Ok(true))
+/// Parent, children and siblings. Others would have to be looked for among all processes.
+struct Near {
+    own: i32,
+    others: Vec<i32>,
+}
+
+impl Near {
+    fn find(machine: &Machine<'_>, status: Option<&Credentials>) -> Near {
+        let Some(status) = status else { return Near { own: 0, others: Vec::new() } };
+        let own = status.pids.first().copied().unwrap_or(0);
+        let children = |of: i32| -> Vec<i32> {
+            let text = machine.text(&format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+            text.split_ascii_whitespace().take(64).filter_map(|pid| pid.parse().ok()).collect()
+        };
+        let near = [status.ppid].into_iter().chain(children(own)).chain(children(status.ppid));
+        Near { own, others: near.filter(|other| *other > 0 && *other != own).collect() }
+    }
+
+    /// One that shares this with the caller.
+    fn sharer(&self, machine: &Machine<'_>, what: Shared) -> Option<i32> {
+        self.others.iter().copied().find(|other| machine.eyes().share(self.own, *other, what) == Ok(true))
+    }
 }

@@ -1,6 +1,8 @@
 //! Another process, as the object of a question.
 
 use super::{Machine, Seen, State};
+use crate::caps::Capabilities;
+use crate::errno::Errno;
 use crate::idmap::{Extent, IdMap};
 use crate::kind::Kind;
 use crate::process::{Credentials, parse_status};
@@ -18,11 +20,13 @@ pub(in crate::explain) struct Target {
     pub(in crate::explain) setgroups: Option<bool>,
     /// Whom the files of its `/proc` directory belong to.
     pub(in crate::explain) proc_owner: Option<u32>,
+    /// Whether the files that only their owner may write can be opened for that.
+    pub(in crate::explain) writable: Option<Result<(), Errno>>,
     pub(in crate::explain) is_caller: bool,
 }
 
 impl Target {
-    pub(in crate::explain) fn read(machine: &Machine<'_>, state: &State, pid: i32) -> Target {
+    pub(in crate::explain) fn read(machine: &Machine<'_>, state: &State, pid: i32, write: bool) -> Target {
         let file = |name: &str| format!("/proc/{pid}/{name}");
         let text = machine.text(&file("status")).unwrap_or_default();
         let zombie = text.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
@@ -42,11 +46,24 @@ impl Target {
             gid_map: map("gid_map"),
             setgroups: machine.text(&file("setgroups")).ok().map(|text| text == "allow"),
             proc_owner: eyes.stat(&file("status")).ok().map(|(_, uid)| uid),
+            writable: write.then(|| eyes.may_write(&file("uid_map"))),
             is_caller: pid == state.pid,
         }
     }
 
     pub(in crate::explain) fn namespace(&self, kind: Kind) -> Option<&Seen> {
         self.namespaces[super::index(kind)].as_ref()
+    }
+
+    /// Whether it is for certain in a user namespace that is neither the caller's nor below
+    /// it: who holds `CAP_SYS_PTRACE` may look into all others, but for those that do not
+    /// want it.
+    pub(in crate::explain) fn is_elsewhere(&self, state: &State) -> bool {
+        let willing = match (&self.status, self.proc_owner) {
+            (Some(status), Some(owner)) => status.uids[1] == owner,
+            _ => false,
+        };
+        let unread = self.namespace(Kind::User).is_none() && !self.zombie && !self.is_caller;
+        unread && willing && state.has(Capabilities::SYS_PTRACE)
     }
 }

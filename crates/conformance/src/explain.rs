@@ -1,0 +1,431 @@
+//! `--explain`: after each refused call the explainer of `namespaces` is asked why, as the
+//! actor that made it: given only what /proc and ioctls show to that process. The rule it names is
+//! compared with the one by which the model, and so the kernel, refused.
+
+use std::collections::BTreeMap;
+
+use namespaces::explain::{Cause, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict};
+use namespaces::{Errno, IdKind, Kind, Kinds};
+use nsproxy::op::Op;
+use nsproxy::uapi::{CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD};
+use nsproxy::{Denial, MapKind, NsKind, NsLink, Rule, TaskId};
+use serde::{Deserialize, Serialize};
+
+use crate::real::{PROC_FD, Real};
+use crate::sys;
+use crate::world::World;
+
+/// How the explainer did on one kind of call.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Score {
+    pub(crate) right: u64,
+    pub(crate) undecided: u64,
+    pub(crate) wrong: u64,
+}
+
+/// How it did on all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Scores {
+    pub(crate) calls: BTreeMap<String, Score>,
+    /// What it did not know, by the rule that it was.
+    pub(crate) open: BTreeMap<String, u64>,
+    pub(crate) mistakes: Vec<String>,
+}
+
+impl Scores {
+    pub(crate) fn add(&mut self, other: Scores) {
+        for (name, score) in other.calls {
+            let sum = self.calls.entry(name).or_default();
+            sum.right += score.right;
+            sum.undecided += score.undecided;
+            sum.wrong += score.wrong;
+        }
+        for (rule, times) in other.open {
+            *self.open.entry(rule).or_default() += times;
+        }
+        self.mistakes.extend(other.mistakes);
+    }
+
+    /// The table, and whether nothing in it is wrong.
+    pub(crate) fn report(&self) -> bool {
+        let sum = |of: fn(&Score) -> u64| self.calls.values().map(of).sum::<u64>();
+        let (right, open, wrong) = (sum(|s| s.right), sum(|s| s.undecided), sum(|s| s.wrong));
+        let all = (right + open + wrong).max(1);
+        println!(
+            "\nwhy, as the caller can know it:\n{:<24} {:>8} {:>14} {:>6}",
+            "refused call", "right", "not decidable", "wrong"
+        );
+        for (name, score) in &self.calls {
+            println!("{name:<24} {:>8} {:>14} {:>6}", score.right, score.undecided, score.wrong);
+        }
+        println!("{:<24} {right:>8} {open:>14} {wrong:>6}", "all");
+        // In hundredths of a percent.
+        let percent = |part: u64| {
+            let parts = part * 10_000 / all;
+            format!("{}.{:02}%", parts / 100, parts % 100)
+        };
+        println!("{:<24} {:>8} {:>14} {:>6}", "", percent(right), percent(open), percent(wrong));
+        for (rule, times) in &self.open {
+            println!("not decidable: {rule} {times} times");
+        }
+        for mistake in self.mistakes.iter().take(40) {
+            println!("wrong: {mistake}");
+        }
+        wrong == 0
+    }
+
+    /// Asks about a call that was refused.
+    pub(crate) fn judge(&mut self, world: &World, actor: usize, op: &Op, denial: Denial) {
+        let task = world.actors[actor].task;
+        let eyes = world.eyes(actor);
+        let Some(question) = question(world, task, &eyes, op) else { return };
+        let machine = Machine::seen_by(eyes);
+        let errno = Errno::from_raw(i32::from(denial.errno.number()));
+        let answer = machine.explain_errno(&question, None, errno);
+        let score = self.calls.entry(name(op).to_owned()).or_default();
+        match answer.verdict {
+            Verdict::Refused(ref refusal) if refusal.cause == Cause::Rule(denial.rule) => score.right += 1,
+            // The two are one reason, told by the call that asked.
+            Verdict::Refused(ref refusal) if same_reason(refusal.cause, denial.rule) => score.right += 1,
+            Verdict::Refused(ref refusal) => {
+                score.wrong += 1;
+                let said = refusal.cause;
+                self.mistakes
+                    .push(format!("{} of {op:?}: {} and not {said}", world.actors[actor].name, denial.rule));
+            }
+            Verdict::Undecided(ref open) => {
+                score.undecided += 1;
+                let causes: Vec<&str> = open.causes.iter().map(|cause| cause.id()).collect();
+                *self
+                    .open
+                    .entry(format!("{} ({}: {})", denial.rule, name(op), causes.join(", ")))
+                    .or_default() += 1;
+            }
+            Verdict::Allowed(_) => {
+                score.wrong += 1;
+                self.mistakes.push(format!("{op:?}: {} and not allowed", denial.rule));
+            }
+        }
+    }
+}
+
+/// `unshare` and `clone` have a rule each for the same check.
+fn same_reason(said: Cause, rule: Rule) -> bool {
+    let pair = [Rule::UnshareNeedsAdmin, Rule::NamespacesNeedAdmin];
+    matches!(said, Cause::Rule(said) if pair.contains(&said) && pair.contains(&rule))
+}
+
+fn name(op: &Op) -> &'static str {
+    match op {
+        Op::Unshare(_) => "unshare",
+        Op::Clone(_) => "clone",
+        Op::Clone3 { .. } => "clone3",
+        Op::Setns { .. } => "setns",
+        Op::OpenNs { .. } => "open /proc/PID/ns",
+        Op::WriteMap { .. } => "write uid_map, gid_map",
+        Op::WriteSetgroups { .. } => "write setgroups",
+        Op::WriteTimensOffsets { .. } => "write timens_offsets",
+        Op::Sethostname(_) => "sethostname",
+        Op::Setgroups(_) => "setgroups",
+        Op::Setuid(_) => "setuid",
+        Op::Setgid(_) => "setgid",
+        Op::Mount { .. } => "mount",
+        Op::Umount { .. } => "umount",
+        Op::PivotRoot { .. } => "pivot_root",
+        Op::Chroot(_) => "chroot",
+        _ => "other",
+    }
+}
+
+/// The question that a call is; `None` for calls that the explainer is not for.
+fn question(world: &World, task: TaskId, eyes: &Through<'_>, op: &Op) -> Option<Question> {
+    // Numbers in the world's /proc, which is the one the actor has.
+    let number = |pid: i32| {
+        let of = if pid == 0 { Some(task) } else { world.kernel.find_task(task, pid) };
+        of.and_then(|of| i32::try_from(world.kernel.status(world.init, of).ok()?.pid).ok())
+    };
+    Some(match op {
+        Op::Unshare(flags) => Question::Unshare(*flags),
+        Op::Clone(flags) if flags & (0xff | CLONE_PIDFD) == 17 => Question::Clone(flags & !0xff),
+        Op::Clone3 { flags, exit_signal, set_tid, cgroup } if set_tid.is_empty() && *cgroup < 0 => {
+            let wanted = if flags & (CLONE_THREAD | CLONE_PARENT) == 0 { 17 } else { 0 };
+            if *exit_signal != wanted {
+                return None;
+            }
+            Question::Clone(*flags)
+        }
+        Op::Setns { fd, flags } => return joined(eyes, *fd, *flags),
+        Op::OpenNs { pid, link: NsLink::Own(kind) } => {
+            Question::OpenNamespace { pid: number(*pid)?, kind: kind_of(*kind) }
+        }
+        Op::WriteMap { pid, kind, text } => {
+            let kind = match kind {
+                MapKind::Uid => IdKind::Uid,
+                MapKind::Gid => IdKind::Gid,
+                MapKind::Projid => return None,
+            };
+            Question::WriteMap { pid: number(*pid)?, kind, text: text.clone() }
+        }
+        Op::WriteSetgroups { pid, text } => {
+            Question::WriteSetgroups { pid: number(*pid)?, text: text.clone() }
+        }
+        Op::WriteTimensOffsets { pid, text } => {
+            Question::WriteTimeOffsets { pid: number(*pid)?, text: text.clone() }
+        }
+        Op::Sethostname(name) => Question::SetHostname(name.clone()),
+        Op::Setgroups(groups) => Question::SetGroups(groups.clone()),
+        Op::Setuid(uid) => Question::SetUid(*uid),
+        Op::Setgid(gid) => Question::SetGid(*gid),
+        Op::Mount { source, target, fstype, flags } => Question::Mount {
+            source: source.clone(),
+            target: target.clone(),
+            fstype: fstype.clone(),
+            flags: *flags,
+            data: String::new(),
+        },
+        Op::Umount { target, flags } => Question::Umount { target: target.clone(), flags: *flags },
+        Op::PivotRoot { new, old } => Question::PivotRoot { new: new.clone(), old: old.clone() },
+        Op::Chroot(path) => Question::Chroot(path.clone()),
+        _ => return None,
+    })
+}
+
+/// What a descriptor is, by the files that show it.
+fn joined(eyes: &Through<'_>, fd: i32, flags: u32) -> Option<Question> {
+    let path = format!("/proc/thread-self/fd/{fd}");
+    if eyes.namespace(&path, &[]).is_ok() {
+        let kind = match flags {
+            0 => None,
+            flag => Some(Kind::ALL.into_iter().find(|kind| kind.flag() == flag)?),
+        };
+        return Some(Question::JoinFile { path: path.into(), kind });
+    }
+    let kinds: Kinds = Kind::ALL.into_iter().filter(|kind| flags & kind.flag() != 0).collect();
+    if flags == 0 || kinds.flags() != flags {
+        return None;
+    }
+    let info = eyes.read(&format!("/proc/thread-self/fdinfo/{fd}")).ok()?;
+    let text = String::from_utf8(info).ok()?;
+    let pid: i32 = text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    // One that has been reaped has no number, nor has one outside.
+    (pid > 0).then_some(Question::JoinProcess { pid, kinds })
+}
+
+fn kind_of(kind: NsKind) -> Kind {
+    match kind {
+        NsKind::User => Kind::User,
+        NsKind::Mnt => Kind::Mnt,
+        NsKind::Uts => Kind::Uts,
+        NsKind::Ipc => Kind::Ipc,
+        NsKind::Pid => Kind::Pid,
+        NsKind::Cgroup => Kind::Cgroup,
+        NsKind::Net => Kind::Net,
+        NsKind::Time => Kind::Time,
+    }
+}
+
+/// An actor's eyes: it makes the calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Through<'a> {
+    pub(crate) real: &'a Real,
+    pub(crate) slot: usize,
+}
+
+/// Where things lie in the slot: a path, and what is read.
+const PATH: usize = 0;
+const DATA: usize = 0x1000;
+const ROOM: usize = 0x4000;
+
+impl Through<'_> {
+    fn call(&self, number: i64, args: [u64; 6]) -> Result<u64, Errno> {
+        let answer = self.real.call(self.slot, number, args).map_err(|_| Errno::EIO)?;
+        match sys::errno_of(answer) {
+            Some(errno) => Err(Errno::from_raw(errno)),
+            None => Ok(answer.cast_unsigned()),
+        }
+    }
+
+    /// The directory and the path in it: the actor's /proc is open, and mounted nowhere.
+    fn path(&self, path: &str) -> (u64, u64) {
+        let (at, rest) = match path.strip_prefix("/proc/") {
+            Some(rest) => (PROC_FD, rest),
+            None => (libc::AT_FDCWD, path),
+        };
+        let mut bytes = rest.as_bytes().to_vec();
+        bytes.push(0);
+        (i64::from(at).cast_unsigned(), self.real.mailbox.put(self.slot, PATH, &bytes))
+    }
+
+    fn open(&self, path: &str) -> Result<u64, Errno> {
+        let (at, path) = self.path(path);
+        let flags = u64::from((libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK).unsigned_abs());
+        self.call(libc::SYS_openat, [at, path, flags, 0, 0, 0])
+    }
+
+    fn close(&self, fd: u64) {
+        let _ = self.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]);
+    }
+
+    fn room(&self) -> u64 {
+        self.real.mailbox.put(self.slot, DATA, &[0; 8])
+    }
+
+    fn with<T>(&self, path: &str, then: impl FnOnce(u64) -> Result<T, Errno>) -> Result<T, Errno> {
+        let fd = self.open(path)?;
+        let answer = then(fd);
+        self.close(fd);
+        answer
+    }
+
+    fn ioctl(&self, fd: u64, request: u64, arg: u64) -> Result<u64, Errno> {
+        self.call(libc::SYS_ioctl, [fd, request, arg, 0, 0, 0])
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        let bytes = self.real.mailbox.get(self.slot, DATA + at, 8);
+        u64::from_le_bytes(bytes.try_into().unwrap_or_default())
+    }
+
+    fn describe(&self, fd: u64) -> Result<NamespaceSeen, Errno> {
+        let flag = self.ioctl(fd, 0xb703, 0)?;
+        let kind = Kind::ALL.into_iter().find(|kind| u64::from(kind.flag()) == flag).ok_or(Errno::EINVAL)?;
+        let room = self.room();
+        self.call(libc::SYS_fstat, [fd, room, 0, 0, 0, 0])?;
+        let inode = self.number(8);
+        let owner_uid = match kind {
+            Kind::User => {
+                self.ioctl(fd, 0xb704, room)?;
+                Some(u32::try_from(self.number(0) & 0xffff_ffff).unwrap_or(0))
+            }
+            _ => None,
+        };
+        Ok(NamespaceSeen { kind, inode, owner_uid })
+    }
+}
+
+impl Eyes for Through<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        self.with(path, |fd| {
+            let room = self.room();
+            let mut all = Vec::new();
+            loop {
+                let len = self.call(libc::SYS_read, [fd, room, ROOM as u64, 0, 0, 0])?;
+                let len = usize::try_from(len).unwrap_or(0).min(ROOM);
+                if len == 0 {
+                    return Ok(all);
+                }
+                all.extend(self.real.mailbox.get(self.slot, DATA, len));
+            }
+        })
+    }
+
+    fn read_link(&self, path: &str) -> Result<String, Errno> {
+        let room = self.room();
+        let (at, path) = self.path(path);
+        let len = self.call(libc::SYS_readlinkat, [at, path, room, 4096, 0, 0])?;
+        let bytes = self.real.mailbox.get(self.slot, DATA, usize::try_from(len).unwrap_or(0).min(4096));
+        String::from_utf8(bytes).map_err(|_| Errno::EILSEQ)
+    }
+
+    fn stat(&self, path: &str) -> Result<(bool, u32), Errno> {
+        let room = self.room();
+        let (at, path) = self.path(path);
+        self.call(libc::SYS_newfstatat, [at, path, room, 0, 0, 0])?;
+        let (mode, uid) = (self.number(24) & 0xf000, self.number(24) >> 32);
+        Ok((mode == 0x4000, u32::try_from(uid).unwrap_or(0)))
+    }
+
+    fn namespace(&self, path: &str, way: &[Upward]) -> Result<NamespaceSeen, Errno> {
+        let mut fd = self.open(path)?;
+        for step in way {
+            let request = match step {
+                Upward::Owner => 0xb701,
+                Upward::Parent => 0xb702,
+            };
+            let above = self.ioctl(fd, request, 0);
+            self.close(fd);
+            fd = above?;
+        }
+        let seen = self.describe(fd);
+        self.close(fd);
+        seen
+    }
+
+    fn pid_from(&self, path: &str, pid: i32) -> Result<i32, Errno> {
+        let number = u64::from(pid.unsigned_abs());
+        let found = self.with(path, |fd| self.ioctl(fd, 0x8004_b706, number))?;
+        i32::try_from(found).map_err(|_| Errno::ESRCH)
+    }
+
+    fn may_write(&self, path: &str) -> Result<(), Errno> {
+        let (at, path) = self.path(path);
+        let flags = u64::from((libc::O_WRONLY | libc::O_CLOEXEC).unsigned_abs());
+        let fd = self.call(libc::SYS_openat, [at, path, flags, 0, 0, 0])?;
+        self.close(fd);
+        Ok(())
+    }
+
+    fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno> {
+        let pid = |pid: i32| i64::from(pid).cast_unsigned();
+        Ok(self.call(libc::SYS_kcmp, [pid(one), pid(other), what as u64, 0, 0, 0])? == 0)
+    }
+
+    fn securebits(&self) -> Result<u32, Errno> {
+        let bits = self.call(libc::SYS_prctl, [27, 0, 0, 0, 0, 0])?;
+        Ok(u32::try_from(bits).unwrap_or(0))
+    }
+
+    fn dumpable(&self) -> Result<bool, Errno> {
+        Ok(self.call(libc::SYS_prctl, [3, 0, 0, 0, 0, 0])? == 1)
+    }
+
+    fn nproc(&self) -> Result<Option<u64>, Errno> {
+        let room = self.room();
+        self.call(libc::SYS_prlimit64, [0, 6, 0, room, 0, 0])?;
+        Ok(Some(self.number(0)).filter(|limit| *limit != u64::MAX))
+    }
+
+    fn security_modules(&self) -> Result<Vec<u64>, Errno> {
+        let room = self.real.mailbox.put(self.slot, DATA, &512_u64.to_le_bytes());
+        let ids = room + 16;
+        let count = self.call(461, [ids, room, 0, 0, 0, 0])?;
+        let count = usize::try_from(count).unwrap_or(0).min(64);
+        Ok((0..count).map(|at| self.number(16 + 8 * at)).collect())
+    }
+
+    fn mount_of(&self, path: &str) -> Result<u64, Errno> {
+        let room = self.room();
+        let (at, path) = self.path(path);
+        self.call(libc::SYS_statx, [at, path, 0, 0x1000, room, 0])?;
+        Ok(self.number(144))
+    }
+
+    fn mounts(&self) -> Result<u32, Errno> {
+        self.with("/proc/thread-self/ns/mnt", |fd| {
+            let room =
+                self.real.mailbox.put(self.slot, DATA, &[16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            self.ioctl(fd, 0x8010_b70a, room)?;
+            Ok(u32::try_from(self.number(0) >> 32).unwrap_or(0))
+        })
+    }
+
+    fn mounts_below_root(&self) -> Result<usize, Errno> {
+        let (_, root) = self.path("/");
+        let room = self.room();
+        let at = i64::from(libc::AT_FDCWD).cast_unsigned();
+        self.call(libc::SYS_statx, [at, root, 0, 0x4000, room, 0])?;
+        // stx_mnt_id of struct statx.
+        let mut id = self.number(144);
+        for depth in 0..64 {
+            let request: Vec<u8> = [24_u64, id, 2].iter().flat_map(|word| word.to_le_bytes()).collect();
+            let request = self.real.mailbox.put(self.slot, PATH, &request);
+            self.call(457, [request, room, 0x240, 0, 0, 0])?;
+            let parent = self.number(48);
+            if parent == id {
+                return Ok(depth);
+            }
+            id = parent;
+        }
+        Err(Errno::ELOOP)
+    }
+}
