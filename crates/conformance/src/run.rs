@@ -13,10 +13,14 @@ use crate::machine::Machine;
 use crate::random::Random;
 use crate::script::{Names, Step};
 use crate::shrink::shrink;
+use crate::sys::SLOTS;
 use crate::world::{Kind, Stop, World};
 
 /// After so many calls a world has seen enough.
 const WORLD_LEN: usize = 400;
+
+/// More tasks than this end a world: there is room for a few more only.
+const CROWD: usize = SLOTS - 12;
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -56,8 +60,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) place: Option<&'a Home>,
     pub(crate) order: Order,
     pub(crate) tally: Tally,
-    /// Called now and then with how far the run is.
-    pub(crate) progress: &'a mut dyn FnMut(&Tally),
+    /// Called now and then with how far the run is, and with every difference.
+    pub(crate) tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
     /// Whether a difference is shrunk, and the run goes on after it.
     pub(crate) thorough: bool,
 }
@@ -70,15 +74,15 @@ impl Runner<'_> {
         while self.tally.operations < self.order.operations {
             let seed = seeds.next();
             if let Some(found) = self.world(seed)? {
+                (self.tell)(&self.tally, Some(&found));
                 self.tally.found.push(found);
-                (self.progress)(&self.tally);
                 if !self.thorough && !self.order.explain {
                     return Ok(());
                 }
             }
             if told.elapsed().as_millis() > 500 {
                 told = Instant::now();
-                (self.progress)(&self.tally);
+                (self.tell)(&self.tally, None);
             }
         }
         Ok(())
@@ -114,6 +118,9 @@ impl Runner<'_> {
         let mut steps = Vec::new();
         let len = WORLD_LEN.min(self.order.operations - self.tally.operations);
         for number in 1..=len {
+            if world.actors.len() > CROWD {
+                break;
+            }
             let Some(actor) = choose(&world, &mut generator.random) else { break };
             let task = world.actors[actor].task;
             let tasks: Vec<TaskId> = world.actors.iter().map(|actor| actor.task).collect();

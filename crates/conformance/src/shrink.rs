@@ -6,7 +6,7 @@ use crate::script::{Played, Step, play};
 use crate::world::{Stop, World};
 
 /// How long may be spent on one divergence.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What kind of difference it is: its words without its numbers.
 pub(crate) fn gist(differences: &[String]) -> String {

@@ -98,6 +98,11 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     drop(sender);
     let mut gathered = Gathered::new(jobs);
     for (job, message) in receiver {
+        if let Message::Found(scenario) = &message
+            && !args.json
+        {
+            scenario.show(args.keep.as_deref())?;
+        }
         gathered.take(job, message);
         gathered.show_progress();
     }
@@ -108,7 +113,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     if failed {
         return Err(io::Error::other("a worker failed"));
     }
-    gathered.report(args)
+    Ok(gathered.report(args))
 }
 
 fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool> {
@@ -213,10 +218,7 @@ impl Gathered {
         operations * 1000 / self.started.elapsed().as_millis().max(1)
     }
 
-    fn report(&self, args: &Args) -> io::Result<bool> {
-        for scenario in &self.found {
-            scenario.show(args.keep.as_deref())?;
-        }
+    fn report(&self, args: &Args) -> bool {
         if args.coverage {
             coverage(&self.met);
         }
@@ -236,6 +238,6 @@ impl Gathered {
             println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
         }
         let explained = !args.explain || self.scores.report();
-        Ok(self.found.is_empty() && explained)
+        self.found.is_empty() && explained
     }
 }

@@ -9,7 +9,7 @@ use crate::generate::Area;
 use crate::machine::Machine;
 use crate::replay;
 use crate::report::Message;
-use crate::run::{Order, Runner, Tally};
+use crate::run::{Found, Order, Runner, Tally};
 
 /// Becomes what it is to be, then runs.
 pub(crate) fn run(args: &Args) -> io::Result<bool> {
@@ -33,21 +33,21 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     };
     let order =
         Order { operations: args.operations, seed: args.seed.unwrap_or(0), only, explain: args.explain };
-    let mut progress = |tally: &Tally| tell(&Message::progress(tally));
+    let mut tell_all = |tally: &Tally, found: Option<&Found>| match found {
+        Some(found) => tell(&Message::found(found)),
+        None => tell(&Message::progress(tally)),
+    };
     let mut runner = Runner {
         machine: &machine,
         place: place.as_ref(),
         order,
         tally: Tally::default(),
-        progress: &mut progress,
+        tell: &mut tell_all,
         // Differences are found without explanations, and shown short there.
         thorough: !args.explain,
     };
     runner.run()?;
     let tally = runner.tally;
-    for found in &tally.found {
-        tell(&Message::found(found));
-    }
     tell(&Message::end(&tally));
     Ok(tally.found.is_empty())
 }

@@ -60,6 +60,8 @@ pub(crate) struct Actor {
     pub(crate) name: String,
     pub(crate) task: TaskId,
     slot: usize,
+    /// Its number in the world when it was seen last.
+    pid: u32,
     /// A call it is held in, and what the model says it will answer.
     held: Option<(Op, Result<Reply, Denial>)>,
 }
@@ -89,7 +91,7 @@ fn diverged(difference: String) -> Stop {
 }
 
 /// How long the end or the stop of a task may take to be seen.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(1);
 /// How long the kernel may take to give back the charge of a dead namespace.
 const RELEASE: Duration = Duration::from_secs(3);
 
@@ -100,11 +102,15 @@ pub(crate) struct World {
     /// The world's first process.
     pub(crate) init: TaskId,
     pub(crate) actors: Vec<Actor>,
+    /// Those reaped by the last call.
+    ghosts: Vec<Actor>,
     real: Real,
     known: Known,
     /// The path of the runner's cgroup, and what the model calls it.
     cgroup: (String, &'static str),
     named: usize,
+    /// Whether several processes have ended in one call.
+    unordered: bool,
 }
 
 impl World {
@@ -122,15 +128,17 @@ impl World {
         };
         let init = child.task;
         let real = Real::start(kind.flags(), place.map(|place| &place.directory))?;
-        let first = Actor { name: String::from("init"), task: init, slot: 0, held: None };
+        let first = Actor { name: String::from("init"), task: init, slot: 0, pid: 1, held: None };
         let mut world = World {
             kernel,
             init,
             actors: vec![first],
+            ghosts: Vec::new(),
             real,
-            known: Known::default(),
+            known: Known { blind: machine.uid != 0, ..Known::default() },
             cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
             named: 0,
+            unordered: false,
         };
         world.model(&Op::Execve(nsproxy::Program::default()))?;
         world.write_maps(machine, kind, child.pid)?;
@@ -262,7 +270,7 @@ impl World {
         let Actor { task, slot, .. } = self.actors[actor].clone();
         let child = self.free_slot().ok_or_else(|| io::Error::other("too many tasks"))?;
         let mut next = self.kernel.clone();
-        let model = next.apply(task, op);
+        let mut model = next.apply(task, op);
         let state = next.status(next.init(), task).map(|status| status.state);
         let lost = state != Ok(State::Running);
         let call = Call { kernel: &self.kernel, world: self.init, task, slot, child, lost };
@@ -275,6 +283,16 @@ impl World {
             std::thread::sleep(Duration::from_millis(5));
             answer = self.real.perform(&call, op).map_err(diverged)?;
         }
+        // Where several ended at once, the order in which a parent hears of it is open.
+        if let (Op::Wait { pid: ..=0, options }, Answer::Waited { pid, .. }) = (op, &answer)
+            && self.unordered
+            && model.is_ok()
+        {
+            next = self.kernel.clone();
+            let pid = i32::try_from(*pid).unwrap_or(0);
+            model = next.apply(task, &Op::Wait { pid, options: *options });
+        }
+        self.unordered |= ends(&self.kernel, &next) > 1;
         self.kernel = next;
         if lost && state.is_ok_and(|state| state != State::Zombie) && answer == Answer::Pending {
             self.actors[actor].held = Some((op.clone(), model.clone()));
@@ -282,7 +300,7 @@ impl World {
         if let Ok(Reply::Child(made)) = &model {
             self.named += 1;
             let name = format!("t{}", self.named);
-            self.actors.push(Actor { name, task: made.task, slot: child, held: None });
+            self.actors.push(Actor { name, task: made.task, slot: child, pid: 0, held: None });
         }
         Ok((answer, model))
     }
@@ -305,7 +323,7 @@ impl World {
     /// Calls that a task was held in and that go on now.
     fn release_held(&mut self) -> Result<(), Stop> {
         for at in 0..self.actors.len() {
-            let Actor { name, task, slot, held } = self.actors[at].clone();
+            let Actor { name, task, slot, held, .. } = self.actors[at].clone();
             let Some((op, model)) = held else { continue };
             let state = self.kernel.status(self.kernel.init(), task).map(|status| status.state);
             if state != Ok(State::Running) {
@@ -344,7 +362,7 @@ impl World {
     fn differences(&mut self) -> Vec<String> {
         let mut known = self.known.clone();
         known.groups = seen::Classes::default();
-        let mut found = Vec::new();
+        let mut found: Vec<String> = self.undead().collect();
         for actor in &self.actors {
             match self.compare_one(actor, &mut known) {
                 Ok(more) => found.extend(more),
@@ -352,6 +370,7 @@ impl World {
             }
         }
         if found.is_empty() {
+            self.ghosts.clear();
             self.known = known;
         }
         found
@@ -366,13 +385,35 @@ impl World {
         Ok(seen::compare(name, &kernel, &model, known))
     }
 
-    /// Forgets the actors that the model has reaped.
+    /// Parts with the actors that the model has reaped. They must be gone.
     fn bury(&mut self) {
         let kernel = &self.kernel;
+        for actor in &mut self.actors {
+            if let Ok(status) = kernel.status(self.init, actor.task) {
+                actor.pid = status.pid;
+            }
+        }
         let gone = |actor: &Actor| kernel.status(kernel.init(), actor.task).is_err();
-        // Their slots are left as they are: an order to end may not have been taken yet.
+        self.ghosts.extend(self.actors.iter().filter(|actor| gone(actor)).cloned());
         self.actors.retain(|actor| !gone(actor));
     }
+
+    /// The buried who are still there, unless another has their number now.
+    fn undead(&self) -> impl Iterator<Item = String> {
+        let walks = |ghost: &&Actor| {
+            let taken = self.actors.iter().any(|actor| actor.pid == ghost.pid);
+            ghost.pid != 0 && !taken && self.real.exists(ghost.pid)
+        };
+        self.ghosts.iter().filter(walks).map(|ghost| format!("{}: still there as {}", ghost.name, ghost.pid))
+    }
+}
+
+/// How many processes have ended between the two.
+fn ends(before: &Kernel, after: &Kernel) -> usize {
+    let lives = |kernel: &Kernel, task: TaskId| {
+        kernel.status(kernel.init(), task).is_ok_and(|status| status.state != State::Zombie)
+    };
+    before.tasks().into_iter().filter(|task| lives(before, *task) && !lives(after, *task)).count()
 }
 
 fn clone3(flags: u64) -> Op {

@@ -100,7 +100,12 @@ impl Kernel {
     }
 
     /// Where the child will live, and whether it may.
-    pub(crate) fn cgroup_can_fork(&self, parent: Idx<Task>, into: Option<Fd>) -> Result<Idx<Cgroup>, Denial> {
+    pub(crate) fn cgroup_can_fork(
+        &self,
+        parent: Idx<Task>,
+        into: Option<Fd>,
+        thread: bool,
+    ) -> Result<Idx<Cgroup>, Denial> {
         let own = self.tasks[parent].cgroup;
         let cgroup = match into {
             None => own,
@@ -122,6 +127,8 @@ impl Kernel {
                 self.refuse_if(outside, Rule::IntoCgroupDelegation)?;
                 let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
                 self.refuse_if(internal, Rule::IntoCgroupBusy)?;
+                // cgroups(7): the threads of a process stay in one domain.
+                self.refuse_if(thread && cgroup != own, Rule::IntoCgroupThread)?;
                 cgroup
             }
         };
@@ -238,11 +245,11 @@ impl Kernel {
         let task = self.enter(caller, Call::Mkdir)?;
         let cgroup = self.find_cgroup(task, path)?;
         let Cgroup { procs, parent, ref children, .. } = self.cgroups[cgroup];
+        let allowed = parent.is_none_or(|parent| self.owns_cgroup(task, parent));
+        self.refuse_if(!allowed, Rule::CgroupAccess)?;
         // rmdir(2) EBUSY: processes or children.
         let busy = procs > 0 || !children.is_empty() || parent.is_none();
         self.refuse_if(busy, Rule::CgroupInUse)?;
-        let allowed = parent.is_some_and(|parent| self.owns_cgroup(task, parent));
-        self.refuse_if(!allowed, Rule::CgroupAccess)?;
         let Some(parent) = parent else { return Ok(()) };
         if procs > 0 || !self.cgroups[cgroup].children.is_empty() {
             return Ok(());
@@ -258,13 +265,19 @@ impl Kernel {
     pub fn cgroup_chown(&mut self, caller: TaskId, path: &str, owner: u32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Mkdir)?;
         let cgroup = self.find_cgroup(task, path)?;
+        // chown(2): -1 changes nothing.
+        if owner == u32::MAX {
+            return Ok(());
+        }
         let ns = self.current_user_ns(task);
         let owner = self.make_kuid(ns, owner);
         // chown(2) EINVAL: the id has no mapping.
         self.refuse_if(owner.is_none(), Rule::SetidUnmapped)?;
         let old = self.cgroups[cgroup].owner;
-        let allowed = self.capable_wrt_inode(task, old, 0, Cap::Chown);
-        self.refuse_if(!allowed, Rule::CgroupAccess)?;
+        // chown(2) EPERM: CAP_CHOWN, unless nothing changes.
+        let unchanged = owner == Some(old) && self.cred_of(task).fsuid == old;
+        let allowed = unchanged || self.capable_wrt_inode(task, old, 0, Cap::Chown);
+        self.refuse_if(!allowed, Rule::CgroupChown)?;
         self.cgroups[cgroup].owner = owner.unwrap_or(old);
         Ok(())
     }
@@ -272,6 +285,7 @@ impl Kernel {
     /// Writes a number to `cgroup.procs`: the whole process moves.
     pub fn cgroup_move(&mut self, caller: TaskId, path: &str, pid: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let to = self.find_cgroup(task, path)?;
         let target = if pid == 0 { task } else { self.task_by_vpid(task, i64::from(pid))? };
         let from = self.tasks[target].cgroup;
@@ -303,6 +317,7 @@ impl Kernel {
         max: Option<u32>,
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let cgroup = self.find_cgroup(task, path)?;
         let allowed = self.owns_cgroup(task, cgroup);
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
@@ -313,6 +328,7 @@ impl Kernel {
     /// Writes `cgroup.subtree_control`: controllers for the children, or none.
     pub fn cgroup_set_subtree_control(&mut self, caller: TaskId, path: &str, on: bool) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let cgroup = self.find_cgroup(task, path)?;
         let allowed = self.owns_cgroup(task, cgroup);
         self.refuse_if(!allowed, Rule::CgroupAccess)?;

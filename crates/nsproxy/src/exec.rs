@@ -8,7 +8,7 @@ use crate::cred::{Cred, Kgid, Kuid};
 use crate::params::{Call, Hook};
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Sighand, Task, TaskId};
-use crate::uapi::{SECBIT_KEEP_CAPS, SECBIT_NOROOT};
+use crate::uapi::{SECBIT_KEEP_CAPS, SECBIT_NOROOT, SIGCHLD};
 
 /// The file to execute, as far as it matters to credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,6 +169,10 @@ impl Kernel {
         if task != leader {
             self.replace_leader(task, leader);
         }
+        // Whatever clone was told: an executed program ends with SIGCHLD.
+        self.tasks[task].exit_signal = u8::try_from(SIGCHLD).ok();
+        self.tasks[task].self_exec_id += 1;
+        self.tasks[task].executed = true;
         task
     }
 
@@ -186,10 +190,9 @@ impl Kernel {
             self.unlink_child(child);
             self.link_child(task, child);
         }
-        self.unlink_child(leader);
-        self.tasks[leader].real_parent = None;
-        self.tasks[leader].prev_sibling = None;
-        self.tasks[leader].next_sibling = None;
+        if let Some(parent) = parent {
+            self.replace_child(parent, leader, task);
+        }
         self.signals[signal].leader = task;
         self.tasks[task].pid = leader_pid;
         self.tasks[task].exit_signal = exit_signal;
@@ -197,9 +200,6 @@ impl Kernel {
         self.tasks[leader].exit_signal = None;
         self.pids[leader_pid].task = Some(task);
         self.pids[own_pid].task = Some(leader);
-        if let Some(parent) = parent {
-            self.link_child(parent, task);
-        }
         if was_reaper {
             self.pid_ns[ns].child_reaper = Some(task);
         }

@@ -4,10 +4,13 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::ns_common::NsRef;
 use crate::params::Call;
+use crate::pid::Pid;
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
 use crate::task::{Signal, State, Task, TaskId};
-use crate::uapi::{NSIG, SIGCHLD, SIGKILL, WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WUNTRACED};
+use crate::uapi::{
+    NSIG, SIGCHLD, SIGCONT, SIGHUP, SIGKILL, WALL, WCLONE, WCONTINUED, WNOHANG, WNOTHREAD, WUNTRACED,
+};
 use alloc::vec::Vec;
 
 /// What wait4 has to say.
@@ -96,6 +99,7 @@ impl Kernel {
         let Task { mm, files, fs, .. } = &mut self.tasks[task];
         let (mm, files, fs) = (mm.take(), files.take(), fs.take());
         if let Some(mm) = mm {
+            self.tasks[task].user_dumpable = self.mms[mm].dumpable == 1;
             self.put_mm(mm);
         }
         if let Some(files) = files {
@@ -139,6 +143,9 @@ impl Kernel {
         if self.signals.get(signal).is_none() {
             return;
         }
+        if self.signals[signal].live == 0 {
+            self.kill_orphaned_pgrp(leader, None);
+        }
         let last = self.signals[signal].nr_threads == 1;
         if last && self.tasks[leader].state == State::Zombie && self.do_notify_parent(leader) {
             self.release_task(leader);
@@ -151,7 +158,12 @@ impl Kernel {
         let Some(parent) = self.tasks[leader].real_parent else {
             return false;
         };
-        let signal = u32::from(self.tasks[leader].exit_signal.unwrap_or(0));
+        let executed = self.tasks[leader].parent_exec_id != self.tasks[parent].self_exec_id;
+        let signal = match self.tasks[leader].exit_signal {
+            // Who has executed something else did not ask for another signal.
+            Some(signal) if signal != 0 && executed => SIGCHLD,
+            signal => u32::from(signal.unwrap_or(0)),
+        };
         let ignores = self.tasks[parent]
             .sighand
             .is_some_and(|sighand| self.sighands[sighand].ignored >> SIGCHLD & 1 != 0);
@@ -160,7 +172,8 @@ impl Kernel {
             return true;
         }
         if signal != 0 && signal <= NSIG && !(signal == SIGCHLD && ignores) {
-            self.due.push((self.task_id(parent), signal));
+            let force = self.is_foreign(leader, parent);
+            self.due.push((self.task_id(parent), signal, force));
         }
         // wait(2): a parent that ignores SIGCHLD leaves no zombies.
         signal == SIGCHLD && ignores
@@ -199,21 +212,69 @@ impl Kernel {
             for thread in self.threads(child) {
                 let pdeath = self.tasks[thread].pdeath_signal;
                 if pdeath != 0 {
-                    self.due.push((self.task_id(thread), u32::from(pdeath)));
+                    let force = self.is_foreign(father, thread);
+                    self.due.push((self.task_id(thread), u32::from(pdeath), force));
                 }
             }
             if !same_group {
-                self.reparent_leader(child);
+                self.reparent_leader(father, child);
             }
         }
     }
 
     /// An adopted child announces its end by `SIGCHLD`, and may have done so already.
-    fn reparent_leader(&mut self, child: Idx<Task>) {
+    fn reparent_leader(&mut self, father: Idx<Task>, child: Idx<Task>) {
         self.tasks[child].exit_signal = Some(u8::try_from(SIGCHLD).unwrap_or(0));
         let over = self.tasks[child].state == State::Zombie && self.thread_group_empty(child);
+        let pgrp = self.signal_of(child).pgrp;
+        let session = self.signal_of(child).session;
         if over && self.do_notify_parent(child) {
             self.release_task(child);
+        }
+        let of_father = *self.signal_of(father);
+        if of_father.pgrp != pgrp && of_father.session == session {
+            self.hang_up_orphans(pgrp, None);
+        }
+    }
+
+    /// `kill_orphaned_pgrp`: the task that ends may have been its group's last tie to the
+    /// session; stopped processes in it would never be continued.
+    fn kill_orphaned_pgrp(&mut self, task: Idx<Task>, father: Option<Idx<Task>>) {
+        let Signal { pgrp, session, .. } = *self.signal_of(task);
+        let parent = father.or(self.tasks[task].real_parent);
+        let tie = parent.map(|parent| *self.signal_of(parent));
+        if tie.is_some_and(|tie| tie.pgrp != pgrp && tie.session == session) {
+            self.hang_up_orphans(pgrp, Some(task));
+        }
+    }
+
+    /// setpgid(2), "orphaned process group": if it has a stopped member, all get SIGHUP
+    /// and then SIGCONT.
+    fn hang_up_orphans(&mut self, pgrp: Idx<Pid>, ignored: Option<Idx<Task>>) {
+        let members: Vec<Idx<Task>> = self
+            .signals
+            .iter()
+            .filter(|(_, signal)| signal.pgrp == pgrp)
+            .map(|(_, signal)| signal.leader)
+            .collect();
+        let tied = |member: &Idx<Task>| {
+            let over = self.tasks[*member].state == State::Zombie && self.thread_group_empty(*member);
+            if Some(*member) == ignored || over {
+                return false;
+            }
+            let Some(parent) = self.tasks[*member].real_parent else { return false };
+            let (own, theirs) = (self.signal_of(*member), self.signal_of(parent));
+            let global_init = self.tasks[parent].signal == self.first_signal;
+            !global_init && theirs.pgrp != pgrp && theirs.session == own.session
+        };
+        let stopped = members.iter().any(|member| self.tasks[*member].state == State::Stopped);
+        if !stopped || members.iter().any(tied) {
+            return;
+        }
+        for signal in [SIGHUP, SIGCONT] {
+            for member in &members {
+                self.due.insert(0, (self.task_id(*member), signal, true));
+            }
         }
     }
 
@@ -278,9 +339,9 @@ impl Kernel {
         loop {
             if let Some(init) = self.zap_wakeups.pop() {
                 self.wake_init(init);
-            } else if let Some((task, signal)) = self.due.pop() {
+            } else if let Some((task, signal, force)) = self.due.pop() {
                 if let Some(task) = self.tasks.resolve(task.index, task.generation) {
-                    self.send_signal(task, signal, true);
+                    self.send_signal(task, signal, force);
                 }
             } else if let Some(task) = self.autokill.pop() {
                 if let Some(task) = self.tasks.resolve(task.index, task.generation)

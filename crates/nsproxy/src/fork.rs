@@ -409,7 +409,8 @@ impl Kernel {
             let bad = args.pidfd == 0 || args.pidfd >= TASK_SIZE;
             self.refuse_if(bad, Rule::PidfdFault)?;
         }
-        self.cgroup_can_fork(parent, any(args.flags, CLONE_INTO_CGROUP).then_some(args.cgroup))
+        let into = any(args.flags, CLONE_INTO_CGROUP).then_some(args.cgroup);
+        self.cgroup_can_fork(parent, into, any(args.flags, CLONE_THREAD))
     }
 
     /// A child that a host puts together from parts; `flags` say what else it shares.
@@ -466,6 +467,8 @@ impl Kernel {
             exit_signal,
             pdeath_signal: 0,
             state: State::Running,
+            executed: false,
+            parent_exec_id: if sibling { old.parent_exec_id } else { old.self_exec_id },
             no_new_privs: old.no_new_privs || any(flags, CLONE_NNP),
             ..old
         });

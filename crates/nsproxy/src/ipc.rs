@@ -108,6 +108,18 @@ impl IpcNamespace {
         self.perms(kind).into_iter().find(has_id)
     }
 
+    /// Bytes of a segment, semaphores of a set.
+    fn size_of(&self, kind: SysvKind, id: i32) -> u64 {
+        let size = match kind {
+            SysvKind::Shm => self.shms.iter().find(|shm| shm.perm.id == id).map(|shm| shm.size),
+            SysvKind::Sem => {
+                self.sems.iter().find(|sem| sem.perm.id == id).map(|sem| sem.values.len() as u64)
+            }
+            SysvKind::Msg => None,
+        };
+        size.unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn perms(&self, kind: SysvKind) -> Vec<Perm> {
         match kind {
             SysvKind::Shm => self.shms.iter().map(|shm| shm.perm).collect(),
@@ -204,6 +216,7 @@ impl Kernel {
         task: Idx<Task>,
         kind: SysvKind,
         key: i32,
+        size: u64,
         flags: u32,
     ) -> Result<Result<i32, Perm>, Denial> {
         let ns = self.current_nsproxy(task).ipc;
@@ -212,6 +225,10 @@ impl Kernel {
             // shmget(2) EEXIST: IPC_CREAT and IPC_EXCL, and it exists.
             let both = IPC_CREAT | IPC_EXCL;
             self.refuse_if(flags & both == both, Rule::IpcKeyExists)?;
+            // shmget(2), semget(2) EINVAL: smaller than asked for.
+            let small = self.ipc_ns[ns].size_of(kind, perm.id) < size;
+            let rule = if kind == SysvKind::Shm { Rule::ShmSize } else { Rule::SemSize };
+            self.refuse_if(small, rule)?;
             let allowed = self.ipcperms(task, ns, &perm, flags);
             self.refuse_if(!allowed, Rule::IpcAccess)?;
             return Ok(Ok(perm.id));

@@ -76,8 +76,9 @@ pub struct Kernel {
     pub(crate) zap_wakeups: Vec<Idx<Task>>,
     /// Tasks whose last pidfd is closed.
     pub(crate) autokill: Vec<TaskId>,
-    /// Signals that the end of a task sends, on their way.
-    pub(crate) due: Vec<(TaskId, u32)>,
+    /// Signals that the end of a task sends, on their way, and whether as from outside
+    /// the receiver's pid namespace.
+    pub(crate) due: Vec<(TaskId, u32, bool)>,
     pub(crate) free_inums: Vec<u32>,
     pub(crate) next_inum: u32,
     pub(crate) next_ns_id: u64,
@@ -218,6 +219,10 @@ impl Kernel {
             state: State::Running,
             no_new_privs: false,
             nproc_exceeded: false,
+            self_exec_id: 0,
+            parent_exec_id: 0,
+            executed: false,
+            user_dumpable: true,
         });
         self.cgroup_post_fork(cgroup, None);
         self.pids[pid].task = Some(init);

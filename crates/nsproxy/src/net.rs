@@ -215,6 +215,10 @@ impl Kernel {
         };
         let admin = self.net_admin(task, target);
         self.refuse_if(!admin, Rule::NetDevMoveTarget)?;
+        // Since 6.13 a move to where the device is asks no more.
+        if ns == target && self.params.since(6, 13) && self.net_ns[ns].has(name) {
+            return Ok(());
+        }
         // network_namespaces(7): lo stays.
         self.refuse_if(name == "lo", Rule::NetDevMove)?;
         let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;

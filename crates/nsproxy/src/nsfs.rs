@@ -430,11 +430,11 @@ impl Kernel {
 
     /// Whether a namespace is one of the caller's.
     pub(crate) fn is_own_namespace(&self, task: Idx<Task>, ns: NsRef) -> bool {
-        let proxied = self.current_nsproxy(task).refs().contains(&ns);
-        let own = self.zombie_refs(task).contains(&ns);
         match ns {
-            NsRef::Pid(pid) => own || proxied && self.pid_ns[pid].had_init,
-            _ => own || proxied,
+            // What only the children will be in is not the task's own.
+            NsRef::User(_) | NsRef::Pid(_) => self.zombie_refs(task).contains(&ns),
+            NsRef::Time(time) => self.current_nsproxy(task).time == time,
+            _ => self.current_nsproxy(task).refs().contains(&ns),
         }
     }
 }

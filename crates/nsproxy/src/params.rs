@@ -119,6 +119,9 @@ pub struct Features {
     /// an unshare with `CLONE_NEWNS` that is refused after the mounts are copied leaves
     /// the caller's root and working directory in the copy, which is gone.
     pub refused_unshare_loses_root: bool,
+    /// An exited process can be looked into by its user only if its memory could; in
+    /// stable releases from about 2026 on. Before, anything exited can.
+    pub dumpable_outlives_memory: bool,
 }
 
 impl Default for Features {
@@ -128,6 +131,7 @@ impl Default for Features {
             unprivileged_userns_clone: None,
             nsdelegate: false,
             refused_unshare_loses_root: false,
+            dumpable_outlives_memory: true,
         }
     }
 }

@@ -166,7 +166,7 @@ impl Kernel {
             let Some(task) = self.pids.get(pid).and_then(|pid| pid.task) else {
                 continue;
             };
-            if self.tasks[task].signal != group {
+            if self.tasks[task].signal != group && self.signal_of(task).live > 0 {
                 self.do_group_exit(task, SIGKILL);
             }
         }
@@ -198,6 +198,10 @@ impl Kernel {
         self.refuse_if(unknown, Rule::RebootCommand)?;
         self.pid_ns[ns].reboot = signal;
         if let Some(init) = self.pid_ns[ns].child_reaper {
+            // reboot_pid_ns: init is killed, and the caller does not return.
+            if self.tasks[task].signal != self.tasks[init].signal {
+                self.do_exit(task, 0);
+            }
             self.do_group_exit(init, SIGKILL);
         }
         self.run_deferred();

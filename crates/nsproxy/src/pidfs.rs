@@ -3,7 +3,7 @@
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::file::{Fd, FileKind};
-use crate::ns_common::NsKind;
+use crate::ns_common::{NsKind, NsRef};
 use crate::nsfs::NsLink;
 use crate::params::{Call, Release};
 use crate::pid::Pid;
@@ -133,7 +133,11 @@ impl Kernel {
         };
         let built = self.params.features.built(kind);
         self.refuse_if(!built, Rule::PidfdKindNotBuilt)?;
-        let ns = self.proc_ns_get(target, link)?;
+        let ns = match (link, self.nsproxy_of(target)) {
+            // Unlike the link, also before the first process.
+            (NsLink::PidForChildren, Some(nsproxy)) => NsRef::Pid(nsproxy.pid_for_children),
+            _ => self.proc_ns_get(target, link)?,
+        };
         self.open_ns_ref(task, ns).map(PidfdAnswer::Fd)
     }
 

@@ -41,6 +41,11 @@ impl Kernel {
             if mm.dumpable != 1 && !self.ns_capable(task, mm.user_ns, Cap::SysPtrace) {
                 return false;
             }
+        } else if self.params.features.dumpable_outlives_memory
+            && !self.tasks[target].user_dumpable
+            && !self.capable(task, Cap::SysPtrace)
+        {
+            return false;
         }
         // 4. No more capabilities there than here, or CAP_SYS_PTRACE.
         let caps = match mode {

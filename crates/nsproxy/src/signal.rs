@@ -62,6 +62,12 @@ impl Kernel {
         }
     }
 
+    /// What a task will do with a signal.
+    pub fn disposition_of(&self, task: TaskId, signal: u32) -> Result<Disposition, Denial> {
+        let task = self.observe(task)?;
+        Ok(self.disposition(task, signal))
+    }
+
     /// Delivers a signal to a process. `force` says that it comes from outside the
     /// target's pid namespace, or from the kernel.
     pub(crate) fn send_signal(&mut self, task: Idx<Task>, signal: u32, force: bool) {
@@ -69,11 +75,21 @@ impl Kernel {
     }
 
     fn send_signal_to(&mut self, task: Idx<Task>, signal: u32, force: bool, scope: Scope) {
+        // A process whose first thread has ended lives in the others.
+        let task = match scope {
+            Scope::Process if self.tasks.get(task).is_some() && !self.is_alive(task) => {
+                self.threads(task).into_iter().find(|thread| self.is_alive(*thread)).unwrap_or(task)
+            }
+            _ => task,
+        };
         if !self.is_alive(task) || bit(signal) == 0 {
             return;
         }
         if signal == SIGCONT {
             self.resume(task);
+            if self.tasks.get(task).is_none() || !self.is_alive(task) {
+                return;
+            }
         }
         let blocks = |thread: &Idx<Task>| self.tasks[*thread].blocked & bit(signal) != 0;
         let all_block = match scope {
@@ -87,8 +103,18 @@ impl Kernel {
         match self.disposition(task, signal) {
             Disposition::Ignore => {}
             Disposition::Handle => self.queue(task, signal, scope),
+            Disposition::Default if self.waits_for_cont(task, signal, force) => {
+                self.queue(task, signal, scope);
+            }
             Disposition::Default => self.default_action(task, signal, force),
         }
+    }
+
+    /// signal(7): a stopped process takes nothing but SIGKILL and SIGCONT; the rest waits.
+    fn waits_for_cont(&self, task: Idx<Task>, signal: u32, force: bool) -> bool {
+        let stopped = self.tasks[task].state == State::Stopped;
+        let dropped = IGNORED_BY_DEFAULT & bit(signal) != 0 || self.init_ignores(task, signal, force);
+        stopped && signal != SIGKILL && !dropped
     }
 
     fn queue(&mut self, task: Idx<Task>, signal: u32, scope: Scope) {
@@ -129,6 +155,27 @@ impl Kernel {
             if self.tasks[thread].state == State::Stopped {
                 self.tasks[thread].state = State::Running;
             }
+            self.tasks[thread].pending &= !STOP_SIGNALS;
+        }
+        let group = self.tasks[task].signal;
+        self.signals[group].shared_pending &= !STOP_SIGNALS;
+        self.deliver_pending(task);
+    }
+
+    /// What is queued and not blocked takes effect.
+    fn deliver_pending(&mut self, task: Idx<Task>) {
+        let group = self.tasks[task].signal;
+        let blocked = self.tasks[task].blocked;
+        let mut ready = (self.signals[group].shared_pending | self.tasks[task].pending) & !blocked;
+        while ready != 0 && self.tasks.get(task).is_some_and(|_| self.is_alive(task)) {
+            let signal = ready.trailing_zeros() + 1;
+            ready &= ready - 1;
+            if self.disposition(task, signal) != Disposition::Handle {
+                self.signals[group].shared_pending &= !bit(signal);
+                self.tasks[task].pending &= !bit(signal);
+                // pid_namespaces(7): the drop for init is repeated at delivery.
+                self.send_signal(task, signal, false);
+            }
         }
     }
 
@@ -151,7 +198,7 @@ impl Kernel {
     }
 
     /// Whether a signal from `task` comes to `target` as from an ancestor namespace.
-    fn is_foreign(&self, task: Idx<Task>, target: Idx<Task>) -> bool {
+    pub(crate) fn is_foreign(&self, task: Idx<Task>, target: Idx<Task>) -> bool {
         self.pid_nr_ns(self.tasks[task].pid, self.task_active_pid_ns(target)) == 0
     }
 
@@ -243,17 +290,20 @@ impl Kernel {
     fn kill_many(&mut self, task: Idx<Task>, targets: &[Idx<Task>], signal: u32) -> Result<(), Denial> {
         // kill(2) ESRCH: nobody there.
         let mut answer = self.refuse_if(targets.is_empty(), Rule::KillNobody);
-        let mut success = false;
+        let mut allowed = Vec::with_capacity(targets.len());
         for target in targets {
-            // An earlier signal may have ended this one, or even the caller.
-            if self.tasks.get(*target).is_none() || self.tasks.get(task).is_none() {
-                continue;
-            }
-            match self.kill_one(task, *target, signal) {
-                Ok(()) => success = true,
+            match self.check_kill_permission(task, *target, signal) {
+                Ok(()) => allowed.push((*target, self.is_foreign(task, *target))),
                 refused => answer = refused,
             }
         }
+        // The first signals may end other targets, or the caller itself.
+        for (target, force) in &allowed {
+            if self.tasks.get(*target).is_some() {
+                self.send_signal(*target, signal, *force);
+            }
+        }
+        let success = !allowed.is_empty();
         if success { Ok(()) } else { answer }
     }
 
@@ -314,18 +364,7 @@ impl Kernel {
     pub fn sigprocmask(&mut self, caller: TaskId, blocked: u64) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Sigprocmask)?;
         self.tasks[task].blocked = blocked & !(bit(SIGKILL) | bit(SIGSTOP));
-        let group = self.tasks[task].signal;
-        let mut ready = (self.signals[group].shared_pending | self.tasks[task].pending) & !blocked;
-        while ready != 0 && self.tasks.get(task).is_some_and(|_| self.is_alive(task)) {
-            let signal = ready.trailing_zeros() + 1;
-            ready &= ready - 1;
-            if self.disposition(task, signal) != Disposition::Handle {
-                self.signals[group].shared_pending &= !bit(signal);
-                self.tasks[task].pending &= !bit(signal);
-                // pid_namespaces(7): the drop for init is repeated at delivery.
-                self.send_signal(task, signal, false);
-            }
-        }
+        self.deliver_pending(task);
         self.run_deferred();
         Ok(())
     }

@@ -291,12 +291,20 @@ impl Kernel {
             groups.iter().map(|group| self.make_kgid(ns, *group)).collect();
         // setgroups(2) EINVAL: a group without a mapping.
         self.refuse_if(mapped.is_none(), Rule::SetgroupsUnmapped)?;
-        if let Some(groups) = mapped {
+        if let Some(mut groups) = mapped {
+            // groups_sort: kept in order, so that they are found fast.
+            groups.sort_unstable();
             let mut new = self.prepare_creds(task);
             new.groups = groups;
             self.commit_creds(task, new);
         }
         Ok(())
+    }
+
+    /// The soft limit of a task.
+    pub fn rlimit(&self, task: TaskId, resource: Resource) -> Result<u64, Denial> {
+        let task = self.observe(task)?;
+        Ok(self.signal_of(task).rlimits.soft[resource as usize])
     }
 
     /// prlimit(2) on `pid` (0 for the caller): a new soft limit, and a new hard one
@@ -355,6 +363,9 @@ impl Kernel {
         let ns = self.task_active_pid_ns(task);
         let own_leader = self.signal_of(task).leader;
         let target = if pid == 0 { Some(own_leader) } else { self.find_task_by_vpid(task, i64::from(pid)) };
+        // setpgid(2) EINVAL: a thread.
+        let thread = target.is_some_and(|target| !self.is_leader(target));
+        self.refuse_if(thread, Rule::SetpgidThread)?;
         // setpgid(2) ESRCH: the caller or one of its children.
         let target = target.filter(|target| {
             let parent = self.tasks[*target].real_parent;
@@ -364,6 +375,11 @@ impl Kernel {
         self.refuse_if(target.is_none(), Rule::SetpgidTarget)?;
         let target = target.unwrap_or(own_leader);
         let own_session = self.signal_of(task).session;
+        let elsewhere = self.signal_of(target).session != own_session;
+        self.refuse_if(target != own_leader && elsewhere, Rule::SetpgidSession)?;
+        // setpgid(2) EACCES: a child that has executed is on its own.
+        let executed = target != own_leader && self.tasks[target].executed;
+        self.refuse_if(executed, Rule::SetpgidExecuted)?;
         let theirs = *self.signal_of(target);
         let target_pid = self.tasks[target].pid;
         let group = if pgid == 0 { Some(target_pid) } else { self.find_pid_ns(pgid.unsigned_abs(), ns) };

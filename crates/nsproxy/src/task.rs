@@ -71,6 +71,14 @@ pub(crate) struct Task {
     pub(crate) no_new_privs: bool,
     /// `PF_NPROC_EXCEEDED`: it became a user who has too many tasks.
     pub(crate) nproc_exceeded: bool,
+    /// How often it has executed, and its parent had when it was made: after an exec of
+    /// the parent the end of a child is told by `SIGCHLD`.
+    pub(crate) self_exec_id: u32,
+    pub(crate) parent_exec_id: u32,
+    /// `PF_FORKNOEXEC` is gone: it has executed since it was made.
+    pub(crate) executed: bool,
+    /// Whether its memory, gone by now, could be looked into.
+    pub(crate) user_dumpable: bool,
 }
 
 /// What the threads of a process share about the process itself.
@@ -246,6 +254,27 @@ impl Kernel {
         task.prev_sibling = last;
         task.next_sibling = None;
         task.real_parent = Some(parent);
+    }
+
+    /// One child takes the place of another.
+    pub(crate) fn replace_child(&mut self, parent: Idx<Task>, old: Idx<Task>, new: Idx<Task>) {
+        let Task { prev_sibling, next_sibling, .. } = self.tasks[old];
+        match prev_sibling {
+            Some(prev) => self.tasks[prev].next_sibling = Some(new),
+            None => self.tasks[parent].first_child = Some(new),
+        }
+        match next_sibling {
+            Some(next) => self.tasks[next].prev_sibling = Some(new),
+            None => self.tasks[parent].last_child = Some(new),
+        }
+        let task = &mut self.tasks[new];
+        task.real_parent = Some(parent);
+        task.prev_sibling = prev_sibling;
+        task.next_sibling = next_sibling;
+        let task = &mut self.tasks[old];
+        task.real_parent = None;
+        task.prev_sibling = None;
+        task.next_sibling = None;
     }
 
     pub(crate) fn unlink_child(&mut self, child: Idx<Task>) {

@@ -154,6 +154,14 @@ impl Kernel {
     }
 
     /// What a global id reads as in a namespace; the overflow id where it has no mapping.
+    /// Whether files owned by the task can be on a filesystem mounted from `ns`
+    /// (`fsuidgid_has_mapping`).
+    pub(crate) fn maps_fs_ids(&self, task: Idx<Task>, ns: Idx<UserNamespace>) -> bool {
+        let cred = self.cred_of(task);
+        let ns = &self.user_ns[ns];
+        ns.uid_map.up(cred.fsuid).is_some() && ns.gid_map.up(cred.fsgid).is_some()
+    }
+
     pub(crate) fn kuid_seen_from(&self, ns: Idx<UserNamespace>, kuid: Kuid) -> u32 {
         self.user_ns[ns].uid_map.up(kuid).unwrap_or(OVERFLOW_ID)
     }

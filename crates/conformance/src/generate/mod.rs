@@ -15,7 +15,7 @@ mod process;
 use std::collections::BTreeMap;
 
 use nsproxy::op::Op;
-use nsproxy::{Denial, Descriptor, Fd, Kernel, NsId, Rule, State, TaskId};
+use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
 use crate::random::Random;
 
@@ -248,7 +248,7 @@ impl Generator {
 /// What must not be done: the world's first process stays, and what is shared with the
 /// machine outside is left alone.
 fn allowed(view: &View<'_>, op: &Op) -> bool {
-    use nsproxy::uapi::{CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM};
+    use nsproxy::uapi::{CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM, MS_BIND, MS_REMOUNT};
     let shared = CLONE_THREAD | CLONE_FS | CLONE_FILES | CLONE_VM;
     let fine = match op {
         Op::Clone(flags) | Op::Clone3 { flags, .. } | Op::Clone3Odd { flags, .. } => {
@@ -265,9 +265,18 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         | Op::Sethostname(_) => true,
         // The limits of the machine's own user namespace are not the world's.
         Op::WriteMaxNamespaces { .. } => !view.is_init() && !sets_limits_outside(view),
+        // A remount of nsfs itself would be one for the whole machine.
+        Op::Mount { flags, .. } if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT => {
+            !view.is_init() && !sees_nsfs(view)
+        }
         _ => !view.is_init(),
     };
     fine && survivable(view, op)
+}
+
+fn sees_nsfs(view: &View<'_>) -> bool {
+    let lines = view.kernel.mountinfo(view.me);
+    lines.is_ok_and(|lines| lines.iter().any(|line| line.fstype == "nsfs"))
 }
 
 fn sets_limits_outside(view: &View<'_>) -> bool {
@@ -278,12 +287,42 @@ fn sets_limits_outside(view: &View<'_>) -> bool {
     view.namespace(view.me, user) == outside && capable
 }
 
-/// Whether the world's first process is alive and can still be told things afterwards.
+/// Whether the world's first process is alive and can still be told things afterwards,
+/// and whether what happens depends on who of several dies first: a parent that ignores
+/// SIGCHLD leaves no zombie if it outlives its child.
 fn survivable(view: &View<'_>, op: &Op) -> bool {
-    if !matches!(op, Op::Kill { .. } | Op::PidfdSendSignal { .. } | Op::Reboot(_)) {
+    let ends = matches!(
+        op,
+        Op::Kill { .. } | Op::PidfdSendSignal { .. } | Op::Reboot(_) | Op::Exit(_) | Op::ExitGroup(_)
+    );
+    if !ends && !matches!(op, Op::Sigprocmask(_) | Op::Close(_)) {
         return true;
+    }
+    if waits_for_vfork(view, op) {
+        return false;
     }
     let mut copy = view.kernel.clone();
     let _ = copy.apply(view.me, op);
-    copy.status(copy.init(), view.init).is_ok_and(|status| status.state == State::Running)
+    let lives = |kernel: &Kernel, task: TaskId| {
+        kernel.status(kernel.init(), task).is_ok_and(|status| status.state != State::Zombie)
+    };
+    if copy.status(copy.init(), view.init).is_ok_and(|status| status.state != State::Running) {
+        return false;
+    }
+    let dying: Vec<TaskId> =
+        view.tasks.iter().copied().filter(|task| lives(view.kernel, *task) && !lives(&copy, *task)).collect();
+    let ignores = |task: &TaskId| view.kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
+    dying.len() < 2 || !dying.iter().any(ignores)
+}
+
+/// Whether a signal other than SIGKILL might go to a task that waits for the child of a
+/// vfork: it is taken only afterwards, and the model has no such queue.
+fn waits_for_vfork(view: &View<'_>, op: &Op) -> bool {
+    let held = |task: TaskId| view.state(task) == Some(State::VforkWait);
+    match op {
+        Op::Kill { signal: 0 | 9, .. } | Op::PidfdSendSignal { signal: 0 | 9, .. } => false,
+        Op::Kill { pid: pid @ 1.., .. } => view.kernel.find_task(view.me, *pid).is_some_and(held),
+        Op::Kill { .. } | Op::PidfdSendSignal { .. } => view.tasks.iter().any(|task| held(*task)),
+        _ => false,
+    }
 }

@@ -60,6 +60,11 @@ impl Generator {
             25 => Op::Mknod(String::from(*self.random.pick(&["/f", "/mnt/f", "/tmp/f", "g"]))),
             26 | 27 => self.setattr(view),
             _ => {
+                // It takes a descriptor for a moment, of which the model knows nothing.
+                let limit = view.kernel.rlimit(view.me, nsproxy::Resource::Nofile);
+                if limit.is_ok_and(|limit| limit < 1010) {
+                    return None;
+                }
                 let fd = self.fd(view, |what| matches!(what, Descriptor::Ns(_)));
                 let file = view.descriptors().iter().find(|(other, _)| *other == fd).map(|(_, what)| *what);
                 if !matches!(file, Some(Descriptor::Ns(_))) {

@@ -48,11 +48,15 @@ impl Generator {
             0 => String::from("a"),
             1 => String::from("/"),
             2 => format!("/{}", "n".repeat(256)),
-            _ => String::from(*self.random.pick(&["/a", "/b", "/c"])),
+            _ => String::from(*self.random.pick(&["/qa", "/qb", "/qc"])),
         }
     }
 
     pub(super) fn net_op(&mut self, view: &View<'_>) -> Option<Op> {
+        // Most of this takes a descriptor for a moment, of which the model knows nothing.
+        if view.kernel.rlimit(view.me, nsproxy::Resource::Nofile).is_ok_and(|limit| limit < 1000) {
+            return None;
+        }
         let name = String::from(*self.random.pick(&DEVICES));
         let socket = |what| what == Descriptor::Socket;
         Some(match self.random.below(14) {

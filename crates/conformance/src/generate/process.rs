@@ -221,7 +221,7 @@ impl Generator {
     }
 
     fn wait_options(&mut self) -> u32 {
-        *self.random.pick(&[0, 1, 1, 0x4000_0000, 0x4000_0001, 0x8000_0001, 0x2000_0001, 0x0100_0001, 2, 16])
+        *self.random.pick(&[0, 1, 1, 0x4000_0000, 0x4000_0001, 0x8000_0001, 0x2000_0001, 0x0100_0001, 16])
     }
 
     pub(super) fn signal_op(&mut self, view: &View<'_>) -> Option<Op> {

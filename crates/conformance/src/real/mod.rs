@@ -132,6 +132,11 @@ impl Real {
         self.mailbox.wait(slot, Turn::Nobody, PATIENCE)
     }
 
+    /// Whether the world has a task of this number.
+    pub(crate) fn exists(&self, pid: u32) -> bool {
+        rustix::fs::statat(&self.proc, pid.to_string(), rustix::fs::AtFlags::empty()).is_ok()
+    }
+
     /// A file below the world's /proc.
     pub(crate) fn read_file(&self, path: &str) -> Option<String> {
         look::read(self, path)

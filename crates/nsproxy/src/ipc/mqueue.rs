@@ -1,13 +1,15 @@
 //! POSIX message queues, as names with owners (`ipc/mqueue.c`).
 
+use super::IpcNamespace;
 use crate::Kernel;
+use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::cred::{Kgid, Kuid};
 use crate::file::{Fd, FileKind};
 use crate::ns_common::NsRef;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
-use crate::task::TaskId;
+use crate::task::{Task, TaskId};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -50,7 +52,7 @@ impl Kernel {
         self.check_free_fd(task)?;
         let ns = self.current_nsproxy(task).ipc;
         let cred = self.cred_of(task);
-        let (uid, gid) = (cred.fsuid, cred.fsgid);
+        let uid = cred.fsuid;
         let found = self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name);
         match found {
             Some(queue) => {
@@ -62,17 +64,34 @@ impl Kernel {
                 self.refuse_if(!allowed, Rule::MqAccess)?;
             }
             None if create => {
-                let full = self.ipc_ns[ns].queues.len() >= self.ipc_ns[ns].limits.queues_max;
                 let owner = self.ruling_user_ns(NsRef::Ipc(ns));
-                // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE overrides.
-                let refused = full && !self.ns_capable(task, owner, Cap::SysResource);
-                self.refuse_if(refused, Rule::MqLimit)?;
-                let name = String::from(name);
-                self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid });
+                // mq_open(3) EOVERFLOW: ids that the queue's filesystem cannot hold.
+                let unmapped = !self.maps_fs_ids(task, owner);
+                self.refuse_if(unmapped, Rule::MqUnmapped)?;
+                self.make_queue(task, ns, name)?;
             }
             None => return Err(self.params.denial(Rule::MqMissing)),
         }
         self.open_file(task, FileKind::Plain, true)
+    }
+
+    /// A new queue (`mqueue_create_attr`).
+    pub(crate) fn make_queue(
+        &mut self,
+        task: Idx<Task>,
+        ns: Idx<IpcNamespace>,
+        name: &str,
+    ) -> Result<(), Denial> {
+        let full = self.ipc_ns[ns].queues.len() >= self.ipc_ns[ns].limits.queues_max;
+        let owner = self.ruling_user_ns(NsRef::Ipc(ns));
+        // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE overrides.
+        let refused = full && !self.ns_capable(task, owner, Cap::SysResource);
+        self.refuse_if(refused, Rule::MqLimit)?;
+        let cred = self.cred_of(task);
+        let (uid, gid) = (cred.fsuid, cred.fsgid);
+        let name = String::from(name);
+        self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid });
+        Ok(())
     }
 
     /// `mq_unlink(3)`.
@@ -84,10 +103,12 @@ impl Kernel {
             // mq_unlink(3) ENOENT.
             return Err(self.params.denial(Rule::MqMissing));
         };
-        let own = queue.uid == self.cred_of(task).fsuid;
+        let fsuid = self.cred_of(task).fsuid;
+        // The directory belongs to root of the namespace's owner.
+        let own = queue.uid == fsuid || self.root_of(self.ruling_user_ns(NsRef::Ipc(ns))) == fsuid;
         let allowed = own || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::Fowner);
-        // mq_unlink(3) EACCES: the directory is sticky.
-        self.refuse_if(!allowed, Rule::MqAccess)?;
+        // unlink(2) EPERM: the directory is sticky.
+        self.refuse_if(!allowed, Rule::MqSticky)?;
         self.ipc_ns[ns].queues.retain(|queue| queue.name != name);
         Ok(())
     }

@@ -66,14 +66,8 @@ impl Kernel {
     pub fn shmget(&mut self, caller: TaskId, key: i32, size: u64, flags: u32) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Shmget)?;
         let ns = self.current_nsproxy(task).ipc;
-        match self.ipcget(task, SysvKind::Shm, key, flags)? {
-            Ok(id) => {
-                let has = self.ipc_ns[ns].shms.iter().find(|shm| shm.perm.id == id);
-                // shmget(2) EINVAL: the segment is smaller than asked for.
-                let small = has.is_some_and(|shm| shm.size < size);
-                self.refuse_if(small, Rule::ShmSize)?;
-                Ok(id)
-            }
+        match self.ipcget(task, SysvKind::Shm, key, size, flags)? {
+            Ok(id) => Ok(id),
             Err(mut perm) => {
                 // shmget(2) EINVAL: outside SHMMIN and SHMMAX.
                 let limit = self.ipc_ns[ns].limits.shmmax;
@@ -207,13 +201,8 @@ impl Kernel {
         let limit = self.ipc_ns[ns].limits.semmsl;
         // semget(2) EINVAL: more semaphores than SEMMSL.
         self.refuse_if(count > limit, Rule::SemSize)?;
-        match self.ipcget(task, SysvKind::Sem, key, flags)? {
-            Ok(id) => {
-                let has = self.ipc_ns[ns].sems.iter().find(|sem| sem.perm.id == id);
-                let small = has.is_some_and(|sem| sem.values.len() < count);
-                self.refuse_if(small, Rule::SemSize)?;
-                Ok(id)
-            }
+        match self.ipcget(task, SysvKind::Sem, key, count as u64, flags)? {
+            Ok(id) => Ok(id),
             Err(mut perm) => {
                 self.refuse_if(count == 0, Rule::SemSize)?;
                 self.ipc_addid(ns, SysvKind::Sem, &mut perm)?;
@@ -227,15 +216,14 @@ impl Kernel {
     /// semop(2) with `IPC_NOWAIT`. Returns the new value.
     pub fn semop(&mut self, caller: TaskId, id: i32, op: SemOp) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Semop)?;
-        let wanted = if op.change == 0 { 0o444 } else { 0o222 };
-        let (ns, _) = self.ipc_obtain(task, SysvKind::Sem, id, wanted)?;
-        let old = self.ipc_ns[ns]
-            .sems
-            .iter()
-            .find(|sem| sem.perm.id == id)
-            .and_then(|sem| sem.values.get(usize::from(op.number)).copied());
-        // semop(2) EFBIG: no such semaphore in the set.
+        let ns = self.current_nsproxy(task).ipc;
+        let set = self.ipc_ns[ns].sems.iter().find(|sem| sem.perm.id == id);
+        let old = set.map(|sem| sem.values.get(usize::from(op.number)).copied());
+        // semop(2) EINVAL, EFBIG: no such set; no such semaphore in it.
+        let old = old.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
         self.refuse_if(old.is_none(), Rule::SemNumber)?;
+        let wanted = if op.change == 0 { 0o444 } else { 0o222 };
+        self.ipc_obtain(task, SysvKind::Sem, id, wanted)?;
         let Some(old) = old else { return Ok(0) };
         let new = old + i32::from(op.change);
         // semop(2) EAGAIN: it would have to wait.
@@ -328,7 +316,7 @@ impl Kernel {
     pub fn msgget(&mut self, caller: TaskId, key: i32, flags: u32) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Msgget)?;
         let ns = self.current_nsproxy(task).ipc;
-        match self.ipcget(task, SysvKind::Msg, key, flags)? {
+        match self.ipcget(task, SysvKind::Msg, key, 0, flags)? {
             Ok(id) => Ok(id),
             Err(mut perm) => {
                 self.ipc_addid(ns, SysvKind::Msg, &mut perm)?;

@@ -213,15 +213,15 @@ impl Kernel {
             }
         }
         let home = self.mounts[at.mnt].ns.map(|ns| self.ruling_user_ns(crate::ns_common::NsRef::Mnt(ns)));
+        // Before the tree is in its place: it may be a peer of that place itself.
+        let copies = if propagates { self.propagate_mnt(at, source) } else { Vec::new() };
         if moving {
             self.unhook_mount(source);
         }
         self.hook_mount(source, at.mnt, at.dentry);
         self.commit_tree(source);
-        if propagates {
-            for copy in self.propagate_mnt(at, source) {
-                self.attach_copy(copy, home);
-            }
+        for copy in copies {
+            self.attach_copy(copy, home);
         }
         Ok(())
     }
@@ -242,8 +242,13 @@ impl Kernel {
         self.mounts[copy].flags &= !MNT_LOCKED;
         self.commit_tree(copy);
         if let Some(covered) = covered {
+            // On the root of the copy; since 6.16 on what covers that.
+            let mut top = Path { mnt: copy, dentry: root };
+            if self.params.since(6, 16) {
+                top = self.follow_down(top);
+            }
             self.unhook_mount(covered);
-            self.hook_mount(covered, copy, root);
+            self.hook_mount(covered, top.mnt, top.dentry);
         }
     }
 
@@ -313,14 +318,19 @@ impl Kernel {
                 candidates.extend(self.lookup_mnt(at).filter(|child| !tree.contains(child)));
             }
         }
-        // A copy goes when all that is mounted on it goes; locked ones only with their parent.
+        // A copy goes when all that is mounted on it goes, but for what covers it; locked
+        // ones only with their parent.
         loop {
             let next = candidates.iter().copied().find(|mnt| {
                 let mount = &self.mounts[*mnt];
                 let parent_goes =
                     mount.parent.is_some_and(|parent| all.contains(&parent) || candidates.contains(&parent));
                 let free = !mount.has(MNT_LOCKED) || parent_goes;
-                !all.contains(mnt) && free && self.submounts(*mnt).all(|child| all.contains(&child))
+                let root = mount.root;
+                let empty = self
+                    .submounts(*mnt)
+                    .all(|child| all.contains(&child) || self.mounts[child].mountpoint == root);
+                !all.contains(mnt) && free && empty
             });
             match next {
                 Some(mnt) => all.push(mnt),
@@ -350,11 +360,32 @@ impl Kernel {
         }
     }
 
+    /// What covers a copy that goes, and does not go itself, covers what the copy did.
+    fn reparent_cover(&mut self, mnt: Idx<Mount>, going: &[Idx<Mount>]) {
+        let root = self.mounts[mnt].root;
+        let cover = self.submounts(mnt).find(|child| self.mounts[*child].mountpoint == root);
+        let Some(cover) = cover.filter(|cover| !going.contains(cover)) else {
+            return;
+        };
+        let mut at = mnt;
+        while let Mount { parent: Some(parent), mountpoint, .. } = self.mounts[at] {
+            if !going.contains(&parent) {
+                self.unhook_mount(cover);
+                self.hook_mount(cover, parent, mountpoint);
+                return;
+            }
+            at = parent;
+        }
+    }
+
     /// Takes a tree out of its namespace, and the copies of it where it was propagated to.
     pub(super) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
         let mut tree = self.mount_tree(top);
         let more = self.propagate_umount(&tree);
-        tree.extend(more);
+        tree.extend(&more);
+        for mnt in more {
+            self.reparent_cover(mnt, &tree);
+        }
         for mnt in &tree {
             if let Some(ns) = self.mounts[*mnt].ns.take() {
                 self.mnt_ns[ns].nr_mounts -= 1;

@@ -16,8 +16,8 @@ use crate::params::{Call, Hook};
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::{
-    MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC, MS_REMOUNT, MS_SHARED,
-    MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
+    MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT,
+    MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
 };
 use crate::user_namespace::UserNamespace;
 
@@ -274,7 +274,7 @@ impl Kernel {
         user_ns: Idx<UserNamespace>,
         flags: u32,
     ) -> Idx<Mount> {
-        let sb = self.get_tree(task, fstype, user_ns, ProcContext::default());
+        let sb = self.get_tree(task, fstype, user_ns, ProcContext::default(), false);
         let root = self.supers[sb].root;
         let mnt = self.new_mount(sb, root, flags);
         self.put_super(sb);
@@ -300,7 +300,7 @@ impl Kernel {
         let at = self.lock_mount(at)?;
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
-        let sb = self.get_tree(task, fstype, judge, proc);
+        let sb = self.get_tree(task, fstype, judge, proc, flags & MS_RDONLY != 0);
         // mount(2) EBUSY: the same filesystem, at the same place, twice.
         let twice = self.mounts[at.mnt].sb == sb && self.path_mounted(at);
         if let Err(denial) = self.refuse_if(twice, Rule::MountTwice) {
@@ -321,6 +321,7 @@ impl Kernel {
         fstype: FsType,
         user_ns: Idx<UserNamespace>,
         proc: ProcContext,
+        readonly: bool,
     ) -> Idx<SuperBlock> {
         let nsproxy = self.current_nsproxy(task);
         let shown = match fstype {
@@ -346,6 +347,7 @@ impl Kernel {
         };
         let sb = self.new_super(fstype, user_ns, owner);
         self.supers[sb].shown = shown;
+        self.supers[sb].readonly = readonly;
         if fstype == FsType::Proc {
             let pid_ns = proc.pid_ns.unwrap_or_else(|| self.task_active_pid_ns(task));
             self.get_ns(NsRef::Pid(pid_ns));
@@ -404,7 +406,8 @@ impl Kernel {
         // umount(2) EINVAL: unknown flags.
         let known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
         self.refuse_if(flags & !known != 0, Rule::UmountFlags)?;
-        let at = self.lookup(task, target)?;
+        // LOOKUP_MOUNTPOINT: what is mounted over a root is meant, too.
+        let at = self.follow_down(self.lookup(task, target)?);
         self.can_umount(task, at, flags)?;
         self.do_umount(task, at.mnt, flags)
     }
@@ -435,7 +438,8 @@ impl Kernel {
             let mixed = own_root || flags & (MNT_FORCE | MNT_DETACH) != 0;
             self.refuse_if(mixed, Rule::UmountFlags)?;
             // umount(2) EBUSY, EAGAIN: unused at two calls in a row.
-            self.refuse_if(self.mounts[mnt].count > 0, Rule::UmountBusy)?;
+            let used = self.mounts[mnt].count > 0 || self.mounts[mnt].first_child.is_some();
+            self.refuse_if(used, Rule::UmountBusy)?;
             if !self.mounts[mnt].has(MNT_EXPIRED) {
                 self.mounts[mnt].flags |= MNT_EXPIRED;
                 return self.refuse_if(true, Rule::UmountExpire);

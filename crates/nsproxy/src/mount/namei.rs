@@ -1,9 +1,10 @@
 //! From names to places (`fs/namei.c`), and the few calls that make names.
 
-use super::{Dentry, FsType, MNT_READONLY, Path};
+use super::{Dentry, FsType, MNT_READONLY, Path, SuperBlock};
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
+use crate::ns_common::NsRef;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
@@ -38,10 +39,12 @@ impl Kernel {
     }
 
     /// One step up, across mounts, but never above the task's root.
-    fn follow_dotdot(&self, mut at: Path, root: Path) -> Path {
+    fn follow_dotdot(&self, from: Path, root: Path) -> Path {
+        let mut at = from;
         loop {
             if at == root {
-                return at;
+                // What is mounted over the root is crossed, too.
+                return self.follow_down(at);
             }
             let mount = &self.mounts[at.mnt];
             if at.dentry != mount.root {
@@ -52,7 +55,8 @@ impl Kernel {
                 Some(parent) => {
                     at = Path { mnt: parent, dentry: mount.mountpoint };
                 }
-                None => return at,
+                // Nothing above: one stays, but crosses what is mounted there.
+                None => return self.follow_down(from),
             }
         }
     }
@@ -96,24 +100,39 @@ impl Kernel {
         let taken = matches!(name, "" | "." | "..") || self.find_child(parent.dentry, name).is_some();
         self.refuse_if(taken, Rule::PathExists)?;
         let mount = &self.mounts[parent.mnt];
+        if self.supers[mount.sb].fstype == FsType::Proc {
+            // Names in proc are what it finds: none of them can be made.
+            return Err(self.params.denial(Rule::PathMissing));
+        }
         // mkdir(2) EROFS.
         let readonly = mount.has(MNT_READONLY) || self.supers[mount.sb].readonly;
         self.refuse_if(readonly, Rule::PathReadOnly)?;
-        let fstype = self.supers[mount.sb].fstype;
+        let SuperBlock { fstype, shown, .. } = self.supers[mount.sb];
         if fstype == FsType::Proc || fstype == FsType::Rootfs && self.params.since(7, 0) {
             // Directories that are always as they are know no other name.
             return Err(self.params.denial(Rule::PathMissing));
         }
-        let fixed = matches!(fstype, FsType::Sysfs | FsType::Nsfs | FsType::Mqueue | FsType::Cgroup2);
-        // mkdir(2) EACCES: directories have mode 0755.
-        let (uid, gid) = self.owner_through(parent);
-        let own = uid == Some(self.cred_of(task).fsuid);
-        let over =
-            uid.zip(gid).is_some_and(|(uid, gid)| self.capable_wrt_inode(task, uid, gid, Cap::DacOverride));
-        self.refuse_if(!(own || over) || fixed, Rule::PathAccess)?;
         // mkdir(2) EOVERFLOW: the filesystem has no number for the new owner.
         let owner = self.owner_of_new(task, parent.mnt);
         self.refuse_if(owner.is_none(), Rule::PathOwner)?;
+        // mkdir(2) EACCES: directories have mode 0755, in sysfs 0555, that of the queues all.
+        let open = fstype == FsType::Mqueue;
+        let (uid, gid) = self.owner_through(parent);
+        let own = uid == Some(self.cred_of(task).fsuid) && fstype != FsType::Sysfs;
+        let over =
+            uid.zip(gid).is_some_and(|(uid, gid)| self.capable_wrt_inode(task, uid, gid, Cap::DacOverride));
+        self.refuse_if(!(open || own || over), Rule::PathAccess)?;
+        if open
+            && !dir
+            && let Some(NsRef::Ipc(ns)) = shown.and_then(|ns| self.resolve_ns(ns))
+        {
+            // mqueue(7): a file made there is a queue.
+            self.make_queue(task, ns, name)?;
+        }
+        let sealed = matches!(fstype, FsType::Sysfs | FsType::Nsfs | FsType::Cgroup2);
+        // mknod(2) EACCES, mkdir(2) EPERM: nothing is made here.
+        self.refuse_if(sealed && !dir, Rule::PathAccess)?;
+        self.refuse_if(dir && (sealed || open), Rule::PathNoMaking)?;
         let cred = self.cred_of(task);
         let owner = owner.unwrap_or((cred.fsuid, cred.fsgid));
         self.new_dentry(Some(parent.dentry), name, dir, owner);

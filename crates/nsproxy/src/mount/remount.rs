@@ -240,6 +240,10 @@ impl Kernel {
         if attr.set & MOUNT_ATTR_IDMAP == 0 {
             return Ok(None);
         }
+        // mount_setattr(2) EINVAL: no descriptor at all.
+        if attr.userns_fd < 0 {
+            return Err(self.params.denial(Rule::IdmapFd));
+        }
         let file = self.fget(task, attr.userns_fd)?;
         // mount_setattr(2) EINVAL: not a user namespace.
         let FileKind::Ns(NsRef::User(ns)) = self.files_open[file].kind else {

@@ -112,6 +112,7 @@ rules! {
     IntoCgroupAccess: EACCES, "cgroup_may_write", "clone(2) EACCES", ALWAYS, "The caller may not write the cgroup's cgroup.procs.";
     IntoCgroupDelegation: ENOENT, "cgroup_procs_write_permission", "cgroup_namespaces(7) nsdelegate", ALWAYS, "With nsdelegate a child goes to no cgroup above or beside the root of the caller's cgroup namespace.";
     IntoCgroupBusy: EBUSY, "cgroup_migrate_vet_dst", "clone(2) EBUSY", ALWAYS, "The cgroup has controllers enabled for its children, so it takes no processes itself.";
+    IntoCgroupThread: EOPNOTSUPP, "cgroup_attach_permissions", "clone(2) EOPNOTSUPP", ALWAYS, "A thread stays in the cgroup domain of its process.";
     PidsLimit: EAGAIN, "pids_can_fork", "cgroups(7) pids", ALWAYS, "A cgroup above the child already has as many tasks as its pids.max allows.";
 }
 "copy_creds and create_user_ns" {
@@ -221,7 +222,9 @@ rules! {
     RebootPrivilege: EPERM, "reboot", "reboot(2) EPERM", ALWAYS, "reboot needs CAP_SYS_BOOT in the owner of the caller's pid namespace.";
     RebootCommand: EINVAL, "reboot_pid_ns", "reboot(2) EINVAL", ALWAYS, "In a pid namespace only restart, halt and power off have a meaning.";
     SetpgidTarget: ESRCH, "setpgid", "setpgid(2) ESRCH", ALWAYS, "The process is neither the caller nor a child of it.";
+    SetpgidThread: EINVAL, "setpgid", "setpgid(2) EINVAL", ALWAYS, "The number is that of a thread that leads no process.";
     SetpgidSession: EPERM, "setpgid", "setpgid(2) EPERM", ALWAYS, "The process leads its session, or is in another one, or the group is.";
+    SetpgidExecuted: EACCES, "setpgid", "setpgid(2) EACCES", ALWAYS, "The child has executed a program since it was made.";
     SetpgidNegative: EINVAL, "setpgid", "setpgid(2) EINVAL", ALWAYS, "A process group number is not negative.";
     SetsidLeader: EPERM, "ksys_setsid", "setsid(2) EPERM", ALWAYS, "The caller already leads a process group.";
 }
@@ -318,6 +321,8 @@ rules! {
     MqExists: EEXIST, "mq_open", "mq_open(3) EEXIST", ALWAYS, "The caller's ipc namespace has a queue of this name already.";
     MqLimit: ENOSPC, "mqueue_create_attr", "mq_open(3) ENOSPC", ALWAYS, "The namespace has as many queues as its limit allows.";
     MqAccess: EACCES, "prepare_open", "mq_open(3) EACCES", ALWAYS, "The queue belongs to another user.";
+    MqSticky: EPERM, "may_delete", "mq_unlink(3)", ALWAYS, "Only the owner of a queue, or who overrides that, removes it.";
+    MqUnmapped: EOVERFLOW, "may_create", "mq_open(3)", ALWAYS, "The caller's file ids have no mapping in the owner of the ipc namespace.";
 }
 "net" {
     NetDevPrivilege: EPERM, "rtnl_newlink", "capabilities(7) CAP_NET_ADMIN", ALWAYS, "Changing devices needs CAP_NET_ADMIN in the owner of the net namespace.";
@@ -337,6 +342,7 @@ rules! {
     CgroupExists: EEXIST, "cgroup_mkdir", "mkdir(2) EEXIST", ALWAYS, "A cgroup of this name exists.";
     CgroupName: EINVAL, "cgroup_mkdir", "mkdir(2) EINVAL", ALWAYS, "A cgroup name is not empty and has no newline.";
     CgroupAccess: EACCES, "cgroup_procs_write_permission", "cgroups(7)", ALWAYS, "The caller owns neither the cgroup nor the nearest one above both ends, and overrides no permission.";
+    CgroupChown: EPERM, "setattr_prepare", "chown(2) EPERM", ALWAYS, "Giving a cgroup to somebody needs CAP_CHOWN over its owner.";
     CgroupInUse: EBUSY, "cgroup_destroy_locked", "cgroups(7)", ALWAYS, "The cgroup has processes or children.";
     CgroupDelegation: ENOENT, "cgroup_attach_permissions", "cgroup_namespaces(7) nsdelegate", ALWAYS, "With nsdelegate a migration stays below the root of the caller's cgroup namespace.";
     CgroupInternal: EBUSY, "cgroup_migrate_vet_dst", "cgroups(7)", ALWAYS, "The cgroup has controllers enabled for its children, so it takes no processes itself.";
@@ -354,6 +360,7 @@ rules! {
     PathMissing: ENOENT lookup, "path_lookupat", "path_resolution(7) ENOENT", ALWAYS, "A component of the path does not exist.";
     PathNotDir: ENOTDIR lookup, "path_lookupat", "path_resolution(7) ENOTDIR", ALWAYS, "A component of the path is not a directory.";
     PathName: EINVAL, "vfs_mkdir", "mkdir(2) EINVAL", ALWAYS, "A file name is not empty and has no zero byte.";
+    PathNoMaking: EPERM, "vfs_mkdir", "mkdir(2) EPERM", ALWAYS, "Nothing can be made in this filesystem.";
     PathExists: EEXIST, "vfs_mkdir", "mkdir(2) EEXIST", ALWAYS, "The name is taken.";
     PathReadOnly: EROFS, "mnt_want_write", "mkdir(2) EROFS", ALWAYS, "The mount or its filesystem is read-only.";
     PathAccess: EACCES, "inode_permission", "mkdir(2) EACCES", ALWAYS, "The directory belongs to another user, and the caller's capabilities do not reach its owner.";

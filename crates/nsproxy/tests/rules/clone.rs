@@ -238,6 +238,15 @@ pub(super) const CASES: &[Case] = &[
     (Rule::IntoCgroupBusy, |bad| {
         into_cgroup(|kernel, shell| kernel.cgroup_set_subtree_control(shell, "/a", bad).unwrap())
     }),
+    (Rule::IntoCgroupThread, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.cgroup_mkdir(shell, "/a").unwrap();
+        let fd = kernel.open_cgroup(shell, if bad { "/a" } else { "/" }).unwrap();
+        let flags = CLONE_INTO_CGROUP | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
+        let mut args = CloneArgs::new(flags).with_exit_signal(0);
+        args.cgroup = u64::from(fd.unsigned_abs());
+        ok(kernel.clone3(shell, &args))
+    }),
     (Rule::PidsLimit, |bad| {
         into_cgroup(|kernel, shell| {
             let max = u32::from(!bad);

@@ -103,6 +103,19 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, _, shell) = boot();
         kernel.setpgid(shell, if bad { 1 } else { 2 }, 0)
     }),
+    (Rule::SetpgidExecuted, |bad| {
+        let (mut kernel, _, shell) = boot();
+        let child = kernel.fork(shell).unwrap();
+        if bad {
+            kernel.execve(child.task, &nsproxy::Program::default()).unwrap();
+        }
+        ok(kernel.setpgid(shell, child.pid.cast_signed(), 0))
+    }),
+    (Rule::SetpgidThread, |bad| {
+        let (mut kernel, _, shell) = boot();
+        thread_of(&mut kernel, shell);
+        ok(kernel.setpgid(shell, if bad { 3 } else { 2 }, 0))
+    }),
     (Rule::SetpgidSession, |bad| {
         let (mut kernel, _, shell) = boot();
         if bad {

@@ -71,6 +71,11 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, shell) = tree();
         kernel.mkdir(shell, if bad { "/a\0" } else { "/a" })
     }),
+    (Rule::PathNoMaking, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.mount(shell, "none", "/tmp", if bad { "sysfs" } else { "tmpfs" }, 0).unwrap();
+        ok(kernel.mkdir(shell, "/tmp/a"))
+    }),
     (Rule::PathExists, |bad| {
         let (mut kernel, shell) = tree();
         kernel.mkdir(shell, if bad { "/mnt" } else { "/new" })

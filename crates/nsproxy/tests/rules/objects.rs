@@ -128,6 +128,22 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, _, shell) = boot();
         ok(kernel.mq_open(shell, if bad { "a" } else { "/a" }, true, false))
     }),
+    (Rule::MqSticky, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.mq_open(shell, "/a", true, false).unwrap();
+        let other = user(&mut kernel);
+        ok(kernel.mq_unlink(if bad { other } else { shell }, "/a"))
+    }),
+    (Rule::MqUnmapped, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.unshare(shell, CLONE_NEWUSER | CLONE_NEWIPC).unwrap();
+        if !bad {
+            let init = kernel.init();
+            kernel.write_map(init, 2, MapKind::Gid, "0 0 1").unwrap();
+            kernel.write_map(init, 2, MapKind::Uid, "0 0 1").unwrap();
+        }
+        ok(kernel.mq_open(shell, "/a", true, false))
+    }),
     (Rule::MqNameTooLong, |bad| {
         let (mut kernel, _, shell) = boot();
         let name = "x".repeat(if bad { 256 } else { 255 });
@@ -237,6 +253,14 @@ pub(super) const CASES: &[Case] = &[
             let task = user(kernel);
             kernel.cgroup_move(if bad { task } else { shell }, "/a", 0)
         })
+    }),
+    (Rule::CgroupChown, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.cgroup_mkdir(shell, "/a").unwrap();
+        if bad {
+            drop_cap(&mut kernel, shell, Cap::Chown);
+        }
+        ok(kernel.cgroup_chown(shell, "/a", 1000))
     }),
     (Rule::CgroupInUse, |bad| {
         cgroup(|kernel, shell| {
