@@ -72,7 +72,7 @@ impl Seen {
 }
 
 /// The most bytes that are kept of a command line.
-const COMMAND_BYTES: usize = 8192;
+const COMMAND_BYTES: usize = 8191;
 
 fn read<'a>(ns: &OwnedFd, file: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let file = rustix::fs::openat(ns, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;

@@ -168,7 +168,7 @@ impl System {
     }
 
     /// Its command line: arguments separated by NUL bytes; the name of the
-    /// program if it has none. At most 8192 bytes.
+    /// program if it has none. At most 8191 bytes.
     pub fn command(&self, pid: i32) -> Option<&[u8]> {
         let command = self.seen.get(&pid)?.command.as_deref()?.trim_ascii_end();
         Some(&command[..command.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)])
