@@ -308,6 +308,8 @@ const TERMINALS: &[Case] = &[
     since_2_42("@35 -t uts -o PID,COMMAND"),
     since_2_42("@36 -t uts -o PID,COMMAND"),
     since_2_38("@12 -t uts -o PID,COMMAND"),
+    since_2_42("@80 -n -o +PNS,PATH,USER,NSFS"),
+    since_2_42("@40 -n -o COMMAND,NSFS"),
     since_2_38("@40 {user 1005}"),
     since_2_42("@60 -p {PID 1008}"),
 ];

@@ -31,7 +31,7 @@ pub(super) fn print(
         for (i, column) in table.columns.iter().enumerate() {
             printer.safe.clear();
             printer.safe.push(column.name.as_bytes(), charset);
-            printer.cell(i);
+            printer.cell(i, true);
         }
         printer.out.push(b'\n');
     }
@@ -56,7 +56,8 @@ impl Printer<'_> {
                     self.safe.push(part, self.charset);
                 }
                 more |= parts.next().is_some();
-                self.cell(i);
+                // Branches alone are never cut.
+                self.cell(i, row == 0);
             }
             self.out.push(b'\n');
             if !more {
@@ -79,11 +80,12 @@ impl Printer<'_> {
         self.safe.push_art(&art);
     }
 
-    /// Writes what lies ready as the cell of a column.
-    fn cell(&mut self, index: usize) {
+    /// Writes what lies ready as the cell of a column, cut if there is no room
+    /// and it `may_be_cut`.
+    fn cell(&mut self, index: usize, may_be_cut: bool) {
         let Column { right, cut, .. } = self.table.columns[index];
         let width = self.widths[index];
-        if cut {
+        if cut && may_be_cut {
             self.safe.cut(width);
         }
         let fill = width.saturating_sub(self.safe.width);
