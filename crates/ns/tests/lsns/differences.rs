@@ -7,11 +7,11 @@ use namespaces::{Kind, Spawn, Stdio};
 use serde_json::Value;
 use testkit::{is_root, require_namespaces, require_root};
 
-use crate::run::{Outcome, Words, ours, run};
+use crate::run::{Outcome, Words, run};
 use crate::world::World;
 
 fn lsns(world: &World, line: &str) -> Outcome {
-    run(world, ours(), &Words::parse(line, world))
+    run(world, &world.ours(), &Words::parse(line, world))
 }
 
 /// What is printed, which must succeed.
@@ -120,7 +120,7 @@ fn a_namespace_without_a_process_belongs_to_its_owner() {
          while ! [ \"$(readlink /proc/$!/ns/uts)\" != \"$(readlink /proc/self/ns/uts)\" ]; do :; done; \
          exec 9</proc/$!/ns/uts; {{ kill $!; wait $!; }} 2>/dev/null; readlink /proc/self/fd/9 | tr -dc '0-9\\n'; \
          {} -P -n -t uts -o NS,UID,USER",
-        ours().display()
+        world.ours().display()
     );
     let text = world.ask(&script);
     let (ino, list) = text.split_once('\n').unwrap();
@@ -132,7 +132,7 @@ fn a_namespace_without_a_process_belongs_to_its_owner() {
 fn an_owner_that_may_not_be_known_is_nobody_and_not_root() {
     require_root!();
     let world = World::full();
-    let script = format!("unshare -Ur {} -P -r -n -t uts -o NSFS,UID,USER", ours().display());
+    let script = format!("unshare -Ur {} -P -r -n -t uts -o NSFS,UID,USER", world.ours().display());
     // Three cells, of which the last two are empty.
     assert!(world.ask(&script).lines().any(|line| line == "/mnt/u"), "{}", world.ask(&script));
 }
@@ -207,7 +207,7 @@ fn the_columns_are_described_in_other_words() {
     require_namespaces!();
     let world = World::plain();
     let first_two = |line: &str| -> Vec<Vec<String>> {
-        let text = String::from_utf8(run(&world, ours(), &Words::parse(line, &world)).stdout).unwrap();
+        let text = String::from_utf8(run(&world, &world.ours(), &Words::parse(line, &world)).stdout).unwrap();
         text.lines().map(|line| line.split_whitespace().take(2).map(str::to_owned).collect()).collect()
     };
     let columns = first_two("-H");
@@ -227,7 +227,7 @@ fn looked_at(world: &World, arguments: &str) -> usize {
     let script = format!(
         "strace -qq -e trace=openat,readlinkat,statx,newfstatat -o /mnt/trace {} {arguments} >/dev/null; \
          grep -cE '\"(/proc/)?[0-9]+/' /mnt/trace",
-        ours().display()
+        world.ours().display()
     );
     world.ask(&script).parse().unwrap()
 }
@@ -282,7 +282,7 @@ fn it_is_called_as_a_subcommand_too() {
 fn calls(world: &World) -> usize {
     let script = format!(
         "strace -qq -o /mnt/trace {} >/dev/null; grep -cvE '^(statx|fcntl)' /mnt/trace",
-        ours().display()
+        world.ours().display()
     );
     world.ask(&script).parse().unwrap()
 }

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 
 use namespaces::Stdio;
 
@@ -129,25 +128,10 @@ pub fn run(world: &World, program: &Path, words: &Words) -> Outcome {
     Outcome { status: status.code(), stdout, complaint: first.replace(program.to_str().unwrap(), "lsns") }
 }
 
-/// `lsns` by that name.
-pub fn ours() -> &'static Path {
-    static LINK: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = LINK.get_or_init(|| {
-        let dir = tempfile::Builder::new().prefix("lsns").tempdir_in("/var/tmp").unwrap();
-        let path = dir.path().join("lsns");
-        // Not in a directory that only the owner may enter.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(dir.path(), mode).unwrap();
-        std::fs::copy(env!("CARGO_BIN_EXE_ns"), &path).unwrap();
-        (dir, path)
-    });
-    path
-}
-
 /// Whether both come to the same; else what differs.
 pub fn compare(world: &World, peer: &Peer, words: &Words) -> Result<(), String> {
     let theirs = run(world, &peer.path, words);
-    let ours = run(world, ours(), words);
+    let ours = run(world, &world.ours(), words);
     if ours == theirs {
         return Ok(());
     }

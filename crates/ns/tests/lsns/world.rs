@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use namespaces::{Child, Kind, Kinds, Spawn, Stdio};
 use testkit::is_root;
@@ -93,6 +94,8 @@ pub struct World {
     nobody: bool,
     /// What each process said: its pid, and how long it sleeps.
     said: String,
+    /// Where ours lies under the name `lsns`.
+    programs: tempfile::TempDir,
 }
 
 impl World {
@@ -129,9 +132,19 @@ impl World {
         let mut said = [0; 6];
         init.stdout.as_mut().unwrap().read_exact(&mut said).expect("the world is not made");
         assert_eq!(&said, b"ready\n");
-        let mut world = World { init: Init(init), nobody: false, said: String::new() };
+        let mut world = World {
+            init: Init(init),
+            nobody: false,
+            said: String::new(),
+            programs: programs(user == "nobody"),
+        };
         world.said = world.ask("cat /mnt/said");
         world
+    }
+
+    /// Our `lsns`, by that name.
+    pub fn ours(&self) -> PathBuf {
+        self.programs.path().join("lsns")
     }
 
     fn kinds() -> Kinds {
@@ -176,6 +189,20 @@ impl World {
     pub fn inode(&self, seconds: &str, kind: &str) -> String {
         self.ask(&format!("readlink /proc/{}/ns/{kind} | tr -dc 0-9", self.sleeper(seconds)))
     }
+}
+
+/// A directory with our `lsns`; for others a copy, since the directory that it
+/// was built in may be closed to them.
+fn programs(for_others: bool) -> tempfile::TempDir {
+    let dir = tempfile::Builder::new().prefix("lsns").tempdir_in("/var/tmp").unwrap();
+    let (built, path) = (env!("CARGO_BIN_EXE_ns"), dir.path().join("lsns"));
+    if for_others {
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::copy(built, path).unwrap();
+    } else {
+        std::os::unix::fs::symlink(built, path).unwrap();
+    }
+    dir
 }
 
 /// With it all processes of the world end.
