@@ -112,7 +112,10 @@ impl Scores {
 /// `unshare` and `clone` have a rule each for the same check.
 fn same_reason(said: Cause, rule: Rule) -> bool {
     let pair = [Rule::UnshareNeedsAdmin, Rule::NamespacesNeedAdmin];
-    matches!(said, Cause::Rule(said) if pair.contains(&said) && pair.contains(&rule))
+    // Either says that the process has exited; which one depends on whether it was waited for.
+    let gone = [Rule::NoSuchTask, Rule::TimeOffsetsGone];
+    let Cause::Rule(said) = said else { return false };
+    [pair, gone].iter().any(|same| same.contains(&said) && same.contains(&rule))
 }
 
 fn name(op: &Op) -> &'static str {
@@ -393,11 +396,11 @@ impl Eyes for Through<'_> {
         Ok((0..count).map(|at| self.number(16 + 8 * at)).collect())
     }
 
-    fn mount_of(&self, path: &str) -> Result<u64, Errno> {
+    fn mount_of(&self, path: &str) -> Result<(u64, bool), Errno> {
         let room = self.room();
         let (at, path) = self.path(path);
         self.call(libc::SYS_statx, [at, path, 0, 0x1000, room, 0])?;
-        Ok(self.number(144))
+        Ok((self.number(144), self.number(8) & 0x2000 != 0))
     }
 
     fn mounts(&self) -> Result<u32, Errno> {

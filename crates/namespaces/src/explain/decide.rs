@@ -11,7 +11,7 @@ use super::load::Assumed;
 use super::machine::Machine;
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{State, covering};
+use super::state::{State, resolved};
 use super::suppose::{Supposition, suppositions};
 use super::trial::{Filter, Seen, filter, refused_alone, trial};
 use crate::errno::Errno;
@@ -40,8 +40,14 @@ impl<'a> Case<'a> {
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
             return verdict;
         }
-        if let Some(unknown) = self.blind() {
-            return open(seen.errno(), Vec::new(), vec![unknown]);
+        let blind = self.blind();
+        if let Some(unknown) = blind {
+            return match (seen.errno(), self.whatever_the_tree()) {
+                (Some(errno), Some(refused)) if errno_of(refused.denial.errno) == errno => {
+                    self.by_rule(refused, &Assumed::default(), None)
+                }
+                (errno, _) => open(errno, Vec::new(), vec![unknown]),
+            };
         }
         let Some(as_read) = self.ask(self.question, &Assumed::default()) else {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
@@ -58,7 +64,7 @@ impl<'a> Case<'a> {
                 .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
             (Seen::Went, Err(refused)) => self.contradicted(refused),
             (Seen::Killed, _) => self.killed(),
-            (Seen::Refused(step, errno), as_read) => self.refused(step, errno, as_read),
+            (Seen::Refused(step, errno), as_read) => self.unless_mixed(self.refused(step, errno, as_read)),
         }
     }
 
@@ -129,9 +135,17 @@ impl<'a> Case<'a> {
     /// reason.
     fn is_ambiguous(&self, errno: Errno, refused: Refused) -> bool {
         suppositions(self.machine, self.state, self.question, None).into_iter().any(|supposition| {
-            let Assumed { chrooted, no_setfcap, locked_mounts, .. } = supposition.assumed;
+            let Assumed { chrooted, no_setfcap, locked_mounts, shared_handlers, target_open, .. } =
+                supposition.assumed;
+            // setns goes by the real ids, links in /proc by those for files.
+            let target_open = target_open
+                && self
+                    .state
+                    .status
+                    .as_ref()
+                    .is_some_and(|own| (own.uids[0], own.gids[0]) != (own.uids[3], own.gids[3]));
             // The rest would be a coincidence: what is read is reason enough.
-            let likely = chrooted || no_setfcap || locked_mounts;
+            let likely = chrooted || no_setfcap || locked_mounts || shared_handlers || target_open;
             let other = if likely { self.ask(self.question, &supposition.assumed) } else { None };
             !supposition.weak
                 && other.and_then(Result::err).is_some_and(|other| {
@@ -163,13 +177,26 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// A refusal that does not depend on where a path leads.
+    fn whatever_the_tree(&self) -> Option<Refused> {
+        self.state.status.as_ref()?;
+        let refused = self.ask(self.question, &Assumed::default())?.err()?;
+        let first =
+            matches!(refused.denial.rule, Rule::MountPrivilege | Rule::FsTypeMissing | Rule::FsTypeUnknown);
+        first.then_some(refused)
+    }
+
     /// Whether the tree of mounts, as read, does not agree with the kernel on a path.
     fn leads_elsewhere(&self, path: &str) -> bool {
         if self.machine.is_layered() {
             return false;
         }
-        let Ok(there) = self.machine.eyes().mount_of(path) else { return false };
-        covering(&self.state.mounts, path).is_some_and(|mount| mount.id != there)
+        let Ok((there, is_root)) = self.machine.eyes().mount_of(path) else { return false };
+        let Some(root) = self.state.root_mount else { return true };
+        match resolved(&self.state.mounts, root, path) {
+            Some(mount) => mount.id != there || (mount.point == path) != is_root,
+            None => there != root,
+        }
     }
 
     fn refused(&self, step: Option<usize>, errno: Errno, as_read: Answer) -> Verdict {
@@ -211,6 +238,20 @@ impl<'a> Case<'a> {
             self.keep_refused_kinds(&mut found);
         }
         self.choose(errno, at, found)
+    }
+
+    /// `MNT_EXPIRE` with other flags is refused as well where no mount is locked, and which
+    /// are can't be read.
+    fn unless_mixed(&self, verdict: Verdict) -> Verdict {
+        let Question::Umount { flags, .. } = self.question else { return verdict };
+        match verdict {
+            Verdict::Refused(Refusal { cause, errno, evidence, .. })
+                if cause == Cause::Rule(Rule::UmountLocked) && flags & nsproxy::uapi::MNT_EXPIRE != 0 =>
+            {
+                open(errno, vec![cause, Cause::Rule(Rule::UmountFlags)], evidence)
+            }
+            verdict => verdict,
+        }
     }
 
     fn choose(&self, errno: Errno, at: usize, mut found: Vec<(Cause, Refused, Supposition)>) -> Verdict {

@@ -40,8 +40,9 @@ pub trait Eyes: fmt::Debug {
     fn nproc(&self) -> Result<Option<u64>, Errno>;
     /// `lsm_list_modules(2)`
     fn security_modules(&self) -> Result<Vec<u64>, Errno>;
-    /// `STATX_MNT_ID`: the mount that a path leads to, as mountinfo numbers it.
-    fn mount_of(&self, path: &str) -> Result<u64, Errno>;
+    /// `STATX_MNT_ID` and `STATX_ATTR_MOUNT_ROOT`: the mount that a path leads to, as
+    /// mountinfo numbers it, and whether to its root.
+    fn mount_of(&self, path: &str) -> Result<(u64, bool), Errno>;
     /// `NS_MNT_GET_INFO`: how many mounts the mount namespace has, without the first.
     fn mounts(&self) -> Result<u32, Errno>;
     /// `statmount(2)`: how many mounts lie between the root directory's and the first of
@@ -174,11 +175,16 @@ impl Eyes for Own {
         sys::probe::lsm_list_modules()
     }
 
-    fn mount_of(&self, path: &str) -> Result<u64, Errno> {
+    fn mount_of(&self, path: &str) -> Result<(u64, bool), Errno> {
         /// `STATX_MNT_ID`
         const MNT_ID: u32 = 0x1000;
+        /// `STATX_ATTR_MOUNT_ROOT`
+        const MOUNT_ROOT: u64 = 0x2000;
         let stat = statx(CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::from_bits_retain(MNT_ID))?;
-        if stat.stx_mask & MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(stat.stx_mnt_id) }
+        if stat.stx_mask & MNT_ID == 0 {
+            return Err(Errno::ENOSYS);
+        }
+        Ok((stat.stx_mnt_id, stat.stx_attributes.bits() & MOUNT_ROOT != 0))
     }
 
     fn mounts(&self) -> Result<u32, Errno> {

@@ -324,6 +324,10 @@ impl<'a> Model<'a> {
 
     /// Loads a process, once, and answers with what stands for it.
     pub(super) fn target(&mut self, target: &Target, assumed: &Assumed) -> Result<TaskId, Denial> {
+        // That it can be opened was seen, whoever it belongs to.
+        if target.writable == Some(Ok(())) {
+            self.kernel.params_mut().mutations.push(Mutation::Off(Rule::MapOpenAccess));
+        }
         if target.is_caller {
             return Ok(self.me);
         }
@@ -369,9 +373,6 @@ impl<'a> Model<'a> {
         if status.uids[1] != owner {
             let ns = if owner == OVERFLOW { first.user } else { self.own };
             self.kernel.host_dumpable(task, ns, false)?;
-        }
-        if target.writable == Some(Ok(())) {
-            self.kernel.params_mut().mutations.push(Mutation::Off(Rule::MapOpenAccess));
         }
         // Its links can't be read, whatever the ids say.
         if !assumed.target_open && !target.zombie && target.namespace(Kind::User).is_none() {

@@ -86,14 +86,14 @@ impl Machine<'_> {
 /// The same question with paths from the root, if those from the working directory can be
 /// followed.
 fn rooted(machine: &Machine<'_>, state: &State, question: &Question) -> Option<Question> {
-    let here = machine.eyes().mount_of("/proc/thread-self/cwd").ok()?;
+    let (here, _) = machine.eyes().mount_of("/proc/thread-self/cwd").ok()?;
     let path = |path: &str| -> Option<String> {
         if path.starts_with('/') || path.is_empty() {
             return Some(path.to_owned());
         }
         let cwd = state.cwd.as_deref().filter(|cwd| cwd.starts_with('/') && !cwd.ends_with(')'))?;
         // Something may be mounted over it by now.
-        (machine.eyes().mount_of(cwd) == Ok(here)).then(|| joined(cwd, path))
+        machine.eyes().mount_of(cwd).is_ok_and(|(there, _)| there == here).then(|| joined(cwd, path))
     };
     Some(match question {
         Question::Mount { source, target, fstype, flags, data } => {

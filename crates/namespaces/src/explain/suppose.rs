@@ -122,12 +122,20 @@ fn limits(state: &State, all: &mut Vec<Supposition>) {
     }
     if !state.is_first() {
         let because = Evidence::inferred("how many user namespaces lie above can't be read from here");
-        all.push(Supposition::new(because, |assumed| assumed.deep_user = true));
+        let deep = Supposition::new(because, |assumed| assumed.deep_user = true);
+        // A limit that somebody set is nearer than 33 levels.
+        all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
     }
     if state.inode(Kind::Pid).is_some_and(|inode| inode != FIRST_PID) {
         let because = Evidence::inferred("how many pid namespaces lie above can't be read from here");
-        all.push(Supposition::new(because, |assumed| assumed.deep_pid = true));
+        let deep = Supposition::new(because, |assumed| assumed.deep_pid = true);
+        all.push(if is_limited(state, Kind::Pid) { deep.weak() } else { deep });
     }
+}
+
+/// Whether somebody has set a limit on this kind in the own user namespace.
+fn is_limited(state: &State, kind: Kind) -> bool {
+    state.limit(kind).is_some_and(|limit| limit < 1000)
 }
 
 const FIRST_PID: u64 = 0xefff_fffc;
@@ -209,7 +217,7 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
 /// there is none at the path, which then is no matter of locks.
 fn is_free(machine: &Machine<'_>, path: &str) -> bool {
     use nsproxy::uapi::{MNT_DETACH, MS_PRIVATE, MS_REC};
-    let mountpoint = machine.eyes().mount_of(path) != machine.eyes().mount_of(&format!("{path}/.."));
+    let mountpoint = machine.eyes().mount_of(path).is_ok_and(|(_, root)| root);
     let Ok(path) = CString::new(path) else { return false };
     let calls = [
         probe::Call::Unshare(u64::from(Kind::Mnt.flag())),

@@ -23,7 +23,7 @@ impl Chroot {
         if own.is_empty() && machine.read("/proc/self/mountinfo").is_err() {
             return Chroot::Unknown;
         }
-        let own_root = machine.eyes().mount_of("/").ok();
+        let own_root = machine.eyes().mount_of("/").ok().map(|(mount, _)| mount);
         if let Some(over) = own.iter().find(|mount| mount.point == "/" && Some(mount.parent) == own_root) {
             let says = "is mounted over the root of this process, which stayed below it";
             return Chroot::Yes(Evidence::file(format!("/proc/self/mountinfo:{}", over.line), says));

@@ -9,7 +9,7 @@ mod security;
 mod target;
 
 pub(super) use chroot::Chroot;
-pub(super) use mounts::{MountEntry, covering, mounts};
+pub(super) use mounts::{MountEntry, covering, mounts, resolved};
 pub(super) use owners::{Owner, Relative, Seen};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
 pub(super) use target::Target;
@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) mounts: Vec<MountEntry>,
     /// Whether the mount of the root directory is among them.
     pub(super) root_listed: Option<bool>,
+    /// That mount.
+    pub(super) root_mount: Option<u64>,
     pub(super) security: Security,
     /// The working directory, as a path from the root.
     pub(super) cwd: Option<String>,
@@ -100,7 +102,8 @@ impl State {
             fs_sharer: near.sharer(machine, Shared::Fs),
             memory_sharer: near.sharer(machine, Shared::Memory),
             handlers_sharer: near.sharer(machine, Shared::Handlers),
-            root_listed: eyes.mount_of("/").ok().map(|root| {
+            root_mount: eyes.mount_of("/").ok().map(|(root, _)| root),
+            root_listed: eyes.mount_of("/").ok().map(|(root, _)| {
                 // A root that is a plain directory is on a mount that is not listed.
                 mounts.iter().any(|mount| mount.id == root || mount.parent == root)
             }),

@@ -96,3 +96,31 @@ pub(in crate::explain) fn covering<'a>(mounts: &'a [MountEntry], path: &str) -> 
         )
     })
 }
+
+/// The mount that a path leads to from the root on, by the way the tree is built: which mount
+/// stands on which.
+pub(in crate::explain) fn resolved<'a>(
+    mounts: &'a [MountEntry],
+    root: u64,
+    path: &str,
+) -> Option<&'a MountEntry> {
+    let mut at = root;
+    let mut found = mounts.iter().find(|mount| mount.id == root);
+    // Each step goes to a mount that was not there before.
+    for _ in 0..=mounts.len() {
+        let below = found.map_or("/", |mount| mount.point.as_str()).trim_end_matches('/').len();
+        let next = mounts
+            .iter()
+            .filter(|mount| mount.parent == at && mount.id != at && mount.holds(path))
+            .filter(|mount| mount.point.trim_end_matches('/').len() >= below)
+            .min_by_key(|mount| mount.point.len());
+        match next {
+            Some(mount) if mount.point != "/" => {
+                at = mount.id;
+                found = Some(mount);
+            }
+            _ => break,
+        }
+    }
+    found
+}
