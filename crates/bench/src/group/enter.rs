@@ -1,4 +1,4 @@
-//! `ns enter` as a whole command, beside the floor and `nsenter`.
+//! `ns enter` and `ns nsenter` as whole commands, beside the floor and `nsenter`.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -47,6 +47,8 @@ fn lines(bench: &Bench, pid: &str) -> Result<Vec<Line>, String> {
     if let Some(ns) = &bench.ns {
         let goals = [Goal::times(FLOOR, 1.8), Goal::times(NSENTER, 0.4)];
         lines.push(enter("ns enter PID", &[&ns.path, "enter", pid, "--"])?.goals(goals));
+        let goals = [Goal::times(FLOOR, 1.4), Goal::times(NSENTER, 0.3)];
+        lines.push(enter("ns nsenter -a", &[&ns.path, "nsenter", "-t", pid, "-a", "--"])?.goals(goals));
     }
     if let Some(nsenter) = bench.peer("nsenter") {
         lines.push(enter(NSENTER, &[&nsenter.path, "-t", pid, "-a", "--"])?);

@@ -1,4 +1,4 @@
-//! `ns run` as a whole command, beside the floor and the peers.
+//! `ns run` and `ns unshare` as whole commands, beside the floor and the peers.
 
 use crate::Bench;
 use crate::group::link;
@@ -9,10 +9,13 @@ use crate::tools::in_path;
 const FLOOR: &str = "floor: clone3, maps, mounts, exec";
 const UNSHARE: &str = "unshare, the same";
 const BWRAP: &str = "bwrap --unshare-all";
+const FLOOR_NO_NET: &str = "floor, all but net";
+const UNSHARE_NO_NET: &str = "unshare, all but net";
+const ALONE: &str = "the program alone";
 
 /// What `unshare` needs to do what the floor does.
 const UNSHARE_ARGS: [&str; 11] =
-    ["-r", "-m", "-u", "-i", "-n", "-p", "-C", "-T", "--fork", "--mount-proc", "--"];
+    ["-n", "-r", "-m", "-u", "-i", "-p", "-C", "-T", "--fork", "--mount-proc", "--"];
 
 pub(crate) fn run(bench: &mut Bench) -> Result<(), String> {
     let lines = lines(bench)?;
@@ -41,15 +44,27 @@ fn lines(bench: &Bench) -> Result<Vec<Line>, String> {
         lines.push(launcher("ns run", &[&ns.path, "run", "--"])?.goals(goals()));
         lines.push(launcher("ns run --no-init", &[&ns.path, "run", "--no-init", "--"])?);
         lines.push(launcher("ns run --share net", &[&ns.path, "run", "--share", "net", "--"])?);
+        let unshare = [ns.path.as_str(), "unshare"];
+        lines.push(
+            launcher("ns unshare", &[&unshare, UNSHARE_ARGS.as_slice()].concat())?
+                .goals([Goal::times(FLOOR, 1.25), Goal::times(UNSHARE, 0.55)]),
+        );
+        let no_net = launcher("ns unshare, all but net", &[&unshare, &UNSHARE_ARGS[1..]].concat())?;
+        lines.push(no_net.goals([Goal::stretch(FLOOR_NO_NET, 1.35), Goal::times(UNSHARE_NO_NET, 0.45)]));
+        let start = Line::new("ns unshare --version", &[&unshare[..], &["--version"]].concat());
+        lines.push(start.goals([Goal::times(ALONE, 1.7)]));
     }
     if let Some(unshare) = bench.peer("unshare") {
-        lines.push(launcher(UNSHARE, &[&[unshare.path.as_str()], UNSHARE_ARGS.as_slice()].concat())?);
+        let unshare = [unshare.path.as_str()];
+        lines.push(launcher(UNSHARE, &[&unshare, UNSHARE_ARGS.as_slice()].concat())?);
+        lines.push(launcher(UNSHARE_NO_NET, &[&unshare, &UNSHARE_ARGS[1..]].concat())?);
     }
     if let Some(bwrap) = bench.peer("bwrap") {
         lines.push(launcher(BWRAP, &[&bwrap.path, "--unshare-all", "--bind", "/", "/", "--"])?);
     }
+    lines.push(launcher(FLOOR_NO_NET, &[&floor, "-r", "-P", "-k", "UmpuiCT"])?);
     lines.push(Line::new("floor: no namespace", &[&floor, "-k", "", &tiny]));
-    lines.push(Line::new("the program alone", &[&tiny]));
+    lines.push(Line::new(ALONE, &[&tiny]));
     Ok(lines)
 }
 

@@ -47,7 +47,7 @@ fn step_failed(step: &Step, errno: Errno, given: &[Namespace], program: &Program
         Step::Join(JoinTarget::Both { namespaces, .. }) if namespaces.is_empty() => {
             Failure::system("reassociate to namespaces failed", errno)
         }
-        Step::Join(target) => match culprit(target, given) {
+        Step::Join(target) => match culprit(target, errno, given) {
             Some(kind) => Failure::system(reassociate(kind), errno),
             None => Failure::system("reassociate to namespaces failed", errno),
         },
@@ -65,9 +65,14 @@ fn step_failed(step: &Step, errno: Errno, given: &[Namespace], program: &Program
 
 /// The first of those given that can't be joined, as far as the process has
 /// come; `None` if it is those of the target.
-fn culprit(target: &JoinTarget, given: &[Namespace]) -> Option<Kind> {
+fn culprit(target: &JoinTarget, errno: Errno, given: &[Namespace]) -> Option<Kind> {
     if let JoinTarget::Both { process, kinds, .. } = target {
         let mut left = kinds.intersection(process.kinds_apart().unwrap_or(*kinds));
+        let user = given.iter().any(|namespace| namespace.kind() == Kind::User);
+        // The caller's own user namespace can't be joined.
+        if kinds.contains(Kind::User) && !user && errno == Errno::EINVAL {
+            return None;
+        }
         // Of that one only children are in the one joined.
         left.remove(Kind::Pid);
         if !left.is_empty() || kinds.contains(Kind::Pid) && namespaces::enter(process, Kind::Pid).is_err() {
