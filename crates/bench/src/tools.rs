@@ -18,7 +18,7 @@ pub(crate) struct Ns {
     pub(crate) note: String,
 }
 
-/// The `ns` at `given`; else the static release build, else another release
+/// A copy of the `ns` at `given`; else the static release build, else another release
 /// build, else the one beside this program.
 pub(crate) fn find_ns(given: Option<&Path>) -> Result<Ns, String> {
     let (path, note) = match given {
@@ -33,7 +33,21 @@ pub(crate) fn find_ns(given: Option<&Path>) -> Result<Ns, String> {
     let path =
         path.into_os_string().into_string().map_err(|path| format!("{} is not UTF-8", path.display()))?;
     works(&path)?;
+    let note = format!("{note}, a copy of {path}");
+    let path = installed(&path).map_err(|error| format!("copying {path}: {error}"))?;
     Ok(Ns { path, note })
+}
+
+/// A copy, as an installer makes one. What a linker has written lies in the
+/// page cache in small pieces, and to map those takes a fifth of a start-up.
+fn installed(path: &str) -> std::io::Result<String> {
+    let dir = std::env::current_exe()?.with_file_name("installed");
+    std::fs::create_dir_all(&dir)?;
+    let new = dir.join(format!("ns.{}", std::process::id()));
+    let copy = dir.join("ns");
+    std::fs::copy(path, &new)?;
+    std::fs::rename(&new, &copy)?;
+    Ok(copy.to_string_lossy().into_owned())
 }
 
 fn candidates() -> Vec<(PathBuf, String)> {

@@ -46,6 +46,8 @@ pub(crate) struct Memo {
     pub(super) directory: Cell<i32>,
     /// The user and group of [`Step::FollowIds`].
     pub(super) owner: Cell<(u32, u32)>,
+    /// Which of several namespaces can't be joined.
+    pub(super) not_joined: Cell<Option<usize>>,
     /// Whether a [`Step::Groups`] has done what it should.
     pub(super) groups_set: Cell<bool>,
 }

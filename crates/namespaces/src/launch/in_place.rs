@@ -7,9 +7,10 @@ use super::descriptors::Descriptors;
 use super::helper::Helpers;
 use super::perform::perform;
 use super::{image_of, step_error};
+use crate::errno::Errno;
 use crate::error::{Error, Result};
 use crate::kind::Kinds;
-use crate::plan::{Actor, Plan};
+use crate::plan::{Actor, JoinTarget, Plan, PlanStep, Step};
 use crate::spawn::Spawn;
 use crate::sys::clone::{Region, Report};
 use crate::sys::launch::{How, Wake};
@@ -20,13 +21,29 @@ pub(super) fn take(range: Range<usize>, context: &Context<'_>, helpers: &Helpers
     let plan = context.plan;
     for (index, step) in plan.steps().iter().enumerate().take(range.end).skip(range.start) {
         match step.actor {
-            Actor::Caller => perform(&step.step, context)
-                .map_err(|errno| step_error(plan, Report { step: index, errno }))?,
+            Actor::Caller => {
+                perform(&step.step, context).map_err(|errno| failed(context, index, step, errno))?;
+            }
             Actor::Helper => helpers.take_turn(plan, index)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Of several namespaces to join, an error names the one that could not be.
+fn failed(context: &Context<'_>, index: usize, step: &PlanStep, errno: Errno) -> Error {
+    let namespace = match &step.step {
+        Step::Join(JoinTarget::Both { namespaces, .. } | JoinTarget::Namespaces(namespaces)) => {
+            context.memo.not_joined.get().and_then(|i| namespaces.get(i))
+        }
+        _ => None,
+    };
+    let mut error = step_error(context.plan, Report { step: index, errno });
+    if let (Some(namespace), Error::Step { step, .. }) = (namespace, &mut error) {
+        step.step = Step::Join(JoinTarget::Namespaces(vec![namespace.clone()]));
+    }
+    error
 }
 
 /// Takes all steps of `plan`, of which the last replaces this process. Comes

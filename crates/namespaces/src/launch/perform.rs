@@ -26,7 +26,7 @@ use crate::sys::{self, signal};
 pub(super) fn perform(step: &Step, context: &Context<'_>) -> Result<(), Errno> {
     match step {
         Step::Undumpable => Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?),
-        Step::Join(target) => join(target),
+        Step::Join(target) => join(target, context),
         Step::ParentDeathSignal(number) => parent_death_signal(*number, context),
         Step::SecurityContext(label) => write_file(c"/proc/thread-self/attr/exec", label.to_bytes()),
         Step::JoinCgroup(procs) => Ok(rustix::io::write(procs, b"0").map(drop)?),
@@ -92,12 +92,12 @@ pub(super) fn perform(step: &Step, context: &Context<'_>) -> Result<(), Errno> {
     }
 }
 
-fn join(target: &JoinTarget) -> Result<(), Errno> {
+fn join(target: &JoinTarget, context: &Context<'_>) -> Result<(), Errno> {
     match target {
         JoinTarget::Process { process, kinds } => sys::setns::setns(process.as_fd(), kinds.flags()),
         JoinTarget::Namespaces(namespaces) => {
             let left = join_from_outside(namespaces);
-            join_from_inside(namespaces, left)
+            join_from_inside(namespaces, left, context)
         }
         JoinTarget::Both { process, kinds, namespaces } => {
             // All at once is what mostly goes.
@@ -111,13 +111,14 @@ fn join(target: &JoinTarget) -> Result<(), Errno> {
             let rest = if joined { kinds.difference(outside) } else { *kinds };
             // Of the process or not, the user namespace is the next.
             let user = namespaces.iter().position(|namespace| namespace.kind() == Kind::User);
-            if let Some(namespace) = user.and_then(|user| namespaces.get(user)) {
-                sys::setns::setns(namespace.as_fd(), Kind::User.flag())?;
+            if let Some(user) = user {
+                join_from_inside(namespaces.get(user..=user).unwrap_or_default(), 1, context)
+                    .inspect_err(|_| context.memo.not_joined.set(Some(user)))?;
             }
             if !rest.is_empty() {
                 sys::setns::setns(process.as_fd(), rest.flags())?;
             }
-            join_from_inside(namespaces, user.map_or(left, |user| left & !(1 << user)))
+            join_from_inside(namespaces, user.map_or(left, |user| left & !(1 << user)), context)
         }
     }
 }
@@ -137,11 +138,12 @@ fn join_from_outside(namespaces: &[Arc<Namespace>]) -> u64 {
     left
 }
 
-fn join_from_inside(namespaces: &[Arc<Namespace>], left: u64) -> Result<(), Errno> {
+fn join_from_inside(namespaces: &[Arc<Namespace>], left: u64, context: &Context<'_>) -> Result<(), Errno> {
     for user in [true, false] {
         for (i, namespace) in namespaces.iter().enumerate() {
             if (namespace.kind() == Kind::User) == user && (i >= 64 || left & (1 << i) != 0) {
-                sys::setns::setns(namespace.as_fd(), namespace.kind().flag())?;
+                sys::setns::setns(namespace.as_fd(), namespace.kind().flag())
+                    .inspect_err(|_| context.memo.not_joined.set(Some(i)))?;
             }
         }
     }

@@ -7,6 +7,7 @@ macro_rules! tables {
         $(
             #[test]
             fn $name() {
+                testkit::require_namespaces!();
                 check_all(include_str!(concat!("cases/nsenter/", stringify!($name), ".txt")));
             }
         )*

@@ -208,13 +208,24 @@ impl Line {
         if ours.said == "nsenter: reassociate to namespace 'ns/ipc' failed: Invalid argument" {
             return Some("that a file is of another kind is found before anything is joined");
         }
-        if theirs.said.starts_with("newuidmap: ") && ours.said.ends_with("uid_map: Invalid argument") {
-            return Some("ranges that overlap are refused before anything is done");
+        let both_fail = theirs.status == Some(1) && ours.status == Some(1);
+        let before =
+            ours.said.ends_with("_map: Invalid argument") || ours.said.ends_with("mutually exclusive");
+        if self.tool == "unshare" && both_fail && before {
+            return Some("what can't be is refused before anything is done");
+        }
+        if ours.said.starts_with("unshare: mount /proc/PID/ns/") && ours.status == Some(1) {
+            return Some("the program does not run before its namespaces are bound");
         }
         let with_file =
             |option: &str| self.options.iter().any(|words| words.starts_with(&format!("{option}=")));
-        let bare_and_file = |option: &str| self.options.contains(&option) && with_file(option);
-        if self.has("-r") && with_file("--root") || release < (2, 41) && bare_and_file("--net") {
+        let both = |bare: &str, long: &str| self.options.contains(&bare) && with_file(long);
+        let same_kind =
+            [("--net", "--net"), ("-u", "--uts"), ("-U", "--user"), ("-T", "--time"), ("-i", "--ipc")];
+        if both("-r", "--root")
+            || both("-w", "--wd")
+            || release < (2, 41) && same_kind.iter().any(|(a, b)| both(a, b))
+        {
             return Some("the last option of a kind counts");
         }
         let twice = |option: &str| self.options.iter().filter(|words| words.starts_with(option)).count() > 1;
@@ -266,6 +277,7 @@ fn number(variable: &str, usual: u64) -> u64 {
 
 #[test]
 fn lines_at_random_come_to_the_same() {
+    testkit::require_namespaces!();
     let seed = number("NS_SEED", 1);
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let fixture = Fixture::new();

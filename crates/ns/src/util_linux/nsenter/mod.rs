@@ -93,21 +93,21 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     ids(&mut spawn, &request, entered.contains(Kind::User));
     let fork = entered.contains(Kind::Pid) && !request.no_fork;
     let start = Start { dry_run: request.dry_run, child: fork.then_some(Signals::Job) };
-    join(&mut spawn, process.as_ref(), kinds, &given).map_err(|error| say::failure(error, &[], &program))?;
+    join(&mut spawn, process.as_ref(), kinds, &given).map_err(|error| say::failure(error, &program))?;
     let answer = program::run(&mut spawn, start);
     answer.or_else(|error| {
         let Some(process) = process.filter(|_| request.all && refused(&error)) else {
-            return Err(say::failure(error, &given, &program));
+            return Err(say::failure(error, &program));
         };
         // What is the caller's own already needs no joining, which may be
         // refused; what the kernel does not have can't be joined.
         let apart = known(kinds.intersection(process.kinds_apart().unwrap_or(kinds)));
         if apart == kinds {
-            return Err(say::failure(error, &given, &program));
+            return Err(say::failure(error, &program));
         }
         join(&mut spawn, Some(&process), apart, &given)
             .and_then(|()| program::run(&mut spawn, start))
-            .map_err(|error| say::failure(error, &given, &program))
+            .map_err(|error| say::failure(error, &program))
     })
 }
 

@@ -77,8 +77,7 @@ impl<'a> Target<'a> {
             return Err((Failure::message(line), None));
         };
         let path = format!("/proc/{pid}/{file}");
-        let path = path.trim_end_matches('/');
-        let opened = rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
+        let opened = rustix::fs::open(&path, flags | OFlags::CLOEXEC, Mode::empty());
         opened
             .map_err(|errno| (Failure::system(format_args!("cannot open {path}"), errno), Some(errno.into())))
     }

@@ -14,6 +14,7 @@
 /// | `better="..."` | ours differs on purpose, for this reason |
 /// | `root`, `user` | only as root, only as another |
 /// | `text` | the text on standard output is our own |
+/// | `subids` | the user must have subordinate ids |
 #[derive(Clone, Debug, Default)]
 pub struct Case {
     pub line: String,
@@ -26,6 +27,7 @@ pub struct Case {
     pub root: bool,
     pub user: bool,
     pub text: bool,
+    pub subids: bool,
 }
 
 /// The cases of a table. Lines that begin with `#` are comments.
@@ -61,6 +63,7 @@ impl Case {
                 "root" => case.root = true,
                 "user" => case.user = true,
                 "text" => case.text = true,
+                "subids" => case.subids = true,
                 _ => panic!("unknown attribute {name} in {text}"),
             }
         }
@@ -73,7 +76,7 @@ impl Case {
 /// A tool is no attribute: then the bar belongs to the line.
 fn is_attributes(text: &str) -> bool {
     let first = text.split([' ', '=']).next().unwrap_or_default();
-    ["since", "words", "ends", "says", "prints", "better", "root", "user", "text"].contains(&first)
+    ["since", "words", "ends", "says", "prints", "better", "root", "user", "text", "subids"].contains(&first)
 }
 
 fn attributes_of(text: &str) -> Vec<(String, String)> {
