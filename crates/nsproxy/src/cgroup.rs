@@ -50,7 +50,8 @@ impl Kernel {
         user_ns: Idx<UserNamespace>,
         old: Idx<CgroupNamespace>,
     ) -> Result<Idx<CgroupNamespace>, Denial> {
-        if flags & CLONE_NEWCGROUP == 0 {
+        // Without cgroups the flag is accepted and nothing is made (`cgroup_namespace.h`).
+        if flags & CLONE_NEWCGROUP == 0 || !self.params.features.built(NsKind::Cgroup) {
             self.cgroup_ns[old].common.count += 1;
             return Ok(old);
         }

@@ -9,6 +9,7 @@ use crate::capability::Cap;
 use crate::cgroup::Cgroup;
 use crate::cred::Cred;
 use crate::file::{Fd, FileKind};
+use crate::ns_common::NsKind;
 use crate::nsproxy::NsProxy;
 use crate::params::{Call, Hook};
 use crate::pid::Pid;
@@ -45,9 +46,9 @@ pub struct CloneArgs<'a> {
     pub set_tid_size: u64,
     /// The cgroup for `CLONE_INTO_CGROUP`.
     pub cgroup: u64,
-    /// Size of the structure.
+    /// Size of the structure. What it does not cover counts as zero, whatever stands here.
     pub size: u64,
-    /// Whether bytes after the known part are not zero.
+    /// Whether bytes after the known part are not zero, if the size goes beyond it.
     pub unknown_tail: bool,
     /// Whether the structure cannot be read.
     pub fault: bool,
@@ -56,6 +57,8 @@ pub struct CloneArgs<'a> {
 impl CloneArgs<'_> {
     /// The size of the structure that has the cgroup field.
     pub const SIZE: u64 = 88;
+    /// Where the fields of the second version begin.
+    const SET_TID_AT: u64 = 64;
     /// An address where nothing can be stored.
     pub const BAD_ADDRESS: u64 = u64::MAX;
 
@@ -79,6 +82,24 @@ impl CloneArgs<'_> {
 }
 
 impl<'a> CloneArgs<'a> {
+    /// What the kernel has after `copy_struct_from_user`: the fields that the size covers,
+    /// zero for the rest. Of a number cut in its middle the lower bytes are left; a cut
+    /// pointer is not null.
+    fn zero_filled(&self) -> Self {
+        let low_bytes = |start: u64| match self.size.saturating_sub(start) {
+            0 => 0,
+            covered @ 1..8 => (1 << (covered * 8)) - 1,
+            _ => u64::MAX,
+        };
+        Self {
+            set_tid: self.set_tid.filter(|_| self.size > Self::SET_TID_AT),
+            set_tid_size: self.set_tid_size & low_bytes(Self::SET_TID_AT + 8),
+            cgroup: self.cgroup & low_bytes(Self::SIZE - 8),
+            unknown_tail: self.unknown_tail && self.size > Self::SIZE,
+            ..*self
+        }
+    }
+
     /// The same with wanted pid numbers.
     #[must_use]
     pub const fn with_set_tid(self, tids: &'a [i32]) -> Self {
@@ -171,8 +192,10 @@ impl Kernel {
     fn copy_clone_args_from_user<'a>(&self, args: &CloneArgs<'a>) -> Result<KernelCloneArgs<'a>, Denial> {
         // clone(2) E2BIG, EINVAL: the size of the structure.
         self.refuse_if(args.size > PAGE_SIZE as u64, Rule::Clone3SizeTooBig)?;
-        self.refuse_if(args.size < 64, Rule::Clone3SizeTooSmall)?;
+        self.refuse_if(args.size < CloneArgs::SET_TID_AT, Rule::Clone3SizeTooSmall)?;
         self.refuse_if(args.fault, Rule::Clone3Fault)?;
+        // clone(2) E2BIG: fields of a later version; those of this one may be missing.
+        let args = args.zero_filled();
         self.refuse_if(args.unknown_tail, Rule::Clone3UnknownTail)?;
         // clone(2) EINVAL: set_tid and its size come together.
         let levels = u64::from(MAX_PID_NS_LEVEL);
@@ -478,7 +501,8 @@ impl Kernel {
         } else {
             self.new_thread_group(parent, child, real_parent, any(flags, CLONE_AUTOREAP));
         }
-        let new_root = any(flags, CLONE_NEWCGROUP).then_some(parts.nsproxy);
+        let new_cgroup_ns = any(flags, CLONE_NEWCGROUP) && self.params.features.built(NsKind::Cgroup);
+        let new_root = new_cgroup_ns.then_some(parts.nsproxy);
         self.cgroup_post_fork(parts.cgroup, new_root);
         child
     }

@@ -14,7 +14,6 @@ use crate::cgroup::CgroupNamespace;
 use crate::cred::{Cred, Kgid, Kuid};
 use crate::fork::Parts;
 use crate::idmap::{Extent, IdMap, MapKind};
-use crate::idr::Idr;
 use crate::ipc::IpcNamespace;
 use crate::mount::{MntNamespace, Path};
 use crate::net::NetNamespace;
@@ -145,23 +144,7 @@ impl Kernel {
             }
             NsKind::Uts => NsRef::Uts(self.uts_ns.insert(UtsNamespace { common, ..self.uts_ns[first.uts] })),
             NsKind::Ipc => NsRef::Ipc(self.ipc_ns.insert(IpcNamespace::new(common))),
-            NsKind::Pid => {
-                self.get_ns(NsRef::Pid(parent));
-                let level = self.pid_ns[parent].level + 1;
-                NsRef::Pid(self.pid_ns.insert(PidNamespace {
-                    common,
-                    parent: Some(parent),
-                    level,
-                    adding: true,
-                    had_init: false,
-                    child_reaper: None,
-                    pid_allocated: 0,
-                    pid_max: crate::uapi::PID_MAX_LIMIT,
-                    cursor: 1,
-                    idr: Idr::default(),
-                    reboot: 0,
-                }))
-            }
+            NsKind::Pid => NsRef::Pid(self.empty_pid_namespace(common, parent)),
             NsKind::Cgroup => {
                 let root = self.tasks[init].cgroup;
                 self.cgroups[root].count += 1;

@@ -149,6 +149,7 @@ impl Kernel {
             self.ipc_ns[old].common.count += 1;
             return Ok(old);
         }
+        self.check_kind_built(NsKind::Ipc)?;
         let mut common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
         if common.is_err() && self.params.since(6, 2) && self.flush_released(NsKind::Ipc) {
             // The frees that are under way are waited for before ENOSPC.

@@ -79,7 +79,8 @@
 //!   as found on a running system: [`Kernel::host_namespace`], [`Kernel::host_spawn`].
 //!
 //! Files and functions have the names of the kernel's own, so that a reader of one
-//! finds the place in the other.
+//! finds the place in the other. `mount/` is a split of `fs/namespace.c`, with what the
+//! calls need of `fs/namei.c` and `fs/pnode.c` beside it.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -5,6 +5,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::file::{Fd, FileKind};
+use crate::idmap::is_space;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::NsSet;
 use crate::params::Call;
@@ -77,6 +78,7 @@ impl Kernel {
             self.net_ns[old].common.count += 1;
             return Ok(old);
         }
+        self.check_kind_built(NsKind::Net)?;
         let common = self.ns_common_new(caller, user_ns, NsKind::Net, Rule::NetNsCount)?;
         Ok(self.net_ns.insert(NetNamespace::new(common)))
     }
@@ -99,7 +101,10 @@ impl Kernel {
     fn return_device(&mut self, mut device: NetDev) {
         let home = self.init_net;
         if self.net_ns[home].has(&device.name) {
-            device.name = alloc::format!("dev{}", device.ifindex);
+            // default_device_exit_net: the old number, or the first that is free.
+            let numbers = core::iter::once(device.ifindex).chain(0..);
+            let mut names = numbers.map(|number| alloc::format!("dev{number}"));
+            device.name = names.find(|name| !self.net_ns[home].has(name)).unwrap_or_default();
         }
         device.up = false;
         self.adopt_device(home, device);
@@ -149,8 +154,8 @@ impl Kernel {
             || name.len() > 15
             || name == "."
             || name == ".."
-            || name.contains(['/', ':', '\0'])
-            || name.contains(char::is_whitespace);
+            || name.bytes().any(|byte| matches!(byte, b'/' | b':' | 0) || is_space(byte));
+        // rtnetlink(7) EINVAL: not a name of a device (`dev_valid_name`).
         self.refuse_if(odd, Rule::NetDevName)?;
         // rtnetlink(7) EEXIST.
         self.refuse_if(self.net_ns[ns].has(name), Rule::NetDevExists)
@@ -179,8 +184,11 @@ impl Kernel {
     }
 
     /// A device of the machine appears in the first net namespace: for the host to say.
-    pub fn plug_device(&mut self, name: &str) {
+    /// Its name must be one, and not taken.
+    pub fn plug_device(&mut self, name: &str) -> Result<(), Denial> {
+        self.check_dev_name(self.init_net, name)?;
         self.new_device(self.init_net, name, DevKind::Physical);
+        Ok(())
     }
 
     fn find_device(&self, ns: Idx<NetNamespace>, name: &str) -> Option<usize> {

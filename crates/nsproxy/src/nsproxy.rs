@@ -180,7 +180,6 @@ impl Kernel {
         user_ns: Idx<UserNamespace>,
         fs: Option<Idx<Fs>>,
     ) -> Result<NsProxy, Denial> {
-        self.check_built(flags, Rule::KindNotBuilt)?;
         let mut new = NsProxy { count: 1, ..self.current_nsproxy(caller) };
         let mut made = 0;
         if let Err(denial) = self.create_each(caller, flags, user_ns, fs, &mut new, &mut made) {
@@ -193,12 +192,17 @@ impl Kernel {
         Ok(new)
     }
 
-    /// clone(2) EINVAL: a kind of namespace the kernel was built without.
-    fn check_built(&self, flags: u64, rule: Rule) -> Result<(), Denial> {
+    /// clone(2) EINVAL: what stands in for the making of a kind that the kernel was built
+    /// without. That of cgroup namespaces does not refuse.
+    pub(crate) fn check_kind_built(&self, kind: NsKind) -> Result<(), Denial> {
+        self.refuse_if(!self.params.features.built(kind), Rule::KindNotBuilt)
+    }
+
+    /// setns(2) EINVAL: a kind of namespace the kernel was built without.
+    fn check_setns_flags(&self, flags: u64) -> Result<(), Denial> {
         let features = &self.params.features;
         let missing = |kind: NsKind| flags & kind.flag() != 0 && !features.built(kind);
-        let refused = !features.all_built() && NsKind::ALL.into_iter().any(missing);
-        self.refuse_if(refused, rule)
+        self.refuse_if(NsKind::ALL.into_iter().any(missing), Rule::SetnsKindNotBuilt)
     }
 
     /// One kind after the other, in the order of [`NsProxy::refs`]; `made` counts them.
@@ -292,7 +296,7 @@ impl Kernel {
                 // setns(2) EINVAL: a pidfd needs a mask of kinds and nothing else.
                 let mask = flags != 0 && flags & !CLONE_NS_FLAGS == 0;
                 self.refuse_if(!mask, Rule::SetnsPidfdFlags)?;
-                self.check_built(flags, Rule::SetnsKindNotBuilt)?;
+                self.check_setns_flags(flags)?;
                 self.setns_with(task, flags, |kernel, set| kernel.validate_nsset(task, set, pid, thread))
             }
             _ => Err(self.params.denial(Rule::SetnsNotNamespace)),

@@ -142,11 +142,6 @@ impl Features {
         kind == NsKind::Mnt || self.kinds & kind.bit() != 0
     }
 
-    #[inline]
-    pub(crate) fn all_built(self) -> bool {
-        self.kinds == u8::MAX
-    }
-
     /// Compiles a kind of namespace in or out.
     pub fn set_built(&mut self, kind: NsKind, built: bool) {
         if built {

@@ -60,6 +60,7 @@ impl Kernel {
             self.get_ns(NsRef::Pid(old));
             return Ok(old);
         }
+        self.check_kind_built(NsKind::Pid)?;
         // clone(2) EINVAL: the children's namespace is another than the caller's already.
         let pending = self.task_active_pid_ns(caller) != old;
         self.refuse_if(pending, Rule::PidNsNotActive)?;
@@ -80,12 +81,22 @@ impl Kernel {
         // pid_namespaces(7): nesting depth.
         self.refuse_if(level > MAX_PID_NS_LEVEL, Rule::PidNsLevel)?;
         let common = self.ns_common_new(caller, user_ns, NsKind::Pid, Rule::PidNsCount)?;
+        Ok(self.empty_pid_namespace(common, parent))
+    }
+
+    /// A pid namespace that still waits for its init, below another.
+    pub(crate) fn empty_pid_namespace(
+        &mut self,
+        common: NsCommon,
+        parent: Idx<PidNamespace>,
+    ) -> Idx<PidNamespace> {
         self.get_ns(NsRef::Pid(parent));
+        // pid_namespaces(7): before 6.14 one pid_max is for all.
         let pid_max = if self.params.since(6, 14) { PID_MAX_LIMIT } else { self.params.pid_max };
-        Ok(self.pid_ns.insert(PidNamespace {
+        self.pid_ns.insert(PidNamespace {
             common,
             parent: Some(parent),
-            level,
+            level: self.pid_ns[parent].level + 1,
             adding: true,
             pid_allocated: 0,
             child_reaper: None,
@@ -94,7 +105,7 @@ impl Kernel {
             cursor: 1,
             idr: Idr::default(),
             reboot: 0,
-        }))
+        })
     }
 
     /// The last reference is gone: the charge follows later, the hold on the parent

@@ -84,6 +84,7 @@ impl Kernel {
             self.time_ns[old].common.count += 1;
             return Ok(old);
         }
+        self.check_kind_built(NsKind::Time)?;
         let common = self.ns_common_new(caller, user_ns, NsKind::Time, Rule::TimeNsCount)?;
         let copy = TimeNamespace { common, frozen: false, ..self.time_ns[old] };
         Ok(self.time_ns.insert(copy))

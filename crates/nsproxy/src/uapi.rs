@@ -81,6 +81,10 @@ pub const PID_MAX_LIMIT: u32 = 4_194_304;
 pub const RESERVED_PIDS: u32 = 300;
 pub const OVERFLOW_ID: u32 = 65_534;
 pub const PAGE_SIZE: usize = 4096;
+/// Bytes of a file name.
+pub const NAME_MAX: usize = 255;
+/// Bytes of a path with the zero at its end.
+pub const PATH_MAX: usize = 4096;
 pub const KTIME_SEC_MAX: i64 = 9_223_372_036;
 
 pub const MS_RDONLY: u64 = 1;

@@ -53,8 +53,7 @@ impl Kernel {
     pub(crate) fn create_user_ns(&mut self, caller: Idx<Task>, new: &mut Cred) -> Result<(), Denial> {
         let parent = new.user_ns;
         let level = self.user_ns[parent].level;
-        let built = self.params.features.built(NsKind::User);
-        self.refuse_if(!built, Rule::KindNotBuilt)?;
+        self.check_kind_built(NsKind::User)?;
         // user_namespaces(7): nesting depth.
         self.refuse_if(level > DEEPEST_PARENT, Rule::UserNsLevel)?;
         let ucounts = self.inc_ucount(parent, new.euid, NsKind::User, Rule::UserNsCount)?;
@@ -200,7 +199,9 @@ impl Kernel {
         // user_namespaces(7): one short word, written in one go.
         let short = offset == 0 && text.len() < 8;
         self.refuse_if(!short, Rule::SetgroupsSyntax)?;
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        let count = text.len();
+        // `proc_setgroups_write` reads a C string, and takes what is behind its end, too.
+        let end = text.iter().position(|byte| *byte == 0).unwrap_or(count);
         let text = &text[..end];
         let word = [b"allow".as_slice(), b"deny"].into_iter().find(|word| text.starts_with(word));
         let clean =
@@ -215,7 +216,7 @@ impl Kernel {
             self.refuse_if(!gid_map.is_empty(), Rule::SetgroupsMapSet)?;
             self.user_ns[ns].setgroups_allowed = false;
         }
-        Ok(text.len())
+        Ok(count)
     }
 
     /// The namespace used for checks after a call that also changes the user namespace.

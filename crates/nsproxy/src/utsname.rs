@@ -67,6 +67,7 @@ impl Kernel {
             self.uts_ns[old].common.count += 1;
             return Ok(old);
         }
+        self.check_kind_built(NsKind::Uts)?;
         let common = self.ns_common_new(caller, user_ns, NsKind::Uts, Rule::UtsNsCount)?;
         let copy = UtsNamespace { common, ..self.uts_ns[old] };
         Ok(self.uts_ns.insert(copy))

@@ -10,6 +10,7 @@ use crate::ns_common::NsRef;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
+use crate::uapi::NAME_MAX;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,12 +21,11 @@ pub(crate) struct Mqueue {
     pub(crate) gid: Kgid,
 }
 
-const NAME_MAX: usize = 255;
-
 impl Kernel {
     fn check_mq_name<'a>(&self, name: &'a str) -> Result<&'a str, Denial> {
-        // mq_open(3) EINVAL: a slash at the start, which the C library takes off.
-        let bare = name.strip_prefix('/');
+        // mq_open(3) EINVAL: a slash at the start, which the C library takes off. A name
+        // that no call can pass is none.
+        let bare = name.strip_prefix('/').filter(|bare| !bare.contains('\0'));
         self.refuse_if(bare.is_none(), Rule::MqName)?;
         let bare = bare.unwrap_or(name);
         // mq_open(3) ENOENT, EACCES: nothing behind it; more than one.

@@ -17,7 +17,7 @@ use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::{
     MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT,
-    MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
+    MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, PATH_MAX, UMOUNT_NOFOLLOW,
 };
 use crate::user_namespace::UserNamespace;
 
@@ -34,12 +34,7 @@ impl Kernel {
         fstype: &str,
         flags: u64,
     ) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Mount)?;
-        let at = self.lookup(task, target)?;
-        self.hook(Hook::SbMount, Rule::MountLsm)?;
-        // mount(2) EPERM: CAP_SYS_ADMIN in the owner of the mount namespace.
-        let allowed = self.may_mount(task);
-        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        let (task, at) = self.enter_mount(caller, &[fstype, source], target)?;
         if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT | MS_BIND {
             self.do_reconfigure_mnt(task, at, flags)
         } else if flags & MS_REMOUNT != 0 {
@@ -53,6 +48,26 @@ impl Kernel {
         } else {
             self.do_new_mount(task, at, fstype, flags, ProcContext::default())
         }
+    }
+
+    /// The beginning of each mount(2), up to the question of privilege: the caller, and
+    /// the place.
+    pub(super) fn enter_mount(
+        &mut self,
+        caller: TaskId,
+        strings: &[&str],
+        target: &str,
+    ) -> Result<(Idx<Task>, Path), Denial> {
+        let task = self.enter(caller, Call::Mount)?;
+        // copy_mount_string: type and source are copied first, whatever they mean.
+        let too_long = strings.iter().any(|string| string.len() >= PATH_MAX);
+        self.refuse_if(too_long, Rule::MountStringTooLong)?;
+        let at = self.lookup(task, target)?;
+        self.hook(Hook::SbMount, Rule::MountLsm)?;
+        // mount(2) EPERM: CAP_SYS_ADMIN in the owner of the mount namespace.
+        let allowed = self.may_mount(task);
+        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        Ok((task, at))
     }
 
     fn do_change_type(&mut self, task: Idx<Task>, at: Path, flags: u64) -> Result<(), Denial> {
@@ -166,11 +181,7 @@ impl Kernel {
     /// Mounts a namespace file, by descriptor, on a file: the namespace lives as long
     /// as it is mounted.
     pub fn bind_namespace(&mut self, caller: TaskId, fd: Fd, target: &str) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Mount)?;
-        let at = self.lookup(task, target)?;
-        self.hook(Hook::SbMount, Rule::MountLsm)?;
-        let allowed = self.may_mount(task);
-        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        let (task, at) = self.enter_mount(caller, &[], target)?;
         let FileKind::Ns(ns) = self.files_open[self.fget(task, fd)?].kind else {
             return Err(self.params.denial(Rule::MountSourceEmpty));
         };

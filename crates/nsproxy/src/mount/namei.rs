@@ -8,10 +8,12 @@ use crate::ns_common::NsRef;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
+use crate::uapi::{NAME_MAX, PATH_MAX};
 
 impl Kernel {
     /// The place a path names for a task; mounts are crossed, the last one too.
     pub(crate) fn lookup(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+        self.check_path_length(path)?;
         let missing = self.params.denial(Rule::PathMissing);
         let fs = self.tasks[task].fs.ok_or(missing)?;
         let Fs { root, pwd, .. } = self.fss[fs];
@@ -27,11 +29,25 @@ impl Kernel {
             at = if name == ".." {
                 self.follow_dotdot(at, root)
             } else {
+                self.check_name_length(at, name)?;
                 let dentry = self.find_child(at.dentry, name).ok_or(missing)?;
                 self.follow_down(Path { dentry, ..at })
             };
         }
         Ok(at)
+    }
+
+    /// `path_resolution(7)` ENAMETOOLONG: a path fits in a page, with the zero at its end.
+    fn check_path_length(&self, path: &str) -> Result<(), Denial> {
+        self.refuse_if(path.len() >= PATH_MAX, Rule::PathTooLong)
+    }
+
+    /// `path_resolution(7)` ENAMETOOLONG: said by each filesystem when it looks for the
+    /// name; proc and those of kernfs only find nothing.
+    fn check_name_length(&self, dir: Path, name: &str) -> Result<(), Denial> {
+        let fstype = self.supers[self.mounts[dir.mnt].sb].fstype;
+        let finds_nothing = matches!(fstype, FsType::Proc | FsType::Sysfs | FsType::Cgroup2);
+        self.refuse_if(name.len() > NAME_MAX && !finds_nothing, Rule::PathNameTooLong)
     }
 
     fn find_child(&self, dir: Idx<Dentry>, name: &str) -> Option<Idx<Dentry>> {
@@ -88,14 +104,17 @@ impl Kernel {
         if path.is_empty() {
             return Err(self.params.denial(Rule::PathMissing));
         }
+        self.check_path_length(path)?;
         let path = path.trim_end_matches('/');
         let (above, name) = match path.rsplit_once('/') {
             Some(("", name)) => ("/", name),
             Some(parts) => parts,
             None => (".", path),
         };
+        // mkdir(2) EINVAL: a name that no call can pass.
         self.refuse_if(name.contains('\0'), Rule::PathName)?;
         let parent = self.lookup_dir(task, above)?;
+        self.check_name_length(parent, name)?;
         // mkdir(2) EEXIST: `/`, `.` and `..` are there, too.
         let taken = matches!(name, "" | "." | "..") || self.find_child(parent.dentry, name).is_some();
         self.refuse_if(taken, Rule::PathExists)?;

@@ -5,7 +5,6 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::file::{Fd, FileKind};
 use crate::ns_common::NsRef;
-use crate::params::{Call, Hook};
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
@@ -35,11 +34,7 @@ impl Kernel {
         flags: u64,
         options: &ProcOptions,
     ) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Mount)?;
-        let at = self.lookup(task, target)?;
-        self.hook(Hook::SbMount, Rule::MountLsm)?;
-        let allowed = self.may_mount(task);
-        self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        let (task, at) = self.enter_mount(caller, &[], target)?;
         let context = self.proc_parse_options(task, options)?;
         self.do_new_mount(task, at, "proc", flags, context)
     }

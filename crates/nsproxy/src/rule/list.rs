@@ -123,7 +123,7 @@ rules! {
     UserNsLsm: EACCES, "security_create_user_ns", "none", since(6, 1), "A security module refuses the new user namespace.";
 }
 "create_new_namespaces" {
-    KindNotBuilt: EINVAL, "create_new_namespaces", "clone(2) EINVAL", ALWAYS, "This kernel is built without that kind of namespace.";
+    KindNotBuilt: EINVAL, "copy_utsname and kin", "clone(2) EINVAL", ALWAYS, "This kernel is built without that kind of namespace.";
     MntNsCount: ENOSPC, "alloc_mnt_ns", "namespaces(7) max_mnt_namespaces", ALWAYS, "The limit on mount namespaces is reached, for this user here or for an owner further up.";
     UtsNsCount: ENOSPC, "clone_uts_ns", "namespaces(7) max_uts_namespaces", ALWAYS, "The limit on uts namespaces is reached, for this user here or for an owner further up.";
     IpcNsCount: ENOSPC, "create_ipc_ns", "namespaces(7) max_ipc_namespaces", ALWAYS, "The limit on ipc namespaces is reached, for this user here or for an owner further up.";
@@ -315,7 +315,7 @@ rules! {
     MsgFull: EAGAIN, "do_msgsnd", "msgsnd(2) EAGAIN", ALWAYS, "The queue is full; the model does not wait.";
     IpcSysctlAccess: EACCES, "ipc_permissions", "ipc_namespaces(7)", ALWAYS, "The limits of an ipc namespace are writable for the root of its owner; before 6.9 for the first root alone.";
     IpcSysctlRange: EINVAL, "proc_dointvec_minmax", "proc_sys_kernel(5)", ALWAYS, "The limit is above the largest that the file takes.";
-    MqName: EINVAL, "mq_open", "mq_open(3) EINVAL", ALWAYS, "A queue name is a slash and then no other.";
+    MqName: EINVAL, "mq_open", "mq_open(3) EINVAL", ALWAYS, "A queue name is a slash and then no other, without a zero byte.";
     MqNameTooLong: ENAMETOOLONG, "mq_open", "mq_open(3) ENAMETOOLONG", ALWAYS, "A queue name has at most 255 bytes.";
     MqMissing: ENOENT lookup, "mq_open", "mq_open(3) ENOENT", ALWAYS, "The caller's ipc namespace has no queue of this name.";
     MqExists: EEXIST, "mq_open", "mq_open(3) EEXIST", ALWAYS, "The caller's ipc namespace has a queue of this name already.";
@@ -358,6 +358,8 @@ rules! {
 }
 "mounts" {
     PathMissing: ENOENT lookup, "path_lookupat", "path_resolution(7) ENOENT", ALWAYS, "A component of the path does not exist.";
+    PathTooLong: ENAMETOOLONG, "getname_flags", "path_resolution(7) ENAMETOOLONG", ALWAYS, "A path has at most 4,095 bytes.";
+    PathNameTooLong: ENAMETOOLONG, "simple_lookup and kin", "path_resolution(7) ENAMETOOLONG", ALWAYS, "A file name has at most 255 bytes.";
     PathNotDir: ENOTDIR lookup, "path_lookupat", "path_resolution(7) ENOTDIR", ALWAYS, "A component of the path is not a directory.";
     PathName: EINVAL, "vfs_mkdir", "mkdir(2) EINVAL", ALWAYS, "A file name is not empty and has no zero byte.";
     PathNoMaking: EPERM, "vfs_mkdir", "mkdir(2) EPERM", ALWAYS, "Nothing can be made in this filesystem.";
@@ -366,6 +368,7 @@ rules! {
     PathAccess: EACCES, "inode_permission", "mkdir(2) EACCES", ALWAYS, "The directory belongs to another user, and the caller's capabilities do not reach its owner.";
     PathOwner: EOVERFLOW, "may_o_create", "mkdir(2) EOVERFLOW", ALWAYS, "The filesystem, or the id mapping of the mount, has no number for the caller's user or group.";
     ChrootPrivilege: EPERM, "chroot", "chroot(2) EPERM", ALWAYS, "chroot needs CAP_SYS_CHROOT in the caller's user namespace.";
+    MountStringTooLong: EINVAL, "copy_mount_string", "mount(2)", ALWAYS, "The source and the type of a mount have at most 4,095 bytes each.";
     MountPrivilege: EPERM, "may_mount", "mount(2) EPERM", ALWAYS, "Mounting needs CAP_SYS_ADMIN in the owner of the caller's mount namespace.";
     MountLsm: EACCES, "security_sb_mount", "none", ALWAYS, "A security module refuses the mount.";
     MountGone: ENOENT, "do_lock_mount", "none", since(6, 17), "The place is in a mount that has been unmounted.";

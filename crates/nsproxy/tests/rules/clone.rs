@@ -73,7 +73,12 @@ pub(super) const CASES: &[Case] = &[
     (Rule::Clone3SizeTooBig, |bad| clone3(|args| args.size = if bad { 4097 } else { 4096 })),
     (Rule::Clone3SizeTooSmall, |bad| clone3(|args| args.size = if bad { 63 } else { 64 })),
     (Rule::Clone3Fault, |bad| clone3(|args| args.fault = bad)),
-    (Rule::Clone3UnknownTail, |bad| clone3(|args| args.unknown_tail = bad)),
+    (Rule::Clone3UnknownTail, |bad| {
+        clone3(|args| {
+            args.size = 96;
+            args.unknown_tail = bad;
+        })
+    }),
     (Rule::SetTidTooMany, |bad| clone3(|args| args.set_tid_size = if bad { 33 } else { 32 })),
     (Rule::SetTidNull, |bad| clone3(|args| args.set_tid_size = u64::from(bad))),
     (Rule::SetTidEmpty, |bad| clone3(|args| args.set_tid = bad.then_some(&[]))),

@@ -67,6 +67,19 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, shell) = tree();
         kernel.chdir(shell, if bad { "/f" } else { "/mnt" })
     }),
+    (Rule::PathTooLong, |bad| {
+        let (mut kernel, shell) = tree();
+        kernel.chdir(shell, &"/".repeat(if bad { 4096 } else { 4095 }))
+    }),
+    (Rule::PathNameTooLong, |bad| {
+        let (mut kernel, shell) = tree();
+        kernel.mkdir(shell, &"a".repeat(if bad { 256 } else { 255 }))
+    }),
+    (Rule::MountStringTooLong, |bad| {
+        let (mut kernel, shell) = tree();
+        let source = "x".repeat(if bad { 4096 } else { 4095 });
+        kernel.mount(shell, &source, "/mnt", "tmpfs", 0)
+    }),
     (Rule::PathName, |bad| {
         let (mut kernel, shell) = tree();
         kernel.mkdir(shell, if bad { "/a\0" } else { "/a" })

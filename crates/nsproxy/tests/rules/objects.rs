@@ -14,7 +14,7 @@ const UP: SemOp = SemOp { number: 0, change: 1, undo: false };
 /// The shell with a veth pair, and a descriptor of another net namespace.
 fn net() -> (Kernel, TaskId, i32) {
     let (mut kernel, _, shell) = boot();
-    kernel.plug_device("eth0");
+    kernel.plug_device("eth0").unwrap();
     kernel.add_veth(shell, "a", "b").unwrap();
     let child = kernel.sys_clone(shell, CLONE_NEWNET).unwrap();
     let number = child.pid.cast_signed();
