@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::ExitCode;
 use crate::report::{Failure, OWN_FAILURE};
-use crate::{check, enter, explain, generate, ls, pin, run, show, sim};
+use crate::{check, enter, explain, generate, ls, pin, run, show, sim, util_linux};
 
 /// Create, enter, list, inspect and keep Linux namespaces.
 #[derive(Debug, Parser)]
@@ -60,9 +60,10 @@ impl Command {
     }
 }
 
-/// The whole definition, for help, completions and man pages.
+/// The whole definition, for help, completions and man pages. The drop-ins are
+/// in it to be listed: their command lines never come here.
 pub(crate) fn definition() -> clap::Command {
-    Cli::command()
+    Cli::command().subcommands(util_linux::definitions())
 }
 
 /// Parses the command line. Usage errors, help and version end the process here.
@@ -82,7 +83,8 @@ pub(crate) fn parse(args: &[OsString]) -> Command {
 #[cold]
 #[inline(never)]
 fn any(args: &[OsString]) -> Command {
-    Cli::parse_from(args).command
+    let matches = definition().get_matches_from(args);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 
 /// Parses the arguments of one subcommand that runs a program: for it, a usage
@@ -127,7 +129,9 @@ pub(crate) fn operands(args: &[OsString]) -> Option<&[OsString]> {
 mod tests {
     use std::ffi::OsString;
 
-    use super::{alone_or_error, enter, ls, run};
+    use clap::CommandFactory;
+
+    use super::{Cli, alone_or_error, enter, ls, run};
 
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_a_screen() {
-        for command in super::definition().get_subcommands_mut() {
+        for command in Cli::command().get_subcommands_mut() {
             let lines = command.render_help().to_string().lines().count();
             assert!(lines <= 50, "{} has {lines} lines of help", command.get_name());
         }

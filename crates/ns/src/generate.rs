@@ -22,7 +22,7 @@ pub(crate) struct CompletionsArgs {
     program: String,
 }
 
-/// Write the man pages into a directory
+/// Write the man pages into a directory, which is made if it is not there
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
     /// The directory
@@ -43,11 +43,11 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
-    for program in programs() {
-        clap_mangen::generate_to(program, &args.dir).map_err(|error| {
-            Failure::new(format!("writing man pages to {}: {}", args.dir.display(), Errno::from(error)))
-        })?;
-    }
+    let written = std::fs::create_dir_all(&args.dir)
+        .and_then(|()| programs().try_for_each(|program| clap_mangen::generate_to(program, &args.dir)));
+    written.map_err(|error| {
+        Failure::new(format!("writing man pages to {}: {}", args.dir.display(), Errno::from(error)))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

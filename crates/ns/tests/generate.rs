@@ -54,9 +54,10 @@ fn bash_takes_the_completions() {
 #[test]
 fn every_drop_in_has_a_man_page() {
     let dir = tempfile::tempdir().unwrap();
-    succeed(&["man", dir.path().to_str().unwrap()]);
+    let dir = dir.path().join("share/man1");
+    succeed(&["man", dir.to_str().unwrap()]);
     for (program, word) in [("unshare", "PROGRAM"), ("nsenter", "PROGRAM"), ("lsns", "NAMESPACE")] {
-        let page = std::fs::read_to_string(dir.path().join(format!("{program}.1"))).unwrap();
+        let page = std::fs::read_to_string(dir.join(format!("{program}.1"))).unwrap();
         assert!(page.contains(word) && page.contains("\\-\\-help"), "{program}");
     }
 }
@@ -81,6 +82,10 @@ fn help_and_version_go_to_standard_output() {
         for line in done.stdout.lines() {
             assert!(line.chars().count() <= 100, "too long for a screen: {line}");
         }
+    }
+    for program in ["unshare", "nsenter", "lsns"] {
+        assert!(succeed(&["--help"]).contains(program), "{program} is listed");
+        assert_eq!(succeed(&["help", program]), succeed(&[program, "--help"]));
     }
     assert!(succeed(&["--version"]).starts_with("ns "));
 }

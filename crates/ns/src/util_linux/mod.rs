@@ -46,15 +46,20 @@ static TOOLS: [Entry; 3] = [
 ];
 
 /// Runs the tool that the command line is for, if it is one: by the name of
-/// the program, or as the first word after `ns`.
+/// the program, or as the first word after `ns`. `ns help TOOL` is for it too.
 pub(crate) fn run(args: &[OsString]) -> Option<ExitCode> {
     let (program, rest) = args.split_first()?;
     let (entry, call) = if let Some(entry) = find(call::base_name(program)) {
         (entry, Call::by_name(program, rest))
     } else {
         let (word, rest) = rest.split_first()?;
-        let entry = find(word)?;
-        (entry, Call::by_word(entry.about.name, rest))
+        if word == "help" {
+            let entry = find(rest.first()?)?;
+            (entry, Call::by_word(entry.about.name, &["--help".into()]))
+        } else {
+            let entry = find(word)?;
+            (entry, Call::by_word(entry.about.name, rest))
+        }
     };
     Some((entry.run)(&call).unwrap_or_else(|failure| call.report(&failure)))
 }

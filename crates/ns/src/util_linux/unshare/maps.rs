@@ -38,7 +38,9 @@ pub(super) fn read(kind: IdKind, text: &OsStr) -> Result<Vec<Range>, Failure> {
             let range = numbers(bytes, b':').map(|[inner, outer, count]| Range::fixed(inner, outer, count));
             // The older way has the two sides the other way round.
             let older = numbers(bytes, b',').map(|[outer, inner, count]| Range::fixed(inner, outer, count));
-            Ok(vec![range.or(older).ok_or_else(invalid)?])
+            // A range of nothing would come to no map at all.
+            let range = range.or(older).filter(|range| range.count > 0);
+            Ok(vec![range.ok_or_else(invalid)?])
         }
     }
 }
@@ -184,7 +186,19 @@ mod tests {
         assert_eq!(read("1:2:3").unwrap(), [Range::fixed(1, 2, 3)]);
         assert_eq!(read("1,2,3").unwrap(), [Range::fixed(2, 1, 3)]);
         assert_eq!(read("+1: 2:3").unwrap(), [Range::fixed(1, 2, 3)]);
-        for text in ["", "1", "1:2", "1:2:3:4", "1:2,3", "-1:0:1", "0x1:0:1", "0:4294967296:1", ":::"] {
+        for text in [
+            "",
+            "1",
+            "1:2",
+            "1:2:3:4",
+            "1:2,3",
+            "-1:0:1",
+            "0x1:0:1",
+            "0:4294967296:1",
+            ":::",
+            "1:2:0",
+            "1,2,0",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }
