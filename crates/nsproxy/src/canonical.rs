@@ -154,9 +154,8 @@ impl Walk<'_> {
 
     fn descriptors(&mut self, idx: Idx<Task>) {
         let kernel = self.kernel;
-        let mut at = kernel.tasks[idx].files.and_then(|files| kernel.files[files].first);
-        while let Some(entry) = at {
-            let entry = kernel.fds[entry];
+        let open = kernel.tasks[idx].files.into_iter().flat_map(|files| kernel.open_fds(files));
+        for (fd, entry) in open {
             let what = match kernel.files_open[entry.file].kind {
                 FileKind::Ns(ns) => format!("{} {}", ns.kind(), self.ns(ns)),
                 FileKind::Pidfd { pid, thread } => {
@@ -173,8 +172,7 @@ impl Walk<'_> {
                 FileKind::Plain => String::from("file"),
             };
             let file = self.name("file", entry.file.raw());
-            self.say(&format!(" fd {} {} file {file} {what}", entry.fd, entry.cloexec));
-            at = entry.next;
+            self.say(&format!(" fd {fd} {} file {file} {what}", entry.cloexec));
         }
     }
 

@@ -133,6 +133,14 @@ impl Kernel {
             broken(threads.len() == signal.nr_threads as usize, "the thread ring matches its count", &idx)?;
             broken(live.count() == signal.live as usize, "live counts the threads not exited", &idx)?;
         }
+        let mut members = 0;
+        for (idx, _) in self.pids.iter() {
+            for member in self.group_members(idx) {
+                broken(self.signals[member].pgrp == idx, "a process is on the list of its group", &member)?;
+                members += 1;
+            }
+        }
+        broken(members == self.signals.len(), "every process is on the list of its group", &members)?;
         for (idx, fs) in self.fss.iter() {
             let users = self.tasks.iter().filter(|(_, task)| task.fs == Some(idx)).count();
             broken(users == fs.users as usize, "fs users counts the tasks that share it", &idx)?;
@@ -194,7 +202,7 @@ impl Kernel {
             counts.add(NsRef::User(sb.user_ns));
             sb.pid_ns.into_iter().for_each(|ns| counts.add(NsRef::Pid(ns)));
         }
-        self.shm_attached.iter().for_each(|shm| counts.add(NsRef::Ipc(shm.ns)));
+        self.shm_attached.iter().for_each(|(_, shm)| counts.add(NsRef::Ipc(shm.ns)));
         counts
     }
 

@@ -120,13 +120,13 @@ impl Kernel {
     pub(crate) fn mm_release(&mut self, task: Idx<Task>) {
         if let Some(parent) = self.tasks[task].vfork_parent.take() {
             self.tasks[parent].state = State::Running;
+            self.tasks[parent].vfork_child = None;
         }
     }
 
+    /// Who was waiting in vfork ends first (`wait_for_vfork_done`).
     fn forget_vfork_child(&mut self, parent: Idx<Task>) {
-        let child =
-            self.tasks.iter().find(|(_, task)| task.vfork_parent == Some(parent)).map(|(child, _)| child);
-        if let Some(child) = child {
+        if let Some(child) = self.tasks[parent].vfork_child.take() {
             self.tasks[child].vfork_parent = None;
         }
     }
@@ -251,12 +251,8 @@ impl Kernel {
     /// setpgid(2), "orphaned process group": if it has a stopped member, all get SIGHUP
     /// and then SIGCONT.
     fn hang_up_orphans(&mut self, pgrp: Idx<Pid>, ignored: Option<Idx<Task>>) {
-        let members: Vec<Idx<Task>> = self
-            .signals
-            .iter()
-            .filter(|(_, signal)| signal.pgrp == pgrp)
-            .map(|(_, signal)| signal.leader)
-            .collect();
+        let members: Vec<Idx<Task>> =
+            self.group_members(pgrp).map(|member| self.signals[member].leader).collect();
         let tied = |member: &Idx<Task>| {
             let over = self.tasks[*member].state == State::Zombie && self.thread_group_empty(*member);
             if Some(*member) == ignored || over {
@@ -282,7 +278,7 @@ impl Kernel {
         if self.thread_group_empty(task) {
             return None;
         }
-        self.threads(task).into_iter().find(|thread| *thread != task && self.is_alive(*thread))
+        self.thread_ring(task).skip(1).find(|thread| self.is_alive(*thread))
     }
 
     /// Who adopts: a thread of the same process; a subreaper above, but not across a
@@ -301,7 +297,7 @@ impl Kernel {
                     break;
                 }
                 if self.signal_of(ancestor).is_child_subreaper {
-                    let alive = self.threads(ancestor).into_iter().find(|thread| self.is_alive(*thread));
+                    let alive = self.thread_ring(ancestor).find(|thread| self.is_alive(*thread));
                     if alive.is_some() {
                         return alive;
                     }
@@ -395,6 +391,7 @@ impl Kernel {
         }
         self.tasks.remove(task);
         if nr_threads == 0 {
+            self.unlink_group(signal);
             self.signals.remove(signal);
             self.detach_group(pgrp, session);
         }
@@ -467,9 +464,9 @@ impl Kernel {
                 None => return (false, None),
             },
         };
-        let parents = if options & WNOTHREAD != 0 { alloc::vec![task] } else { self.threads(task) };
+        let parents = if options & WNOTHREAD != 0 { 1 } else { usize::MAX };
         let mut any = false;
-        for parent in parents {
+        for parent in self.thread_ring(task).take(parents) {
             for child in self.children(parent) {
                 let member = group.is_none_or(|group| self.signal_of(child).pgrp == group);
                 if !member || !self.eligible(child, options) {

@@ -6,6 +6,7 @@ use crate::arena::Idx;
 use crate::cgroup::Cgroup;
 use crate::cred::Cred;
 use crate::idmap::MapKind;
+use crate::idr::Idr;
 use crate::mount::Path;
 use crate::net::NetNamespace;
 use crate::ns_common::{NsId, NsRef};
@@ -21,21 +22,25 @@ use alloc::vec::Vec;
 pub type Fd = i32;
 
 /// The standard streams are taken for granted: the first free number is 3.
-const FIRST_FD: Fd = 3;
+const FIRST_FD: u32 = 3;
 
-/// A descriptor table: a list ordered by number.
+/// Above all numbers a descriptor can have.
+const FD_END: u32 = Fd::MAX.cast_unsigned();
+
+/// A descriptor table (`files_struct`).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Files {
     pub(crate) count: u32,
-    pub(crate) first: Option<Idx<FdEntry>>,
+    /// No number below this one is free.
+    next_fd: u32,
+    /// Numbers and their [`FdEntry`].
+    fds: Idr,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FdEntry {
-    pub(crate) fd: Fd,
     pub(crate) cloexec: bool,
     pub(crate) file: Idx<File>,
-    pub(crate) next: Option<Idx<FdEntry>>,
 }
 
 /// What a descriptor stands for, for those who look from outside.
@@ -93,8 +98,15 @@ pub(crate) enum FileKind {
 }
 
 impl Kernel {
-    fn entries(&self, files: Idx<Files>) -> impl Iterator<Item = Idx<FdEntry>> {
-        core::iter::successors(self.files[files].first, |entry| self.fds[*entry].next)
+    /// What is open in a table, by number.
+    pub(crate) fn open_fds(&self, files: Idx<Files>) -> impl Iterator<Item = (Fd, FdEntry)> {
+        let entries = self.files[files].fds.iter(&self.idr_nodes);
+        entries.filter_map(|(fd, entry)| Some((fd.cast_signed(), self.fds[Idx::from_raw(entry)?])))
+    }
+
+    fn find_fd(&self, files: Idx<Files>, fd: Fd) -> Option<Idx<FdEntry>> {
+        let fd = u32::try_from(fd).ok()?;
+        self.files[files].fds.find(&self.idr_nodes, fd).and_then(Idx::from_raw)
     }
 
     /// The open file behind a descriptor; one that only names a place (`O_PATH`) is none.
@@ -109,31 +121,22 @@ impl Kernel {
     pub(crate) fn fget_raw(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<File>, Denial> {
         self.tasks[task]
             .files
-            .and_then(|files| self.entries(files).find(|entry| self.fds[*entry].fd == fd))
+            .and_then(|files| self.find_fd(files, fd))
             .map(|entry| self.fds[entry].file)
             .ok_or_else(|| self.params.denial(Rule::BadFd))
     }
 
-    /// The lowest number free, and the entry it goes behind.
-    fn free_fd(&self, files: Idx<Files>) -> (Fd, Option<Idx<FdEntry>>) {
-        let mut free = FIRST_FD;
-        let mut behind = None;
-        for entry in self.entries(files) {
-            if self.fds[entry].fd > free {
-                break;
-            }
-            free = self.fds[entry].fd + 1;
-            behind = Some(entry);
-        }
-        (free, behind)
+    /// The lowest number free (`find_next_fd`).
+    fn free_fd(&self, files: Idx<Files>) -> u32 {
+        let Files { next_fd, ref fds, .. } = self.files[files];
+        fds.next_free(&self.idr_nodes, next_fd, FD_END).unwrap_or(FD_END)
     }
 
     /// getrlimit(2) `RLIMIT_NOFILE`: one above the highest number allowed.
     pub(crate) fn check_free_fd(&self, task: Idx<Task>) -> Result<(), Denial> {
         let limit = self.signal_of(task).rlimits.soft[Resource::Nofile as usize];
-        let free = self.tasks[task].files.map_or(FIRST_FD, |files| self.free_fd(files).0);
-        let full = u64::try_from(free).is_ok_and(|free| free >= limit);
-        self.refuse_if(full, Rule::NoFreeFd)
+        let free = self.tasks[task].files.map_or(FIRST_FD, |files| self.free_fd(files));
+        self.refuse_if(u64::from(free) >= limit, Rule::NoFreeFd)
     }
 
     /// Opens `kind`, whose reference passes to the file.
@@ -150,17 +153,15 @@ impl Kernel {
             None => self.new_files(),
         };
         self.tasks[task].files = Some(files);
-        let (fd, behind) = self.free_fd(files);
-        let next = match behind {
-            Some(behind) => self.fds[behind].next,
-            None => self.files[files].first,
-        };
-        let entry = self.fds.insert(FdEntry { fd, cloexec, file, next });
-        match behind {
-            Some(behind) => self.fds[behind].next = Some(entry),
-            None => self.files[files].first = Some(entry),
-        }
-        fd
+        let fd = self.free_fd(files);
+        let entry = self.fds.insert(FdEntry { cloexec, file });
+        self.set_fd(files, fd, entry);
+        self.files[files].next_fd = fd + 1;
+        fd.cast_signed()
+    }
+
+    fn set_fd(&mut self, files: Idx<Files>, fd: u32, entry: Idx<FdEntry>) {
+        self.files[files].fds.insert(&mut self.idr_nodes, fd, entry.raw());
     }
 
     /// Opens a file for a caller, or gives its reference back when no number is free.
@@ -173,7 +174,7 @@ impl Kernel {
     }
 
     fn new_files(&mut self) -> Idx<Files> {
-        self.files.insert(Files { count: 1, first: None })
+        self.files.insert(Files { count: 1, next_fd: FIRST_FD, fds: Idr::default() })
     }
 
     /// The child's descriptors: the same table with `CLONE_FILES`, else a copy.
@@ -197,18 +198,12 @@ impl Kernel {
 
     pub(crate) fn dup_fd(&mut self, files: Idx<Files>) -> Idx<Files> {
         let copy = self.new_files();
-        let mut last: Option<Idx<FdEntry>> = None;
-        let mut at = self.files[files].first;
-        while let Some(entry) = at {
-            let FdEntry { file, next, .. } = self.fds[entry];
-            self.files_open[file].count += 1;
-            let twin = self.fds.insert(FdEntry { next: None, ..self.fds[entry] });
-            match last {
-                Some(last) => self.fds[last].next = Some(twin),
-                None => self.files[copy].first = Some(twin),
-            }
-            last = Some(twin);
-            at = next;
+        self.files[copy].next_fd = self.files[files].next_fd;
+        let open: Vec<(Fd, FdEntry)> = self.open_fds(files).collect();
+        for (fd, entry) in open {
+            self.files_open[entry.file].count += 1;
+            let entry = self.fds.insert(entry);
+            self.set_fd(copy, fd.cast_unsigned(), entry);
         }
         copy
     }
@@ -218,14 +213,16 @@ impl Kernel {
         if self.files[files].count > 0 {
             return;
         }
-        let mut at = self.files[files].first;
+        let mut fds = self.files[files].fds;
         self.files.remove(files);
-        while let Some(entry) = at {
-            let FdEntry { file, next, .. } = self.fds[entry];
-            self.fds.remove(entry);
-            self.fput(file);
-            at = next;
+        while let Some((fd, entry)) = fds.get_next(&self.idr_nodes, 0) {
+            fds.remove(&mut self.idr_nodes, fd);
+            if let Some(entry) = Idx::from_raw(entry) {
+                let file = self.fds.take(entry).file;
+                self.fput(file);
+            }
         }
+        fds.destroy(&mut self.idr_nodes);
     }
 
     fn fput(&mut self, file: Idx<File>) {
@@ -265,24 +262,23 @@ impl Kernel {
         }
     }
 
-    fn unlink_entry(&mut self, files: Idx<Files>, entry: Idx<FdEntry>) -> Idx<File> {
-        let FdEntry { file, next, .. } = self.fds[entry];
-        let before = self.entries(files).find(|at| self.fds[*at].next == Some(entry));
-        match before {
-            Some(before) => self.fds[before].next = next,
-            None => self.files[files].first = next,
-        }
-        self.fds.remove(entry);
-        file
+    /// Takes a number out of the table (`file_close_fd`).
+    fn close_fd(&mut self, files: Idx<Files>, fd: Fd) {
+        let Some(entry) = self.find_fd(files, fd) else { return };
+        let fd = fd.cast_unsigned();
+        let table = &mut self.files[files];
+        table.fds.remove(&mut self.idr_nodes, fd);
+        table.next_fd = table.next_fd.min(fd);
+        let file = self.fds.take(entry).file;
+        self.fput(file);
     }
 
     /// What exec closes.
     pub(crate) fn do_close_on_exec(&mut self, files: Idx<Files>) {
-        let closing: Vec<Idx<FdEntry>> =
-            self.entries(files).filter(|entry| self.fds[*entry].cloexec).collect();
-        for entry in closing {
-            let file = self.unlink_entry(files, entry);
-            self.fput(file);
+        let closing: Vec<Fd> =
+            self.open_fds(files).filter(|(_, entry)| entry.cloexec).map(|(fd, _)| fd).collect();
+        for fd in closing {
+            self.close_fd(files, fd);
         }
     }
 
@@ -290,13 +286,8 @@ impl Kernel {
     pub fn close(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Close)?;
         self.fget_raw(task, fd)?;
-        let Some(files) = self.tasks[task].files else {
-            return Ok(());
-        };
-        let entry = self.entries(files).find(|entry| self.fds[*entry].fd == fd);
-        if let Some(entry) = entry {
-            let file = self.unlink_entry(files, entry);
-            self.fput(file);
+        if let Some(files) = self.tasks[task].files {
+            self.close_fd(files, fd);
         }
         self.run_deferred();
         Ok(())
@@ -308,8 +299,7 @@ impl Kernel {
         let Some(files) = self.tasks[task].files else {
             return Ok(Vec::new());
         };
-        let describe = |entry: Idx<FdEntry>| {
-            let FdEntry { fd, file, .. } = self.fds[entry];
+        let describe = |(fd, FdEntry { file, .. })| {
             let descriptor = match self.files_open[file].kind {
                 FileKind::Ns(ns) => Descriptor::Ns(self.ns_id(ns)),
                 FileKind::Pidfd { .. } => Descriptor::Pidfd,
@@ -323,7 +313,7 @@ impl Kernel {
             };
             (fd, descriptor)
         };
-        Ok(self.entries(files).map(describe).collect())
+        Ok(self.open_fds(files).map(describe).collect())
     }
 
     /// Duplicates a descriptor, as `F_DUPFD_CLOEXEC` or `F_DUPFD` does.

@@ -279,6 +279,7 @@ impl Kernel {
         });
         if any(args.flags, CLONE_VFORK) {
             self.tasks[child].vfork_parent = Some(parent);
+            self.tasks[parent].vfork_child = Some(child);
             self.tasks[parent].state = State::VforkWait;
         }
         Ok(Child { pid: self.pid_vnr(parent, self.tasks[child].pid), task: self.task_id(child), pidfd })
@@ -485,6 +486,7 @@ impl Kernel {
             next_sibling: None,
             prev_sibling: None,
             vfork_parent: None,
+            vfork_child: None,
             exit_code: 0,
             pending: 0,
             exit_signal,
@@ -527,10 +529,10 @@ impl Kernel {
             self.mms[mm].users += 1;
             return Some(mm);
         }
-        let copy = Mm { users: 1, ..self.mms[mm] };
+        let copy = Mm { users: 1, first_shm: None, ..self.mms[mm] };
         self.get_user_ns(copy.user_ns);
         let new = self.mms.insert(copy);
-        if !self.shm_attached.is_empty() {
+        if self.mms[mm].first_shm.is_some() {
             self.shm_dup_mm(mm, new);
         }
         Some(new)
@@ -574,6 +576,8 @@ impl Kernel {
             leader: child,
             pgrp,
             session,
+            next_in_group: None,
+            prev_in_group: None,
             shared_pending: 0,
             group_exit_code: None,
             rlimits,
@@ -582,6 +586,7 @@ impl Kernel {
             has_child_subreaper,
             autoreap,
         });
+        self.link_group(signal);
         let task = &mut self.tasks[child];
         task.signal = signal;
         task.next_thread = child;

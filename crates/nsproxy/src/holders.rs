@@ -67,7 +67,7 @@ impl Kernel {
                 all.push(Holder::OpenedFrom);
             }
         }
-        let attached = self.shm_attached.iter().filter(|shm| NsRef::Ipc(shm.ns) == ns);
+        let attached = self.shm_attached.iter().filter(|(_, shm)| NsRef::Ipc(shm.ns) == ns);
         all.extend(attached.map(|_| Holder::SharedMemory));
         let released = self.released.iter().filter(|dead| dead.owner.map(NsRef::User) == Some(ns));
         all.extend(released.map(|_| Holder::Released));

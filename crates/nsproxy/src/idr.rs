@@ -1,4 +1,5 @@
-//! Numbers and what they stand for (`lib/idr.c`): a radix tree for each pid namespace.
+//! Numbers and what they stand for (`lib/idr.c`): a radix tree for each pid
+//! namespace and each descriptor table.
 //!
 //! Neighbouring numbers lie side by side in memory: numbers are handed out in
 //! sequence, and a million processes must not make each fork miss the cache.
@@ -201,7 +202,7 @@ impl Idr {
         if let Some((place, _)) = self.recent.take() {
             self.prune(nodes, place << BITS);
         }
-        debug_assert!(self.root.is_none(), "a namespace ends when no number is left");
+        debug_assert!(self.root.is_none(), "a tree ends when no number is left");
     }
 }
 

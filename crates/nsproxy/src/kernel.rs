@@ -67,7 +67,7 @@ pub struct Kernel {
     pub(crate) supers: Arena<SuperBlock>,
     pub(crate) cgroups: Arena<Cgroup>,
     pub(crate) sysv: Arena<SysvTask>,
-    pub(crate) shm_attached: Vec<ShmAttached>,
+    pub(crate) shm_attached: Arena<ShmAttached>,
     /// Shared memory segments whose creator still lives in their namespace.
     pub(crate) shm_creators: u32,
     /// Dead namespaces whose charge is still to be given back.
@@ -150,7 +150,7 @@ impl Kernel {
             supers: Arena::default(),
             cgroups: Arena::default(),
             sysv: Arena::default(),
-            shm_attached: Vec::new(),
+            shm_attached: Arena::default(),
             shm_creators: 0,
             released: Vec::new(),
             zap_wakeups: Vec::new(),
@@ -184,7 +184,7 @@ impl Kernel {
         self.get_path(root);
         let fs = self.fss.insert(Fs { users: 1, root, pwd: root });
         let user_ns = self.get_user_ns(self.init_user_ns);
-        let mm = self.mms.insert(Mm { users: 1, dumpable: 1, user_ns });
+        let mm = self.mms.insert(Mm { users: 1, dumpable: 1, user_ns, first_shm: None });
         let sighand = self.sighands.insert(Sighand { count: 1, ignored: 0, handled: 0 });
         let cgroup = self.nsproxies[nsproxy].cgroup;
         let cgroup = self.cgroup_ns[cgroup].root;
@@ -211,6 +211,7 @@ impl Kernel {
             next_thread: me,
             prev_thread: me,
             vfork_parent: None,
+            vfork_child: None,
             blocked: 0,
             pending: 0,
             exit_code: 0,
@@ -234,6 +235,8 @@ impl Kernel {
             leader: init,
             pgrp: pid,
             session: pid,
+            next_in_group: None,
+            prev_in_group: None,
             shared_pending: 0,
             group_exit_code: None,
             rlimits: Rlimits::default(),
@@ -243,6 +246,7 @@ impl Kernel {
             autoreap: false,
         });
         self.first_signal = self.tasks[init].signal;
+        self.link_group(self.first_signal);
         let pid_ns = &mut self.pid_ns[self.init_pid_ns];
         pid_ns.child_reaper = Some(init);
         pid_ns.had_init = true;

@@ -5,7 +5,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
-use crate::task::{Task, TaskId};
+use crate::task::{Signal, Task, TaskId};
 use crate::uapi::RESERVED_PIDS;
 
 /// The number of a pid in one namespace above its own; chained outwards.
@@ -29,6 +29,9 @@ pub(crate) struct Pid {
     /// The numbers in the namespaces above.
     outer: Option<Idx<Upid>>,
     pub(crate) task: Option<Idx<Task>>,
+    /// The processes of the group of this number, the newest first: the hash list of
+    /// `PIDTYPE_PGID`.
+    pub(crate) first_in_group: Option<Idx<Signal>>,
     /// Whether the numbers have been given back.
     pub(crate) freed: bool,
     /// Whether the last close of its clone-time pidfd kills.
@@ -107,6 +110,7 @@ impl Kernel {
             ns,
             outer: None,
             task: None,
+            first_in_group: None,
             freed: false,
             autokill: false,
         });
@@ -261,6 +265,44 @@ impl Kernel {
         let pid = &mut self.pids[pid];
         pid.attached += 1;
         pid.count += 1;
+    }
+
+    /// The processes of a group, the newest first.
+    pub(crate) fn group_members(&self, pgrp: Idx<Pid>) -> impl Iterator<Item = Idx<Signal>> {
+        let first = self.pids[pgrp].first_in_group;
+        core::iter::successors(first, |member| self.signals[*member].next_in_group)
+    }
+
+    /// Puts a process at the head of its group's list.
+    pub(crate) fn link_group(&mut self, member: Idx<Signal>) {
+        let pgrp = self.signals[member].pgrp;
+        let next = self.pids[pgrp].first_in_group.replace(member);
+        if let Some(next) = next {
+            self.signals[next].prev_in_group = Some(member);
+        }
+        let member = &mut self.signals[member];
+        (member.next_in_group, member.prev_in_group) = (next, None);
+    }
+
+    /// Takes a process off its group's list.
+    pub(crate) fn unlink_group(&mut self, member: Idx<Signal>) {
+        let Signal { pgrp, next_in_group: next, prev_in_group: prev, .. } = self.signals[member];
+        match prev {
+            Some(prev) => self.signals[prev].next_in_group = next,
+            None => self.pids[pgrp].first_in_group = next,
+        }
+        if let Some(next) = next {
+            self.signals[next].prev_in_group = prev;
+        }
+    }
+
+    /// Moves a process to another group (`change_pid`); the use of the old number is
+    /// still to be ended.
+    pub(crate) fn change_group(&mut self, member: Idx<Signal>, pgrp: Idx<Pid>) {
+        self.attach_pid(pgrp);
+        self.unlink_group(member);
+        self.signals[member].pgrp = pgrp;
+        self.link_group(member);
     }
 
     /// Ends the uses of a process's group and session numbers, mostly one and the same.

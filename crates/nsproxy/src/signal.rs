@@ -277,12 +277,8 @@ impl Kernel {
     }
 
     fn kill_pgrp(&mut self, task: Idx<Task>, group: Idx<Pid>, signal: u32) -> Result<(), Denial> {
-        let targets: Vec<Idx<Task>> = self
-            .signals
-            .iter()
-            .filter(|(_, signal)| signal.pgrp == group)
-            .map(|(_, signal)| signal.leader)
-            .collect();
+        let targets: Vec<Idx<Task>> =
+            self.group_members(group).map(|member| self.signals[member].leader).collect();
         self.kill_many(task, &targets, signal)
     }
 

@@ -386,9 +386,9 @@ impl Kernel {
         let group_ok = group.is_some_and(|group| {
             group == target_pid
                 || self
-                    .signals
-                    .iter()
-                    .any(|(_, signal)| signal.pgrp == group && signal.session == own_session)
+                    .group_members(group)
+                    .next()
+                    .is_some_and(|member| self.signals[member].session == own_session)
         });
         // setpgid(2) EPERM: never for a session leader or across sessions.
         let denied = theirs.session != own_session || theirs.session == target_pid || !group_ok;
@@ -396,9 +396,7 @@ impl Kernel {
         if let Some(group) = group
             && group != theirs.pgrp
         {
-            self.attach_pid(group);
-            let signal = self.tasks[target].signal;
-            self.signals[signal].pgrp = group;
+            self.change_group(self.tasks[target].signal, group);
             self.detach_pid(theirs.pgrp);
             self.run_deferred();
         }
@@ -411,12 +409,11 @@ impl Kernel {
         let signal = self.tasks[task].signal;
         let own = self.tasks[self.signals[signal].leader].pid;
         // setsid(2) EPERM: the caller's number is a process group's already.
-        let taken = self.signals.iter().any(|(_, signal)| signal.pgrp == own);
+        let taken = self.pids[own].first_in_group.is_some();
         self.refuse_if(taken, Rule::SetsidLeader)?;
         let (pgrp, session) = (self.signals[signal].pgrp, self.signals[signal].session);
+        self.change_group(signal, own);
         self.attach_pid(own);
-        self.attach_pid(own);
-        self.signals[signal].pgrp = own;
         self.signals[signal].session = own;
         self.detach_pid(pgrp);
         self.detach_pid(session);

@@ -6,7 +6,7 @@ use crate::arena::Idx;
 use crate::cgroup::Cgroup;
 use crate::cred::Cred;
 use crate::file::Files;
-use crate::ipc::SysvTask;
+use crate::ipc::{ShmAttached, SysvTask};
 use crate::mount::Path;
 use crate::nsproxy::NsProxy;
 use crate::params::Call;
@@ -60,6 +60,8 @@ pub(crate) struct Task {
     pub(crate) prev_thread: Idx<Task>,
     /// Who waits in vfork for this task.
     pub(crate) vfork_parent: Option<Idx<Task>>,
+    /// For whom this task waits in vfork.
+    pub(crate) vfork_child: Option<Idx<Task>>,
     pub(crate) blocked: u64,
     /// Signals for this thread alone.
     pub(crate) pending: u64,
@@ -92,6 +94,9 @@ pub(crate) struct Signal {
     pub(crate) leader: Idx<Task>,
     pub(crate) pgrp: Idx<Pid>,
     pub(crate) session: Idx<Pid>,
+    /// The process group's other members, a list that begins at [`Pid::first_in_group`].
+    pub(crate) next_in_group: Option<Idx<Signal>>,
+    pub(crate) prev_in_group: Option<Idx<Signal>>,
     pub(crate) shared_pending: u64,
     pub(crate) group_exit_code: Option<u32>,
     pub(crate) rlimits: Rlimits,
@@ -154,6 +159,8 @@ pub(crate) struct Mm {
     /// 1 may be looked into by its user; 0 and 2 only with `CAP_SYS_PTRACE`.
     pub(crate) dumpable: u8,
     pub(crate) user_ns: Idx<UserNamespace>,
+    /// The shared memory attached last.
+    pub(crate) first_shm: Option<Idx<ShmAttached>>,
 }
 
 /// Root and working directory.
@@ -231,13 +238,14 @@ impl Kernel {
 
     /// The threads of a task's group, the task itself first.
     pub(crate) fn threads(&self, task: Idx<Task>) -> Vec<Idx<Task>> {
-        let mut all = alloc::vec![task];
-        let mut at = self.tasks[task].next_thread;
-        while at != task {
-            all.push(at);
-            at = self.tasks[at].next_thread;
-        }
-        all
+        self.thread_ring(task).collect()
+    }
+
+    /// The same without a copy, for who changes nothing on the way.
+    pub(crate) fn thread_ring(&self, task: Idx<Task>) -> impl Iterator<Item = Idx<Task>> {
+        core::iter::successors(Some(task), move |at| {
+            Some(self.tasks[*at].next_thread).filter(|next| *next != task)
+        })
     }
 
     pub(crate) fn children(&self, task: Idx<Task>) -> impl Iterator<Item = Idx<Task>> {
@@ -300,7 +308,7 @@ impl Kernel {
     pub(crate) fn put_mm(&mut self, mm: Idx<Mm>) {
         self.mms[mm].users -= 1;
         if self.mms[mm].users == 0 {
-            if !self.shm_attached.is_empty() {
+            if self.mms[mm].first_shm.is_some() {
                 self.shm_exit_mm(mm);
             }
             let user_ns = self.mms[mm].user_ns;

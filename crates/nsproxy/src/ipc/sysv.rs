@@ -42,12 +42,13 @@ pub(crate) struct SemUndo {
     pub(crate) adjust: i32,
 }
 
-/// Segments mapped into an address space; each entry holds its namespace.
-#[derive(Clone, Debug)]
+/// A segment mapped into an address space; it holds its namespace.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ShmAttached {
-    pub(crate) mm: Idx<Mm>,
     pub(crate) ns: Idx<IpcNamespace>,
     pub(crate) id: i32,
+    /// The one attached before, in the same address space.
+    next: Option<Idx<ShmAttached>>,
 }
 
 /// One semaphore operation that never waits.
@@ -95,23 +96,36 @@ impl Kernel {
         if let Some(shm) = self.ipc_ns[ns].shms.iter_mut().find(|shm| shm.perm.id == id) {
             shm.attached += 1;
             self.get_ns(NsRef::Ipc(ns));
-            self.shm_attached.push(ShmAttached { mm, ns, id });
+            let next = self.mms[mm].first_shm;
+            self.mms[mm].first_shm = Some(self.shm_attached.insert(ShmAttached { ns, id, next }));
         }
     }
 
     /// shmdt(2), by identifier.
     pub fn shmdt(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Shmdt)?;
-        let mm = self.tasks[task].mm;
-        let at = self.shm_attached.iter().position(|attached| Some(attached.mm) == mm && attached.id == id);
+        let attached = self.tasks[task].mm.and_then(|mm| {
+            let at = self.attachments(mm).find(|at| self.shm_attached[*at].id == id)?;
+            Some((mm, at))
+        });
         // shmdt(2) EINVAL: nothing attached.
-        let at = at.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
-        self.detach_shm(at);
+        let (mm, at) = attached.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
+        self.detach_shm(mm, at);
         Ok(())
     }
 
-    fn detach_shm(&mut self, at: usize) {
-        let ShmAttached { ns, id, .. } = self.shm_attached.remove(at);
+    fn attachments(&self, mm: Idx<Mm>) -> impl Iterator<Item = Idx<ShmAttached>> {
+        core::iter::successors(self.mms[mm].first_shm, |at| self.shm_attached[*at].next)
+    }
+
+    fn detach_shm(&mut self, mm: Idx<Mm>, at: Idx<ShmAttached>) {
+        let ShmAttached { ns, id, next } = self.shm_attached[at];
+        let before = self.attachments(mm).find(|before| self.shm_attached[*before].next == Some(at));
+        match before {
+            Some(before) => self.shm_attached[before].next = next,
+            None => self.mms[mm].first_shm = next,
+        }
+        self.shm_attached.remove(at);
         let IpcNamespace { shms, limits, .. } = &mut self.ipc_ns[ns];
         if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
             let shm = &mut shms[place];
@@ -161,20 +175,15 @@ impl Kernel {
 
     /// fork(2): the child has the same segments attached.
     pub(crate) fn shm_dup_mm(&mut self, old: Idx<Mm>, new: Idx<Mm>) {
-        let copies: Vec<_> = self
-            .shm_attached
-            .iter()
-            .filter(|attached| attached.mm == old)
-            .map(|attached| (attached.ns, attached.id))
-            .collect();
-        for (ns, id) in copies {
+        let mut copies: Vec<_> = self.attachments(old).map(|at| self.shm_attached[at]).collect();
+        while let Some(ShmAttached { ns, id, .. }) = copies.pop() {
             self.attach_shm(new, ns, id);
         }
     }
 
     pub(crate) fn shm_exit_mm(&mut self, mm: Idx<Mm>) {
-        while let Some(at) = self.shm_attached.iter().position(|attached| attached.mm == mm) {
-            self.detach_shm(at);
+        while let Some(at) = self.mms[mm].first_shm {
+            self.detach_shm(mm, at);
         }
     }
 
