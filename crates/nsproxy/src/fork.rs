@@ -406,7 +406,7 @@ impl Kernel {
         let user_ns = self.creds[cred].user_ns;
         let nsproxy = self.copy_namespaces(parent, args.flags, user_ns, Some(fs))?;
         let pid_ns = self.nsproxies[nsproxy].pid_for_children;
-        let made = match self.alloc_pid(parent, pid_ns, args.set_tid) {
+        let made = match self.alloc_pid(Some(parent), pid_ns, args.set_tid) {
             Ok(pid) => {
                 let cgroup = self.check_late(parent, args);
                 match cgroup {

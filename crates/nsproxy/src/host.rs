@@ -1,6 +1,6 @@
 //! Building a state that no sequence of calls led to: for hosts that load one from
-//! a running system. Nothing here asks for permission; what does not fit together
-//! is refused by the lookups only.
+//! a running system. Nothing here asks for permission. What no kernel could have come
+//! to is refused, with the rule that keeps it from coming there.
 
 mod task;
 mod tree;
@@ -23,8 +23,9 @@ use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
 use crate::task::{Fs, RLIM_INFINITY, Task, TaskId};
 use crate::time_namespace::TimeNamespace;
+use crate::uapi::MAX_PID_NS_LEVEL;
 use crate::ucount::UCOUNT_MAX;
-use crate::user_namespace::UserNamespace;
+use crate::user_namespace::{DEEPEST_PARENT, UserNamespace};
 use crate::utsname::UtsNamespace;
 use alloc::vec::Vec;
 
@@ -89,7 +90,8 @@ impl Kernel {
 
     /// A new namespace, held by the host until [`Kernel::host_release`]. `owner` is its
     /// user namespace (a user namespace's parent), `uid` whom it is charged to;
-    /// `parent` is for pid namespaces. Limits are not looked at.
+    /// `parent` is for pid namespaces, and its owner is `owner` or above. Limits are not
+    /// looked at, but for the depth.
     pub fn host_namespace(
         &mut self,
         kind: NsKind,
@@ -105,11 +107,29 @@ impl Kernel {
             },
             None => self.init_pid_ns,
         };
+        self.host_fits(kind, owner, parent)?;
         let charged = self.charge_unlimited(owner, uid, kind);
         let common = self.ns_common_init(owner, charged);
         let ns = self.host_body(kind, common, parent, uid);
         self.host_refs.push(ns);
         Ok(self.ns_id(ns))
+    }
+
+    /// Whether a new namespace may have this owner, and this parent if it is one of pids.
+    fn host_fits(
+        &self,
+        kind: NsKind,
+        owner: Idx<UserNamespace>,
+        parent: Idx<PidNamespace>,
+    ) -> Result<(), Denial> {
+        let related = self.in_userns(self.ruling_user_ns(NsRef::Pid(parent)), owner);
+        let refused = match kind {
+            NsKind::User if self.user_ns[owner].level > DEEPEST_PARENT => Rule::UserNsLevel,
+            NsKind::Pid if self.pid_ns[parent].level >= MAX_PID_NS_LEVEL => Rule::PidNsLevel,
+            NsKind::Pid if !related => Rule::PidNsOwner,
+            _ => return Ok(()),
+        };
+        Err(self.params.denial(refused))
     }
 
     fn host_body(&mut self, kind: NsKind, common: NsCommon, parent: Idx<PidNamespace>, uid: Kuid) -> NsRef {
@@ -168,7 +188,8 @@ impl Kernel {
     }
 
     /// A new child of `parent` in these namespaces, with these numbers (deepest pid
-    /// namespace first; none for the next free ones) and credentials.
+    /// namespace first; none for the next free ones) and credentials. Its pid namespace
+    /// is its parent's or below.
     pub fn host_spawn(
         &mut self,
         parent: TaskId,
@@ -181,11 +202,11 @@ impl Kernel {
         let old = *self.nsproxy_of(parent).ok_or(gone)?;
         let old_fs = self.tasks[parent].fs.ok_or(gone)?;
         let (nsproxy, active, user_ns) = self.place(parent, &old, placement)?;
-        let init = self.signals[self.first_signal].leader;
-        let pid = self.alloc_pid(init, active, numbers)?;
+        let pid = self.alloc_pid(None, active, numbers)?;
         for ns in nsproxy.refs() {
             self.get_ns(ns);
         }
+        self.time_ns[nsproxy.time].frozen = true;
         let cred = self.host_cred(user_ns, credentials);
         let fs = self.host_fs(old_fs, &old, &nsproxy);
         let nsproxy = self.nsproxies.insert(nsproxy);
@@ -226,6 +247,9 @@ impl Kernel {
                     new.time_for_children = ns;
                 }
             }
+        }
+        if !self.in_pidns(self.task_active_pid_ns(parent), active) {
+            return Err(self.params.denial(Rule::SetnsPidNotBelow));
         }
         new.pid_for_children = active;
         for ns in [placement.pid_for_children, placement.time_for_children] {

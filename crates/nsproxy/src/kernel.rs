@@ -76,6 +76,10 @@ pub struct Kernel {
     pub(crate) zap_wakeups: Vec<Idx<Task>>,
     /// Tasks whose last pidfd is closed.
     pub(crate) autokill: Vec<TaskId>,
+    /// Mount namespaces that nothing holds any more, found while another was taken down.
+    pub(crate) dying_mnt_ns: Vec<Idx<MntNamespace>>,
+    /// A mount namespace is being taken down.
+    pub(crate) unmounting: bool,
     /// Signals that the end of a task sends, on their way, and whether as from outside
     /// the receiver's pid namespace.
     pub(crate) due: Vec<(TaskId, u32, bool)>,
@@ -110,7 +114,11 @@ impl Kernel {
     /// A kernel with one process, the first init: root, all capabilities, in the
     /// first namespace of every kind. The filesystem has a few empty directories
     /// and a proc on `/proc`.
+    ///
+    /// What lies outside the limits that the kernel itself keeps is brought to the
+    /// nearest one.
     pub fn boot(params: Params) -> Self {
+        let params = params.clamped();
         let mut user_ns = Arena::default();
         let mut pid_ns = Arena::default();
         let mut net_ns = Arena::default();
@@ -155,6 +163,8 @@ impl Kernel {
             released: Vec::new(),
             zap_wakeups: Vec::new(),
             autokill: Vec::new(),
+            dying_mnt_ns: Vec::new(),
+            unmounting: false,
             due: Vec::new(),
             free_inums: Vec::new(),
             next_inum: 0xEFFF_FFFF,
@@ -191,7 +201,7 @@ impl Kernel {
         // The first task is its own group, session and thread ring.
         let me = Idx::first();
         let no_signal = Idx::first();
-        let pid = self.alloc_pid(me, self.init_pid_ns, &[]).expect("an empty namespace has a free number");
+        let pid = self.alloc_pid(None, self.init_pid_ns, &[]).expect("an empty namespace has a free number");
         let init = self.tasks.insert(Task {
             pid,
             signal: no_signal,
@@ -447,8 +457,7 @@ fn init_pid_namespace(pid_max: u32, owner: Idx<UserNamespace>) -> PidNamespace {
         pid_allocated: 0,
         child_reaper: None,
         had_init: false,
-        // Init itself needs a number.
-        pid_max: pid_max.max(2),
+        pid_max,
         cursor: 1,
         idr: Idr::default(),
         reboot: 0,

@@ -212,6 +212,17 @@ impl Kernel {
 
     /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
     pub(crate) fn cleanup_mnt(&mut self, mnt: Idx<Mount>) {
+        // A stack of mounts may be as high as fs.mount-max allows.
+        let mut stuck = Vec::new();
+        self.cleanup_one(mnt, &mut stuck);
+        while let Some(next) = stuck.pop() {
+            self.cleanup_one(next, &mut stuck);
+        }
+    }
+
+    /// Puts what hung on the mount on the list.
+    #[inline]
+    fn cleanup_one(&mut self, mnt: Idx<Mount>, stuck: &mut Vec<Idx<Mount>>) {
         let Some(&Mount { count, ns, parent, sb, idmap, .. }) = self.mounts.get(mnt) else {
             return;
         };
@@ -223,7 +234,7 @@ impl Kernel {
         }
         while let Some(child) = self.mounts[mnt].first_child {
             self.unhook_mount(child);
-            self.cleanup_mnt(child);
+            stuck.push(child);
         }
         self.mounts.remove(mnt);
         self.put_idmap(idmap);

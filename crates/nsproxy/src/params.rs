@@ -5,8 +5,14 @@ use crate::capability::Cap;
 use crate::errno::Errno;
 use crate::ns_common::NsKind;
 use crate::rule::{Denial, Rule};
+use crate::uapi::PID_MAX_LIMIT;
 use alloc::vec::Vec;
 use core::fmt;
+
+/// The highest `kernel.threads-max`: every thread needs a number that fits in a futex.
+const MAX_THREADS: u32 = 0x3fff_ffff;
+/// The highest value of a sysctl that is an int.
+const SYSCTL_INT_MAX: u32 = 0x7fff_ffff;
 
 /// A release of the kernel, compared by major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,13 +165,14 @@ pub struct Params {
     pub release: Release,
     /// What was compiled in or patched.
     pub features: Features,
-    /// `kernel.threads-max`.
+    /// `kernel.threads-max`, at most `0x3fff_ffff`.
     pub threads_max: u32,
-    /// `kernel.pid_max` of the first pid namespace.
+    /// `kernel.pid_max` of the first pid namespace when it comes up: from 2 (a running
+    /// kernel: 301) to 4194304.
     pub pid_max: u32,
-    /// `fs.mount-max`.
+    /// `fs.mount-max`, at most `0x7fff_ffff`.
     pub mount_max: u32,
-    /// `fs.suid_dumpable`: what a process becomes when its credentials change.
+    /// `fs.suid_dumpable`: what a process becomes when its credentials change; at most 2.
     pub suid_dumpable: u8,
     /// Whether the charges of user, pid, net and ipc namespaces are given back only
     /// by [`Kernel::settle`](crate::Kernel::settle), as the kernel's work queues
@@ -183,7 +190,7 @@ impl Default for Params {
             release: Release::new(6, 18),
             features: Features::default(),
             threads_max: 2_000_000,
-            pid_max: crate::uapi::PID_MAX_LIMIT,
+            pid_max: PID_MAX_LIMIT,
             mount_max: 100_000,
             suid_dumpable: 0,
             deferred_release: true,
@@ -197,6 +204,16 @@ impl Params {
     /// The defaults, for another release.
     pub fn for_release(major: u8, minor: u8) -> Self {
         Self { release: Release::new(major, minor), ..Self::default() }
+    }
+
+    /// Within the kernel's limits. Below them a smaller kernel is allowed, as long as
+    /// init itself finds a number.
+    pub(crate) fn clamped(mut self) -> Self {
+        self.threads_max = self.threads_max.min(MAX_THREADS);
+        self.pid_max = self.pid_max.clamp(2, PID_MAX_LIMIT);
+        self.mount_max = self.mount_max.min(SYSCTL_INT_MAX);
+        self.suid_dumpable = self.suid_dumpable.min(2);
+        self
     }
 
     #[inline]

@@ -89,10 +89,11 @@ impl Kernel {
         self.pid_ns[ns].idr.iter(&self.idr_nodes).filter_map(|(_, pid)| Idx::from_raw(pid))
     }
 
-    /// Numbers for a new task in `ns` and every namespace above it.
+    /// Numbers for a new task in `ns` and every namespace above it. Who is no task needs
+    /// no permission to choose them.
     pub(crate) fn alloc_pid(
         &mut self,
-        caller: Idx<Task>,
+        caller: Option<Idx<Task>>,
         ns: Idx<PidNamespace>,
         set_tid: &[i32],
     ) -> Result<Idx<Pid>, Denial> {
@@ -130,7 +131,12 @@ impl Kernel {
     }
 
     /// A number in each namespace, the deepest first.
-    fn alloc_numbers(&mut self, caller: Idx<Task>, pid: Idx<Pid>, set_tid: &[i32]) -> Result<(), Denial> {
+    fn alloc_numbers(
+        &mut self,
+        caller: Option<Idx<Task>>,
+        pid: Idx<Pid>,
+        set_tid: &[i32],
+    ) -> Result<(), Denial> {
         let mut wanted = set_tid.iter().copied();
         let deepest = self.pids[pid].ns;
         self.pids[pid].nr = self.alloc_number(caller, deepest, pid, wanted.next())?;
@@ -152,7 +158,7 @@ impl Kernel {
     /// From 7.0 on all wishes are judged before any number is taken.
     fn check_set_tids(
         &self,
-        caller: Idx<Task>,
+        caller: Option<Idx<Task>>,
         ns: Idx<PidNamespace>,
         set_tid: &[i32],
     ) -> Result<(), Denial> {
@@ -165,7 +171,12 @@ impl Kernel {
         Ok(())
     }
 
-    fn check_set_tid(&self, caller: Idx<Task>, ns: Idx<PidNamespace>, tid: i32) -> Result<(), Denial> {
+    fn check_set_tid(
+        &self,
+        caller: Option<Idx<Task>>,
+        ns: Idx<PidNamespace>,
+        tid: i32,
+    ) -> Result<(), Denial> {
         let PidNamespace { pid_max, had_init, common, .. } = &self.pid_ns[ns];
         // clone(2) set_tid: from 1 up to the namespace's pid_max.
         let in_range = u32::try_from(tid).is_ok_and(|tid| tid >= 1 && tid < *pid_max);
@@ -175,14 +186,14 @@ impl Kernel {
         self.refuse_if(before_init, Rule::SetTidNoInit)?;
         // clone(2) set_tid: CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in each owner.
         let owner = common.owner.unwrap_or(self.init_user_ns);
-        let capable = self.checkpoint_restore_ns_capable(caller, owner);
+        let capable = caller.is_none_or(|caller| self.checkpoint_restore_ns_capable(caller, owner));
         self.refuse_if(!capable, Rule::SetTidPrivilege)
     }
 
     /// One number in one namespace.
     fn alloc_number(
         &mut self,
-        caller: Idx<Task>,
+        caller: Option<Idx<Task>>,
         ns: Idx<PidNamespace>,
         pid: Idx<Pid>,
         wanted: Option<i32>,

@@ -91,8 +91,7 @@ impl Kernel {
         parent: Idx<PidNamespace>,
     ) -> Idx<PidNamespace> {
         self.get_ns(NsRef::Pid(parent));
-        // pid_namespaces(7): before 6.14 one pid_max is for all.
-        let pid_max = if self.params.since(6, 14) { PID_MAX_LIMIT } else { self.params.pid_max };
+        let pid_max = self.new_pid_max();
         self.pid_ns.insert(PidNamespace {
             common,
             parent: Some(parent),
@@ -223,6 +222,12 @@ impl Kernel {
     pub fn pid_max(&self, task: TaskId) -> Result<u32, Denial> {
         let task = self.observe(task)?;
         Ok(self.pid_ns[self.pid_max_ns(task)].pid_max)
+    }
+
+    /// A new pid namespace has the highest of its own from 6.14 on, before that the one
+    /// number for all.
+    pub(crate) fn new_pid_max(&self) -> u32 {
+        if self.params.since(6, 14) { PID_MAX_LIMIT } else { self.pid_ns[self.init_pid_ns].pid_max }
     }
 
     /// Whose `pid_max` the file shows: from 6.14 on each pid namespace has its own.

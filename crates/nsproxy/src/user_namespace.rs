@@ -33,7 +33,7 @@ pub(crate) struct UserNamespace {
 }
 
 /// The deepest parent that may still have a child.
-const DEEPEST_PARENT: u32 = 32;
+pub(crate) const DEEPEST_PARENT: u32 = 32;
 
 impl Kernel {
     /// Whether `inner` is `outer` or descends from it.

@@ -1,8 +1,9 @@
 //! A host builds a state as it finds it, and asks questions about it.
 
-use nsproxy::uapi::{CLONE_NEWUSER, CLONE_NEWUTS, MS_BIND, MS_RDONLY, MS_REMOUNT};
+use nsproxy::uapi::{CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, MS_BIND, MS_RDONLY, MS_REMOUNT};
 use nsproxy::{
-    CapSet, Credentials, Extent, HostMount, Kernel, MapKind, NsId, NsKind, NsLink, Placement, Resource, Rule,
+    CapSet, CloneArgs, Credentials, Extent, HostMount, Kernel, MapKind, NsId, NsKind, NsLink, Placement,
+    Resource, Rule,
 };
 
 fn credentials(uid: u32, caps: CapSet) -> Credentials {
@@ -132,4 +133,95 @@ fn a_chroot_and_what_is_shared_are_rebuilt() {
         assert_eq!(kernel.fork(poor).unwrap_err().rule, Rule::ForkNproc);
         assert_eq!(kernel.check(), Ok(()));
     }
+}
+
+fn own(kernel: &Kernel, kind: NsKind) -> NsId {
+    kernel.stat_ns(kernel.init(), kernel.init(), NsLink::Own(kind)).unwrap().id
+}
+
+#[test]
+fn a_child_outside_its_parents_pid_namespace_is_refused() {
+    let mut kernel = Kernel::default();
+    let (init, root) = (kernel.init(), own(&kernel, NsKind::Pid));
+    let boxed = kernel.clone3(init, &CloneArgs::new(CLONE_NEWPID)).unwrap().task;
+    let before = kernel.canonical();
+    let outside = Placement::default().within(root);
+    let refused = kernel.host_spawn(boxed, &outside, &[], &credentials(0, CapSet::FULL));
+    assert_eq!(refused.unwrap_err().rule, Rule::SetnsPidNotBelow);
+    assert_eq!(kernel.host_children(boxed, root).unwrap_err().rule, Rule::SetnsPidNotBelow);
+    assert_eq!(kernel.canonical(), before);
+    assert_eq!(kernel.host_children(init, root), Ok(()));
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_time_namespace_that_a_task_is_in_cannot_be_thawed() {
+    let mut kernel = Kernel::default();
+    let (init, first) = (kernel.init(), first_user(&kernel));
+    let time = own(&kernel, NsKind::Time);
+    assert_eq!(kernel.host_frozen(time, false).unwrap_err().rule, Rule::TimeOffsetsFrozen);
+    let other = kernel.host_namespace(NsKind::Time, first, 0, None).unwrap();
+    assert_eq!(kernel.host_frozen(other, false), Ok(()));
+    let place = Placement::default().within(other);
+    kernel.host_spawn(init, &place, &[], &credentials(0, CapSet::FULL)).unwrap();
+    assert_eq!(kernel.check(), Ok(()), "a task that is put into one freezes it");
+    assert_eq!(kernel.host_frozen(other, false).unwrap_err().rule, Rule::TimeOffsetsFrozen);
+}
+
+#[test]
+fn a_pid_namespace_with_an_unrelated_owner_is_refused() {
+    let mut kernel = Kernel::default();
+    let first = first_user(&kernel);
+    let one = kernel.host_namespace(NsKind::User, first, 1000, None).unwrap();
+    let two = kernel.host_namespace(NsKind::User, first, 1000, None).unwrap();
+    let pid = kernel.host_namespace(NsKind::Pid, one, 1000, None).unwrap();
+    let refused = kernel.host_namespace(NsKind::Pid, two, 1000, Some(pid));
+    assert_eq!(refused.unwrap_err().rule, Rule::PidNsOwner);
+    let (mut user, mut pid) = (one, pid);
+    for _ in 2..=33 {
+        user = kernel.host_namespace(NsKind::User, user, 0, None).unwrap();
+    }
+    for _ in 2..=32 {
+        pid = kernel.host_namespace(NsKind::Pid, one, 0, Some(pid)).unwrap();
+    }
+    assert_eq!(kernel.host_namespace(NsKind::User, user, 0, None).unwrap_err().rule, Rule::UserNsLevel);
+    assert_eq!(kernel.host_namespace(NsKind::Pid, one, 0, Some(pid)).unwrap_err().rule, Rule::PidNsLevel);
+    assert_eq!(kernel.check(), Ok(()));
+}
+
+#[test]
+fn a_host_chooses_numbers_though_init_has_no_capabilities() {
+    let mut kernel = Kernel::default();
+    let init = kernel.init();
+    kernel.setresuid(init, 1, 1, 1).unwrap();
+    let task = kernel.host_spawn(init, &Placement::default(), &[500], &credentials(0, CapSet::FULL)).unwrap();
+    assert_eq!(kernel.getpid(task), Ok(500));
+}
+
+#[test]
+fn an_exited_task_gets_no_descriptor_and_no_root() {
+    let mut kernel = Kernel::default();
+    let (init, uts) = (kernel.init(), own(&kernel, NsKind::Uts));
+    let task = kernel.fork(init).unwrap().task;
+    kernel.exit(task, 0).unwrap();
+    assert_eq!(kernel.host_fd(task, uts).unwrap_err().rule, Rule::CallerDead);
+    assert_eq!(kernel.host_pidfd(task, init).unwrap_err().rule, Rule::CallerDead);
+    assert_eq!(kernel.host_root(task, "/tmp").unwrap_err().rule, Rule::CallerDead);
+    assert_eq!(kernel.host_path(task, "/new", true).unwrap_err().rule, Rule::CallerDead);
+}
+
+#[test]
+fn peers_with_masters_of_their_own_make_no_ring_of_masters() {
+    let mut kernel = Kernel::default();
+    let mnt = kernel.host_namespace(NsKind::Mnt, first_user(&kernel), 0, None).unwrap();
+    let group = |shared, master, line| HostMount { shared: Some(shared), master: Some(master), ..line };
+    let lines = [
+        group(1, 1, line(20, 1, "8:1", "/", "ext4")),
+        group(2, 1, line(21, 20, "8:1", "/a", "ext4")),
+        group(1, 2, line(22, 20, "8:1", "/b", "ext4")),
+    ];
+    kernel.host_mounts(mnt, &lines, false).unwrap();
+    assert_eq!(kernel.check(), Ok(()));
+    kernel.host_release();
+    assert_eq!(kernel.check(), Ok(()));
 }

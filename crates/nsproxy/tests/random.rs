@@ -4,7 +4,10 @@
 //! `NSPROXY_SEEDS=FROM..TO` runs other seeds than the usual ones, for as long as wanted.
 
 use nsproxy::op::{Op, Reply};
-use nsproxy::{Cap, CapSet, Errno, Hook, Kernel, NsKind, NsLink, Params, TaskId};
+use nsproxy::{
+    Cap, CapSet, Credentials, Errno, Extent, Hook, HostMount, Kernel, MapKind, NsKind, NsLink, Params,
+    Placement, TaskId,
+};
 
 /// A small generator, so that a failing run can be repeated from its seed.
 struct Random(u64);
@@ -189,6 +192,99 @@ fn the_same_calls_give_the_same_state() {
         let two = run(seed, STEPS, false);
         assert!(one == two, "seed {seed}");
         assert_eq!(one.namespaces(), two.namespaces());
+    }
+}
+
+/// What a host says it found, true or not: it is refused, or a kernel comes of it whose
+/// invariants hold.
+fn found(random: &mut Random, kernel: &mut Kernel, tasks: &[TaskId]) -> Option<TaskId> {
+    let mut known = kernel.namespaces();
+    let mut pick = |of: usize| usize::try_from(random.below(of as u64)).unwrap();
+    let (one, other) = (tasks[pick(tasks.len())], tasks[pick(tasks.len())]);
+    let ns = known[pick(known.len())].id;
+    let extent = Extent { first: 0, lower: 1000, count: 2 };
+    match pick(16) {
+        0 | 1 => {
+            known.retain(|ns| ns.id.kind() == NsKind::User);
+            let owner = known[pick(known.len())].id;
+            let kind = NsKind::ALL[pick(8)];
+            let parent = (pick(2) == 0).then_some(ns).filter(|ns| ns.kind() == NsKind::Pid);
+            let _ = kernel.host_namespace(kind, owner, 1000, parent);
+        }
+        2..=4 => {
+            let mut place = Placement::default().within(ns);
+            for _ in 0..pick(4) {
+                let more = known[pick(known.len())].id;
+                place = if pick(4) == 0 { place.for_children(more) } else { place.within(more) };
+            }
+            let numbers: [i32; 3] = core::array::from_fn(|_| i32::try_from(pick(40)).unwrap() - 1);
+            let caps = CapSet::from_bits(pick(usize::MAX / 2) as u64);
+            let credentials = Credentials {
+                uids: [pick(3) as u32 * 500; 4],
+                gids: [0; 4],
+                groups: vec![7; pick(3)],
+                caps: [caps, caps, CapSet::FULL, caps, CapSet::FULL],
+                securebits: 0,
+                no_new_privs: pick(2) == 0,
+                dumpable: pick(2) == 0,
+            };
+            return kernel.host_spawn(one, &place, &numbers[..pick(4)], &credentials).ok();
+        }
+        5 => return kernel.host_thread(one).ok(),
+        6 => return kernel.host_fs_sharer(one).ok(),
+        7 => return kernel.host_memory_sharer(one, pick(2) == 0).ok(),
+        8 => drop(kernel.host_dumpable(one, ns, pick(2) == 0)),
+        9 => drop(kernel.host_frozen(ns, pick(2) == 0)),
+        10 => drop(kernel.host_children(one, ns)),
+        11 => drop((kernel.host_fd(one, ns), kernel.host_pidfd(one, other))),
+        12 => drop(kernel.host_id_map(ns, MapKind::Uid, &[extent][..pick(2)])),
+        13 => {
+            let lines: Vec<HostMount> = (0..pick(6))
+                .map(|id| HostMount {
+                    id: id as u64,
+                    parent: pick(6) as u64,
+                    device: format!("0:{}", pick(3)),
+                    root: ["/", "/a", ""][pick(3)].into(),
+                    mountpoint: ["/", "/a", "/a/b", "x", ""][pick(5)].into(),
+                    shared: (pick(2) == 0).then(|| pick(3) as u32),
+                    master: (pick(2) == 0).then(|| pick(3) as u32),
+                    fstype: ["ext4", "tmpfs", "proc", "nsfs"][pick(4)].into(),
+                    owner: (pick(3) == 0).then_some(ns),
+                    locked: pick(3) == 0,
+                    file: pick(4) == 0,
+                    ..HostMount::default()
+                })
+                .collect();
+            let at = known[pick(known.len())].id;
+            let _ = kernel.host_mounts(at, &lines, pick(2) == 0);
+        }
+        14 => drop((kernel.host_path(one, "/a/b", pick(2) == 0), kernel.host_root(other, "/a"))),
+        _ if pick(4) == 0 => kernel.host_release(),
+        _ => drop(kernel.host_limit(ns, NsKind::Uts, 3)),
+    }
+    None
+}
+
+#[test]
+fn what_a_host_says_it_found_breaks_no_invariant() {
+    for seed in seeds() {
+        let mut random = Random::new(seed);
+        let mut kernel = Kernel::boot(params(seed));
+        let mut tasks = vec![kernel.init()];
+        for step in 0..STEPS {
+            if random.below(2) == 0 {
+                tasks.extend(found(&mut random, &mut kernel, &tasks));
+            } else {
+                let (op, _) = Op::decode(&random.bytes());
+                let actor = usize::try_from(random.below(tasks.len() as u64)).unwrap();
+                let _ = kernel.apply(tasks[actor], &op);
+            }
+            kernel.check().unwrap_or_else(|broken| panic!("seed {seed} step {step}: {broken:?}"));
+            tasks.truncate(30);
+            if step % 16 == 0 {
+                tasks.retain(|task| kernel.status(kernel.init(), *task).is_ok());
+            }
+        }
     }
 }
 

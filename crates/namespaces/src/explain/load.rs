@@ -209,7 +209,7 @@ impl<'a> Model<'a> {
     fn pending(&mut self, active: NsId, assumed: &Assumed) -> Result<(), Denial> {
         let state = self.state;
         let owner = self.owner(&state.pid_for_children_owner, self.own)?;
-        let ns = self.kernel.host_namespace(NsKind::Pid, owner, 0, Some(active))?;
+        let ns = self.pid_namespace(owner, Some(active))?;
         if let Some(inode) = state.pid_for_children {
             self.know(Kind::Pid, inode, ns);
         }
@@ -222,6 +222,18 @@ impl<'a> Model<'a> {
             }
         }
         self.kernel.host_children(self.me, ns)
+    }
+
+    /// A pid namespace. Its owner is below the owner of the one above; where what is known
+    /// of it says otherwise, it is that owner itself.
+    fn pid_namespace(&mut self, owner: NsId, above: Option<NsId>) -> Result<NsId, Denial> {
+        match (self.kernel.host_namespace(NsKind::Pid, owner, 0, above), above) {
+            (Err(Denial { rule: Rule::PidNsOwner, .. }), Some(parent)) => {
+                let owner = self.kernel.owner_of(parent).map_or(self.own, |owner| owner.id);
+                self.kernel.host_namespace(NsKind::Pid, owner, 0, above)
+            }
+            (made, _) => made,
+        }
     }
 
     /// What stands for the owner of a namespace.
@@ -433,7 +445,10 @@ impl<'a> Model<'a> {
         let owner = self.owner(&ns.owner, self.beside)?;
         let own_pid = self.state.inode(Kind::Pid);
         let above = own_pid.filter(|_| ns.below).and_then(|own| self.find(Kind::Pid, own));
-        let made = self.kernel.host_namespace(model_kind(ns.kind), owner, 0, above)?;
+        let made = match ns.kind {
+            Kind::Pid => self.pid_namespace(owner, above)?,
+            kind => self.kernel.host_namespace(model_kind(kind), owner, 0, above)?,
+        };
         self.know(ns.kind, ns.inode, made);
         Ok(made)
     }

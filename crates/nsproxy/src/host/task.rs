@@ -39,13 +39,18 @@ impl Kernel {
         Ok(())
     }
 
+    /// A task that has not exited.
+    pub(super) fn host_living(&self, task: TaskId) -> Result<Idx<Task>, Denial> {
+        let task = self.observe(task)?;
+        if self.is_alive(task) { Ok(task) } else { Err(self.params.denial(Rule::CallerDead)) }
+    }
+
     fn host_sharer(&mut self, task: TaskId, flags: u64) -> Result<TaskId, Denial> {
         let task = self.observe(task)?;
         let gone = self.params.denial(Rule::CallerDead);
         let (nsproxy, fs) = (self.tasks[task].nsproxy.ok_or(gone)?, self.tasks[task].fs.ok_or(gone)?);
         let active = self.task_active_pid_ns(task);
-        let init = self.signals[self.first_signal].leader;
-        let pid = self.alloc_pid(init, active, &[])?;
+        let pid = self.alloc_pid(None, active, &[])?;
         let Task { cred, cgroup, .. } = self.tasks[task];
         self.creds[cred].count += 1;
         self.inc_nproc(self.creds[cred].ucounts);
@@ -74,7 +79,7 @@ impl Kernel {
 
     /// Root and working directory of a task; the directory must be there.
     pub fn host_root(&mut self, task: TaskId, path: &str) -> Result<(), Denial> {
-        let task: Idx<Task> = self.observe(task)?;
+        let task: Idx<Task> = self.host_living(task)?;
         let dir = self.lookup_dir(task, path)?;
         if let Some(fs) = self.tasks[task].fs {
             self.set_fs_root(fs, dir);
@@ -84,9 +89,14 @@ impl Kernel {
     }
 
     /// Whether a task has entered a time namespace, so that its clocks stay as they are.
+    /// One that a task is in, and the first, stay so.
     pub fn host_frozen(&mut self, ns: NsId, frozen: bool) -> Result<(), Denial> {
         match self.known_ns(ns)? {
             NsRef::Time(time) => {
+                let in_use = self.nsproxies.iter().any(|(_, nsproxy)| nsproxy.time == time);
+                if !frozen && (in_use || time == self.init_namespaces.time) {
+                    return Err(self.params.denial(Rule::TimeOffsetsFrozen));
+                }
                 self.time_ns[time].frozen = frozen;
                 Ok(())
             }
@@ -94,14 +104,18 @@ impl Kernel {
         }
     }
 
-    /// The pid or time namespace that the task's children go to.
+    /// The pid or time namespace that the task's children go to; a pid namespace is the
+    /// task's own or below.
     pub fn host_children(&mut self, task: TaskId, ns: NsId) -> Result<(), Denial> {
         let task = self.observe(task)?;
         let ns = self.known_ns(ns)?;
         let old = self.tasks[task].nsproxy.ok_or_else(|| self.params.denial(Rule::CallerDead))?;
         let mut new = self.nsproxies[old];
         match ns {
-            NsRef::Pid(pid) => new.pid_for_children = pid,
+            NsRef::Pid(pid) if self.in_pidns(self.task_active_pid_ns(task), pid) => {
+                new.pid_for_children = pid;
+            }
+            NsRef::Pid(_) => return Err(self.params.denial(Rule::SetnsPidNotBelow)),
             NsRef::Time(time) => new.time_for_children = time,
             _ => return Err(self.params.denial(Rule::HandleBad)),
         }
@@ -116,7 +130,7 @@ impl Kernel {
 
     /// An open descriptor of a namespace, for a task that got it somehow.
     pub fn host_fd(&mut self, task: TaskId, ns: NsId) -> Result<Fd, Denial> {
-        let task = self.observe(task)?;
+        let task = self.host_living(task)?;
         let ns: NsRef = self.known_ns(ns)?;
         self.get_ns(ns);
         Ok(self.fd_install(task, FileKind::Ns(ns), true))
@@ -124,7 +138,7 @@ impl Kernel {
 
     /// An open pidfd of another task, or of one of its threads.
     pub fn host_pidfd(&mut self, task: TaskId, of: TaskId) -> Result<Fd, Denial> {
-        let (task, of) = (self.observe(task)?, self.observe(of)?);
+        let (task, of) = (self.host_living(task)?, self.observe(of)?);
         let pid = self.tasks[of].pid;
         self.pids[pid].count += 1;
         Ok(self.fd_install(task, FileKind::Pidfd { pid, thread: false }, true))

@@ -71,6 +71,9 @@ impl Kernel {
         let NsRef::Mnt(ns) = self.known_ns(ns)? else {
             return Err(self.params.denial(Rule::HandleBad));
         };
+        for owner in lines.iter().filter_map(|line| line.owner) {
+            self.known_user_ns(owner)?;
+        }
         let bottom = self.mnt_ns[ns].root;
         let old: Vec<Idx<Mount>> = self.submounts(bottom).collect();
         for mnt in old {
@@ -129,11 +132,17 @@ impl Kernel {
         self.hook_mount(mnt, at.mnt, at.dentry);
         let find =
             |group: Option<u32>, loaded: &Loaded| group.and_then(|group| loaded.groups.get(&group).copied());
-        if let Some(master) = find(line.master, loaded) {
+        let peer = find(line.shared, loaded);
+        // Peers have one master, and no group is below itself.
+        let master = match peer {
+            Some(peer) => self.mounts[peer].master,
+            None => find(line.master, loaded),
+        };
+        if let Some(master) = master {
             self.add_slave(mnt, master);
         }
         if let Some(group) = line.shared {
-            if let Some(peer) = find(line.shared, loaded) {
+            if let Some(peer) = peer {
                 self.join_peers(mnt, peer);
             } else {
                 self.make_shared(mnt);
@@ -176,7 +185,7 @@ impl Kernel {
     /// Sees to it that a path is there for a task: mounts are crossed, and what is
     /// missing of the rest is made.
     pub fn host_path(&mut self, task: TaskId, path: &str, dir: bool) -> Result<(), Denial> {
-        let task = self.observe(task)?;
+        let task = self.host_living(task)?;
         let mut known = String::from("/");
         let mut names = path.split('/').filter(|name| !name.is_empty()).peekable();
         while let Some(name) = names.next() {

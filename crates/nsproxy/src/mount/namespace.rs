@@ -80,8 +80,28 @@ impl Kernel {
         self.set_fs_pwd(fs, pwd);
     }
 
-    /// The last reference is gone: everything in it is unmounted.
+    /// The last reference is gone. What it showed may have been the last hold on another
+    /// mount namespace, and so on: as the kernel puts mounts off to task work, those
+    /// wait until this one is done.
     pub(crate) fn free_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
+        if self.unmounting {
+            self.dying_mnt_ns.push(ns);
+            return;
+        }
+        self.unmounting = true;
+        self.umount_ns(ns);
+        let mut done = 0;
+        while let Some(next) = self.dying_mnt_ns.get(done) {
+            self.umount_ns(*next);
+            done += 1;
+        }
+        self.dying_mnt_ns.clear();
+        self.unmounting = false;
+    }
+
+    /// Everything in it is unmounted.
+    #[inline]
+    fn umount_ns(&mut self, ns: Idx<MntNamespace>) {
         let MntNamespace { common, root, .. } = &self.mnt_ns[ns];
         let (dead, root) = (common.released(NsKind::Mnt), *root);
         self.mnt_ns.remove(ns);
