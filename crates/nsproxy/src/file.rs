@@ -32,9 +32,9 @@ const FD_END: u32 = Fd::MAX.cast_unsigned();
 pub(crate) struct Files {
     pub(crate) count: u32,
     /// No number below this one is free.
-    next_fd: u32,
+    pub(crate) next_fd: u32,
     /// Numbers and their [`FdEntry`].
-    fds: Idr,
+    pub(crate) fds: Idr,
 }
 
 #[derive(Clone, Copy, Debug)]

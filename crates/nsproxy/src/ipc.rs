@@ -20,9 +20,9 @@ use crate::uapi::{CLONE_NEWIPC, IPC_CREAT, IPC_EXCL, IPC_PRIVATE};
 use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
 use mqueue::Mqueue;
-use sysv::{MsgQueue, SemSet, SemUndo, Shm};
+use sysv::{MsgQueue, SemSet, SemUndo};
 
-pub(crate) use sysv::ShmAttached;
+pub(crate) use sysv::{Shm, ShmAttached};
 
 /// The three kinds of System V objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,8 +29,9 @@ use alloc::vec::Vec;
 /// A kernel: tasks, credentials, namespaces, mounts, counters and parameters.
 ///
 /// There is nothing outside it. A copy is independent and cheap, so a call can be
-/// tried on a copy; two kernels are equal when nothing that can be seen in them
-/// differs but the numbers of their handles.
+/// tried on a copy; two kernels are equal when nothing that can be seen in them, and no
+/// answer they would give, differs but in numbers that only name things: handles, inode
+/// numbers, the ids of namespaces, mounts and peer groups. See [`Kernel::canonical`].
 #[derive(Clone, Debug)]
 pub struct Kernel {
     pub(crate) params: Params,

@@ -190,6 +190,14 @@ pub(crate) struct Released {
     pub(crate) ucounts: Option<Idx<Ucounts>>,
 }
 
+impl Released {
+    /// What it still holds, but for its inode number.
+    pub(crate) fn holds(&self) -> (NsKind, Option<Idx<UserNamespace>>, Option<Idx<Ucounts>>) {
+        let Self { kind, inum: _, owner, ucounts } = *self;
+        (kind, owner, ucounts)
+    }
+}
+
 impl NsCommon {
     /// What a dead namespace still has to give back.
     #[inline]

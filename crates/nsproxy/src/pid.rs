@@ -13,7 +13,7 @@ use crate::uapi::RESERVED_PIDS;
 pub(crate) struct Upid {
     pub(crate) nr: u32,
     pub(crate) ns: Idx<PidNamespace>,
-    outer: Option<Idx<Upid>>,
+    pub(crate) outer: Option<Idx<Upid>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Pid {
     /// The deepest namespace: the active one of the task.
     pub(crate) ns: Idx<PidNamespace>,
     /// The numbers in the namespaces above.
-    outer: Option<Idx<Upid>>,
+    pub(crate) outer: Option<Idx<Upid>>,
     pub(crate) task: Option<Idx<Task>>,
     /// The processes of the group of this number, the newest first: the hash list of
     /// `PIDTYPE_PGID`.

@@ -32,6 +32,23 @@ fn key(ns: Idx<UserNamespace>, uid: Kuid) -> u64 {
     u64::from(ns.raw()) << 32 | u64::from(uid)
 }
 
+impl Ucounts {
+    /// Namespaces by kind, and tasks: what the record limits.
+    pub(crate) fn charges(&self) -> ([u32; 8], u64) {
+        let Self {
+            // Who charges it.
+            count: _,
+            // What names it, and with it the record above.
+            ns: _,
+            uid: _,
+            above: _,
+            ucount,
+            nproc,
+        } = *self;
+        (ucount, nproc)
+    }
+}
+
 impl Kernel {
     /// The record of (namespace, uid), with one more reference.
     #[inline]

@@ -48,7 +48,7 @@ pub(crate) struct ShmAttached {
     pub(crate) ns: Idx<IpcNamespace>,
     pub(crate) id: i32,
     /// The one attached before, in the same address space.
-    next: Option<Idx<ShmAttached>>,
+    pub(crate) next: Option<Idx<ShmAttached>>,
 }
 
 /// One semaphore operation that never waits.

@@ -33,7 +33,7 @@ impl Kernel {
         all
     }
 
-    pub(super) fn slaves(&self, mnt: Idx<Mount>) -> Vec<Idx<Mount>> {
+    pub(crate) fn slaves(&self, mnt: Idx<Mount>) -> Vec<Idx<Mount>> {
         core::iter::successors(self.mounts[mnt].first_slave, |slave| self.mounts[*slave].next_slave).collect()
     }
 

@@ -1,0 +1,151 @@
+//! What is in each kind of namespace.
+
+use super::View;
+use crate::arena::Idx;
+use crate::cgroup::CgroupNamespace;
+use crate::ipc::{IpcNamespace, Shm};
+use crate::mount::MntNamespace;
+use crate::net::{DevKind, NetDev, NetNamespace};
+use crate::ns_common::{NsCommon, NsRef};
+use crate::pid_namespace::PidNamespace;
+use crate::time_namespace::TimeNamespace;
+use crate::user_namespace::UserNamespace;
+use crate::utsname::UtsNamespace;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+impl View<'_> {
+    pub(super) fn namespace(&mut self, ns: NsRef) {
+        let NsCommon {
+            // What holds it is shown where it is.
+            count: _,
+            // Numbers of no meaning; the order of the ids is the order of these lines.
+            inum: _,
+            id: _,
+            owner,
+            ucounts,
+        } = *self.kernel.common(ns);
+        let owner = owner.map(|owner| self.ns(NsRef::User(owner)));
+        let charged = ucounts.map(|record| self.charged(record));
+        let body = match ns {
+            NsRef::User(i) => self.user(i),
+            NsRef::Mnt(i) => self.mnt(i),
+            NsRef::Uts(i) => self.uts(i),
+            NsRef::Ipc(i) => self.ipc(i),
+            NsRef::Pid(i) => self.pids(i),
+            NsRef::Cgroup(i) => {
+                let CgroupNamespace { common: _, root } = self.kernel.cgroup_ns[i];
+                self.cgroup(root)
+            }
+            NsRef::Net(i) => self.net(i),
+            NsRef::Time(i) => self.time(i),
+        };
+        self.say(&format!("{} owner {owner:?} charged to {charged:?} {body}", self.ns(ns)));
+    }
+
+    fn user(&self, idx: Idx<UserNamespace>) -> String {
+        let UserNamespace {
+            common: _,
+            // How many owners are above.
+            level: _,
+            owner,
+            uid_map,
+            gid_map,
+            projid_map,
+            setgroups_allowed,
+            parent_could_setfcap,
+            ucount_max,
+            rlimit_max,
+        } = &self.kernel.user_ns[idx];
+        let maps = [uid_map, gid_map, projid_map].map(crate::idmap::IdMap::extents);
+        format!(
+            "made by {owner} {maps:?} setgroups {setgroups_allowed} setfcap {parent_could_setfcap} {ucount_max:?} {rlimit_max:?}"
+        )
+    }
+
+    fn mnt(&self, idx: Idx<MntNamespace>) -> String {
+        let MntNamespace {
+            common: _,
+            root,
+            // How many say so.
+            nr_mounts: _,
+            anon,
+        } = self.kernel.mnt_ns[idx];
+        format!("root mount{} anonymous {anon}", self.mount(root))
+    }
+
+    fn uts(&self, idx: Idx<UtsNamespace>) -> String {
+        let UtsNamespace { common: _, nodename, domainname } = &self.kernel.uts_ns[idx];
+        format!("{:?} {:?}", nodename.as_bytes(), domainname.as_bytes())
+    }
+
+    fn ipc(&self, idx: Idx<IpcNamespace>) -> String {
+        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues } = &self.kernel.ipc_ns[idx];
+        let segments: Vec<String> = shms
+            .iter()
+            .map(|shm| {
+                let Shm { perm, size, attached, creator, doomed } = shm;
+                let tasks = &self.kernel.tasks;
+                let creator = creator.and_then(|task| tasks.resolve(task.index, task.generation));
+                let creator = creator.map(|task| self.task_number(task));
+                format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed}")
+            })
+            .collect();
+        format!("{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?}")
+    }
+
+    fn pids(&self, idx: Idx<PidNamespace>) -> String {
+        let PidNamespace {
+            common: _,
+            parent,
+            // How many parents are above.
+            level: _,
+            adding,
+            // How many numbers are shown with pids.
+            pid_allocated: _,
+            child_reaper,
+            had_init,
+            pid_max,
+            cursor,
+            // The way from a number to its pid.
+            idr: _,
+            reboot,
+        } = self.kernel.pid_ns[idx];
+        let parent = parent.map(|parent| self.ns(NsRef::Pid(parent)));
+        let reaper = child_reaper.map(|reaper| self.task_number(reaper));
+        format!(
+            "below {parent:?} adding {adding} init {reaper:?} {had_init} max {pid_max} next {cursor} reboot {reboot}"
+        )
+    }
+
+    fn net(&self, idx: Idx<NetNamespace>) -> String {
+        let NetNamespace { common: _, devices, lo_up, next_ifindex } = &self.kernel.net_ns[idx];
+        let devices: Vec<String> = devices
+            .iter()
+            .map(|device| {
+                let NetDev { serial: _, name, ifindex, up, kind } = device;
+                let peer = match kind {
+                    DevKind::Physical => String::from("the machine"),
+                    DevKind::Veth { peer } => self.device(*peer),
+                };
+                format!("{name:?} {ifindex} up {up} from {peer}")
+            })
+            .collect();
+        format!("lo {lo_up} {devices:?} next {next_ifindex}")
+    }
+
+    /// Where the other end of a cable is.
+    fn device(&self, wanted: u64) -> String {
+        let found = self.kernel.net_ns.iter().find_map(|(ns, net)| {
+            let device = net.devices.iter().find(|device| device.serial == wanted)?;
+            Some(format!("{:?} in {}", device.name, self.ns(NsRef::Net(ns))))
+        });
+        found.unwrap_or(String::from("nowhere"))
+    }
+
+    fn time(&self, idx: Idx<TimeNamespace>) -> String {
+        let TimeNamespace { common: _, monotonic, boottime, frozen } = self.kernel.time_ns[idx];
+        format!("{monotonic:?} {boottime:?} frozen {frozen}")
+    }
+}
