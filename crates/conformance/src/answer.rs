@@ -29,7 +29,7 @@ fn errno_of(op: &Op, denial: Denial) -> i32 {
             | Op::WriteSetgroups { .. }
             | Op::WriteTimensOffsets { .. }
     );
-    if through_proc && denial.rule == Rule::NoSuchTask {
+    if through_proc && denial.rule == Rule::NoSuchTask && denial.errno == nsproxy::Errno::ESRCH {
         return libc::ENOENT;
     }
     i32::from(denial.errno.number())

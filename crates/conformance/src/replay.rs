@@ -83,6 +83,9 @@ fn replay(machine: &Machine, place: Option<&Home>, kind: Kind, part: &Part<'_>) 
     if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
         return Ok(End::NotHere(why.trim().to_owned()));
     }
+    if place.is_none() && part.text.contains(": cgroup-") {
+        return Ok(End::NotHere(String::from("there is no cgroup of version 2 to give")));
+    }
     if !machine.privileged() && kind != Kind::User {
         return Ok(End::NotHere(String::from("such a world takes root")));
     }

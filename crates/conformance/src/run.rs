@@ -1,10 +1,11 @@
 //! Worlds, one after the other: generated calls, compared, until the wanted number is
 //! reached or the two sides differ.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
-use nsproxy::{Denial, TaskId};
+use nsproxy::{Denial, Rule, TaskId};
 
 use crate::cgroup::Home;
 use crate::explain::Scores;
@@ -43,6 +44,9 @@ pub(crate) struct Found {
     pub(crate) after: usize,
 }
 
+/// How each rule was met.
+pub(crate) type Ways = BTreeMap<Rule, (Kind, Vec<Step>)>;
+
 /// What a run came to.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -62,6 +66,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) tally: Tally,
     /// Called now and then with how far the run is, and with every difference.
     pub(crate) tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
+    /// The shortest way to each rule, where it is wanted.
+    pub(crate) ways: Option<Ways>,
     /// Whether a difference is shrunk, and the run goes on after it.
     pub(crate) thorough: bool,
 }
@@ -142,6 +148,7 @@ impl Runner<'_> {
                         self.tally.scores.judge(&world, actor, &op, denial);
                     }
                     if let Err(Denial { rule, .. }) = model {
+                        self.record(rule, kind, &steps);
                         self.tally.refused += 1;
                         *self.tally.met.entry(rule).or_default() += 1;
                     }
@@ -165,12 +172,20 @@ impl Runner<'_> {
         Found { seed, kind, differences, steps, after }
     }
 
+    /// Keeps the shortest way to a rule, if that is wanted.
+    fn record(&mut self, rule: Rule, kind: Kind, steps: &[Step]) {
+        let Some(ways) = &mut self.ways else { return };
+        if ways.get(&rule).is_none_or(|(_, known)| known.len() > steps.len()) {
+            ways.insert(rule, (kind, steps.to_vec()));
+        }
+    }
+
     fn bounds(&self, kind: Kind) -> Bounds {
+        // Of this runner's actors only: the tasks of a user are counted on the whole machine.
+        let own = 20_000 + std::process::id() % 11_000 * 4;
         let ids = match kind {
             Kind::User => vec![0, 0, 1, self.machine.uid],
-            // Nobody on the machine has these but actors.
-            Kind::Root => vec![0, 0, 70_001, 70_002, 100],
-            Kind::Userns => vec![0, 0, 7001, 7002, 100],
+            Kind::Root | Kind::Userns => vec![0, 0, own, own + 1, own + 2],
         };
         Bounds {
             only: self.order.only,

@@ -162,6 +162,7 @@ pub(crate) enum Played {
 /// Plays a script in a world. Steps of somebody who is not there are passed over.
 pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     let mut names = Names::new(world);
+    world.eager = true;
     for (at, step) in steps.iter().enumerate() {
         let Some((task, op)) = names.resolve(world, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };

@@ -87,7 +87,7 @@ pub(crate) fn tree(lines: Vec<Line>) -> Vec<Mount> {
 }
 
 /// What is seen of a task that has not exited.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inside {
     /// The three maps, as the machine's user namespace reads them.
     pub(crate) maps: [String; 3],
@@ -293,8 +293,11 @@ fn compare_inside(real: &Inside, ours: &Inside, known: &mut Known, found: &mut D
         if !same_root(&real.root, &ours.root, known) {
             found.check(&format!("root of mount {way}"), &real.root, &ours.root);
         }
-        found.check(&format!("options of {way}"), &real.options, &ours.options);
-        found.check(&format!("type of {way}"), &real.fstype, &ours.fstype);
+        // The machine's own root, below that of the world, is as it is.
+        if ours.fstype != "rootfs" {
+            found.check(&format!("options of {way}"), &real.options, &ours.options);
+            found.check(&format!("type of {way}"), &real.fstype, &ours.fstype);
+        }
         found.check(&format!("unbindable {way}"), &real.unbindable, &ours.unbindable);
         for (what, real, ours) in [("peers", real.shared, ours.shared), ("master", real.master, ours.master)]
         {

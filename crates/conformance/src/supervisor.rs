@@ -63,6 +63,12 @@ pub(crate) fn guard(path: &Path) {
 pub(crate) fn run(args: &Args) -> io::Result<bool> {
     let root = rustix::process::getuid().is_root();
     let guarded = if root { Guarded::new()? } else { None };
+    if args.mutants {
+        let mut command = worker(args, guarded.as_ref(), root, 0)?;
+        let seed = args.seed.unwrap_or(1).to_string();
+        command.args(["--mutants", "--operations", &args.operations.to_string(), "--seed", &seed]);
+        return finished(&mut command);
+    }
     if !args.replay.is_empty() {
         return replay(args, guarded.as_ref(), root);
     }
@@ -125,6 +131,10 @@ fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool
         command.args(["--part", part]);
     }
     command.arg("--replay").args(&args.replay);
+    finished(&mut command)
+}
+
+fn finished(command: &mut Command) -> io::Result<bool> {
     match command.status()?.code() {
         Some(0) => Ok(true),
         Some(1) => Ok(false),

@@ -7,6 +7,7 @@ use crate::Args;
 use crate::cgroup::Home;
 use crate::generate::Area;
 use crate::machine::Machine;
+use crate::mutants;
 use crate::replay;
 use crate::report::Message;
 use crate::run::{Found, Order, Runner, Tally};
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
             io::Error::other(format!("no such area: {name}; there are {}", names.join(", ")))
         })?),
     };
+    if args.mutants {
+        return mutants::run(&machine, place.as_ref(), args);
+    }
     let order =
         Order { operations: args.operations, seed: args.seed.unwrap_or(0), only, explain: args.explain };
     let mut tell_all = |tally: &Tally, found: Option<&Found>| match found {
@@ -43,6 +47,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         order,
         tally: Tally::default(),
         tell: &mut tell_all,
+        ways: None,
         // Differences are found without explanations, and shown short there.
         thorough: !args.explain,
     };

@@ -1,6 +1,7 @@
 //! A world: fresh namespaces of every kind, made the same way in the kernel and in
 //! the model, and then stepped through one call at a time.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, Instant};
@@ -16,8 +17,8 @@ use crate::explain::Through;
 use crate::machine::{CGROUP, Machine};
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
-use crate::real::{Real, look};
-use crate::seen::{self, Known, Seen};
+use crate::real::{Real, look_at};
+use crate::seen::{self, Inside, Known, Life, Seen};
 use crate::sys::SLOTS;
 
 /// Which namespaces the first process of a world gets, and what it may do.
@@ -90,6 +91,10 @@ fn diverged(difference: String) -> Stop {
     Stop::Diverged(Divergence { differences: vec![difference] })
 }
 
+/// After so many calls everything of everybody is read, changed or not.
+const ROUND: usize = 8;
+/// After so many calls the caller is asked what only it can see.
+const INSPECTION: usize = 4;
 /// How long the end or the stop of a task may take to be seen.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long the kernel may take to give back the charge of a dead namespace.
@@ -111,6 +116,12 @@ pub(crate) struct World {
     named: usize,
     /// Whether several processes have ended in one call.
     unordered: bool,
+    /// How many calls were made.
+    calls: usize,
+    /// What the model showed of everybody's files when it was compared last.
+    last: BTreeMap<TaskId, Option<Inside>>,
+    /// Whether the caller is asked after every call, not only after some.
+    pub(crate) eager: bool,
 }
 
 impl World {
@@ -139,6 +150,9 @@ impl World {
             cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
             named: 0,
             unordered: false,
+            calls: 0,
+            last: BTreeMap::new(),
+            eager: false,
         };
         world.model(&Op::Execve(nsproxy::Program::default()))?;
         world.write_maps(machine, kind, child.pid)?;
@@ -189,6 +203,8 @@ impl World {
             Op::Prctl(Prctl::SetDumpable(1)),
             Op::Prctl(Prctl::SetPdeathsig(9)),
             Op::Setsid,
+            Op::Sethostname(String::from("world")),
+            Op::Setdomainname(String::from("world")),
             mount("none", "/", "", private),
         ])?;
         self.real.call(0, libc::SYS_umask, [0; 6])?;
@@ -307,7 +323,7 @@ impl World {
 
     /// Makes a call on both sides and compares everything. Returns the model's answer.
     pub(crate) fn step(&mut self, actor: usize, op: &Op) -> Result<Result<Reply, Denial>, Stop> {
-        let name = self.actors[actor].name.clone();
+        let Actor { name, task, .. } = self.actors[actor].clone();
         let (answer, model) = self.both(actor, op)?;
         let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
         let ended = answer == Answer::Pending;
@@ -317,7 +333,54 @@ impl World {
         }
         self.compare()?;
         self.release_held()?;
+        self.calls += 1;
+        if self.eager || self.calls.is_multiple_of(INSPECTION) {
+            self.inspect(task)?;
+        }
         Ok(model)
+    }
+
+    /// What only a task itself can find out: names, directory, devices, limits, securebits.
+    pub(crate) fn inspect(&mut self, task: TaskId) -> Result<(), Stop> {
+        let Some(actor) = self.find(task).filter(|actor| self.is_free(*actor)) else { return Ok(()) };
+        let name = self.actors[actor].name.clone();
+        let questions = [
+            Question::Hostname,
+            Question::Domainname,
+            Question::Securebits,
+            Question::Cwd,
+            Question::Devices,
+            Question::Limit(nsproxy::NsKind::Uts),
+        ];
+        for question in questions {
+            // Some of it takes a descriptor for a moment.
+            let few = self.kernel.rlimit(task, nsproxy::Resource::Nofile).is_ok_and(|limit| limit < 1010);
+            if few && !matches!(question, Question::Securebits | Question::Cwd) {
+                continue;
+            }
+            match self.ask(task, &question, &Places::default()) {
+                Ok(_) => {}
+                Err(Stop::Diverged(Divergence { differences })) => {
+                    return Err(diverged(format!("{name} {question:?}: {}", differences.join("; "))));
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+        self.compare_descriptors(actor)
+    }
+
+    /// The numbers of open descriptors, but for those of the machinery.
+    fn compare_descriptors(&self, actor: usize) -> Result<(), Stop> {
+        let Actor { name, task, .. } = &self.actors[actor];
+        let model: Vec<i32> =
+            self.kernel.descriptors(*task).unwrap_or_default().into_iter().map(|(fd, _)| fd).collect();
+        let pid = self.kernel.status(self.init, *task).map_or(0, |status| status.pid);
+        // A user may not look at all of its tasks' descriptors.
+        let Ok(kernel) = self.real.descriptors(pid) else { return Ok(()) };
+        if kernel == model {
+            return Ok(());
+        }
+        Err(diverged(format!("{name} descriptors: kernel {kernel:?}, model {model:?}")))
     }
 
     /// Calls that a task was held in and that go on now.
@@ -370,6 +433,11 @@ impl World {
             }
         }
         if found.is_empty() {
+            let inside = |actor: &Actor| {
+                let seen = seen::model(&self.kernel, self.init, actor.task, self.cgroup.1)?;
+                Some((actor.task, seen.inside))
+            };
+            self.last = self.actors.iter().filter_map(inside).collect();
             self.ghosts.clear();
             self.known = known;
         }
@@ -378,9 +446,17 @@ impl World {
 
     fn compare_one(&self, actor: &Actor, known: &mut Known) -> Result<Vec<String>, String> {
         let Actor { name, task, .. } = actor;
-        let model: Seen = seen::model(&self.kernel, self.init, *task, self.cgroup.1)
+        let mut model: Seen = seen::model(&self.kernel, self.init, *task, self.cgroup.1)
             .ok_or_else(|| format!("{name}: the model has lost it"))?;
-        let kernel = look(&self.real, model.status.pid, &self.cgroup.0)
+        // All of everybody now and then; between, what the model says has changed.
+        let whole = self.eager
+            || self.calls.is_multiple_of(ROUND)
+            || model.status.life == Life::Dying
+            || self.last.get(task).is_none_or(|last| *last != model.inside);
+        if !whole {
+            model.inside = None;
+        }
+        let kernel = look_at(&self.real, model.status.pid, &self.cgroup.0, whole)
             .ok_or_else(|| format!("{name}: no such process as {}", model.status.pid))?;
         Ok(seen::compare(name, &kernel, &model, known))
     }

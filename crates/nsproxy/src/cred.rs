@@ -3,6 +3,7 @@
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::CapSet;
+use crate::params::{Effect, Params};
 use crate::rule::Denial;
 use crate::task::Task;
 use crate::uapi::{CLONE_NEWUSER, CLONE_THREAD};
@@ -42,8 +43,13 @@ pub(crate) struct Cred {
 impl Cred {
     /// `user_namespaces(7)`: a task that enters a user namespace, by whatever
     /// route, holds all capabilities in it and keeps nothing of its securebits.
-    pub(crate) fn set_cred_user_ns(&mut self) {
-        self.securebits = 0;
+    pub(crate) fn set_cred_user_ns(&mut self, params: &Params) {
+        if !params.lacks(Effect::PlainSecurebits) {
+            self.securebits = 0;
+        }
+        if params.lacks(Effect::FullCaps) {
+            return;
+        }
         self.cap_inheritable = CapSet::EMPTY;
         self.cap_permitted = CapSet::FULL;
         self.cap_effective = CapSet::FULL;
@@ -124,7 +130,7 @@ impl Kernel {
             && old.fsgid == new.fsgid
             && self.cred_cap_issubset(old, &new);
         let (old_ucounts, new_ucounts) = (old.ucounts, new.ucounts);
-        if !harmless {
+        if !harmless && !self.params.lacks(Effect::Undumpable) {
             let suid_dumpable = self.params.suid_dumpable;
             if let Some(mm) = self.tasks[task].mm {
                 self.mms[mm].dumpable = suid_dumpable;

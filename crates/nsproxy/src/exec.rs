@@ -5,7 +5,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::{Cap, CapSet};
 use crate::cred::{Cred, Kgid, Kuid};
-use crate::params::{Call, Hook};
+use crate::params::{Call, Effect, Hook};
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Sighand, Task, TaskId};
 use crate::uapi::{SECBIT_KEEP_CAPS, SECBIT_NOROOT, SIGCHLD};
@@ -64,7 +64,9 @@ impl Kernel {
             let own = self.dup_fd(files);
             self.tasks[task].files = Some(own);
             self.put_files(files);
-            self.do_close_on_exec(own);
+            if !self.params.lacks(Effect::CloseOnExec) {
+                self.do_close_on_exec(own);
+            }
         }
         self.exec_task_namespaces(task);
         self.exit_sem(task);
@@ -113,7 +115,8 @@ impl Kernel {
                 effective = true;
             }
         }
-        let id_changed = new.euid != old.euid || new.egid != old.egid;
+        // __is_setuid: against the real ids of before.
+        let id_changed = new.euid != old.uid || new.egid != old.gid;
         if (id_changed || !granted.within(old.cap_permitted)) && self.unsafe_exec(task) {
             // No gain for a task that others could steer, or that gave up gaining.
             if self.tasks[task].no_new_privs || !self.ns_capable(task, new.user_ns, Cap::Setuid) {
@@ -226,7 +229,6 @@ impl Kernel {
         if let Some(old) = self.tasks[task].mm.replace(mm) {
             self.put_mm(old);
         }
-        self.tasks[task].pdeath_signal = 0;
     }
 
     /// prctl(2) `PR_SET_DUMPABLE`: set again at exec, by the credentials before it.

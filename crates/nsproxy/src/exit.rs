@@ -3,7 +3,7 @@
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::ns_common::NsRef;
-use crate::params::Call;
+use crate::params::{Call, Effect};
 use crate::pid::Pid;
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
@@ -161,7 +161,7 @@ impl Kernel {
         let executed = self.tasks[leader].parent_exec_id != self.tasks[parent].self_exec_id;
         let signal = match self.tasks[leader].exit_signal {
             // Who has executed something else did not ask for another signal.
-            Some(signal) if signal != 0 && executed => SIGCHLD,
+            Some(_) if executed => SIGCHLD,
             signal => u32::from(signal.unwrap_or(0)),
         };
         let ignores = self.tasks[parent]
@@ -287,7 +287,7 @@ impl Kernel {
         if let Some(thread) = self.find_alive_thread(father) {
             return Some(thread);
         }
-        if self.signal_of(father).has_child_subreaper {
+        if self.signal_of(father).has_child_subreaper && !self.params.lacks(Effect::Subreaper) {
             let level = self.pid_ns[ns].level;
             let mut at = self.real_parent(father);
             // prctl(2) PR_SET_CHILD_SUBREAPER: the nearest ancestor in the same namespace.

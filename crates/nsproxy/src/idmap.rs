@@ -5,6 +5,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::file::{File, FileKind};
+use crate::params::Effect;
 use crate::rule::{Denial, Rule};
 use crate::task::Task;
 use crate::uapi::PAGE_SIZE;
@@ -251,6 +252,11 @@ impl Kernel {
             let lower = self.map_of(parent, kind).range_down(extent.lower, extent.count);
             self.refuse_if(lower.is_none(), Rule::MapParentUnmapped)?;
             extent.lower = lower.unwrap_or(extent.lower);
+        }
+        if self.params.lacks(Effect::MapStart) {
+            for extent in &mut extents {
+                extent.lower = extent.lower.wrapping_add(1);
+            }
         }
         let map = IdMap::install(extents);
         let target = &mut self.user_ns[ns];

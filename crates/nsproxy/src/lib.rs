@@ -152,7 +152,7 @@ pub use net::Device;
 pub use ns_common::{NsId, NsKind};
 pub use nsfs::{NsAnswer, NsHandle, NsInfo, NsIoctl, NsLink};
 pub use nstree::{LISTNS_CURRENT_USER, NsIdReq};
-pub use params::{Call, Features, Hook, Mutation, Params, Release};
+pub use params::{Call, Effect, Features, Hook, Mutation, Params, Release};
 pub use pid_namespace::Reboot;
 pub use pidfs::{PidfdAnswer, PidfdInfo, PidfdIoctl};
 pub use prctl::{CapSets, Prctl};

@@ -111,6 +111,58 @@ pub enum Mutation {
     Off(Rule),
     /// The check answers with another errno.
     Errno(Rule, Errno),
+    /// Something that a call does is left out.
+    Effect(Effect),
+}
+
+/// Something that calls do, to be left out by a [`Mutation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Orphans get a new parent by a subreaper, not only by init.
+    Subreaper,
+    /// A new user namespace's first task has all capabilities.
+    FullCaps,
+    /// A new user namespace's first task has no securebits.
+    PlainSecurebits,
+    /// Copies of shared mounts for another owner become slaves.
+    Slaves,
+    /// Copies of mounts for another owner are locked.
+    Locks,
+    /// Ranges of a map begin where it says.
+    MapStart,
+    /// Entering a time namespace freezes its offsets.
+    Freeze,
+    /// The semaphore undo list runs when it is left.
+    Undo,
+    /// The end of a namespace gives its charge back.
+    Uncharge,
+    /// A change of ids takes dumpability away.
+    Undumpable,
+    /// A new mount namespace takes the caller's root and working directory along.
+    MoveFs,
+    /// Joining a mount namespace leaves a chroot.
+    LeaveChroot,
+    /// Descriptors marked so are closed by exec.
+    CloseOnExec,
+}
+
+impl Effect {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Subreaper,
+        Self::FullCaps,
+        Self::PlainSecurebits,
+        Self::Slaves,
+        Self::Locks,
+        Self::MapStart,
+        Self::Freeze,
+        Self::Undo,
+        Self::Uncharge,
+        Self::Undumpable,
+        Self::MoveFs,
+        Self::LeaveChroot,
+        Self::CloseOnExec,
+    ];
 }
 
 /// What the kernel was built with or patched to.
@@ -236,6 +288,12 @@ impl Params {
     /// Whether the rule is in force: in this release, and not mutated away.
     pub(crate) fn holds(&self, rule: Rule) -> bool {
         rule.facts().releases.contains(self.release) && !self.mutations.contains(&Mutation::Off(rule))
+    }
+
+    /// Whether something that calls do is left out.
+    #[inline]
+    pub(crate) fn lacks(&self, effect: Effect) -> bool {
+        !self.mutations.is_empty() && self.mutations.contains(&Mutation::Effect(effect))
     }
 
     pub(crate) fn denial(&self, rule: Rule) -> Denial {

@@ -7,7 +7,7 @@ use crate::file::File;
 use crate::idmap::{Line, until_nul};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::{NsProxy, NsSet};
-use crate::params::Call;
+use crate::params::{Call, Effect};
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
@@ -105,7 +105,7 @@ impl Kernel {
         self.get_ns(NsRef::Time(time_for_children));
         self.put_ns(NsRef::Time(time));
         nsproxy.time = time_for_children;
-        self.time_ns[time_for_children].frozen = true;
+        self.time_ns[time_for_children].frozen = !self.params.lacks(Effect::Freeze);
     }
 
     pub(crate) fn timens_install(

@@ -7,6 +7,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::cred::Kuid;
 use crate::ns_common::NsKind;
+use crate::params::Effect;
 use crate::rule::{Denial, Rule};
 use crate::task::{RLIM_INFINITY, Resource, Task};
 use crate::user_namespace::UserNamespace;
@@ -149,7 +150,9 @@ impl Kernel {
     /// Takes the charge back and drops the reference to the record.
     #[inline]
     pub(crate) fn dec_ucount(&mut self, ucounts: Idx<Ucounts>, kind: NsKind) {
-        self.uncharge(ucounts, None, kind as usize);
+        if !self.params.lacks(Effect::Uncharge) {
+            self.uncharge(ucounts, None, kind as usize);
+        }
         self.put_ucounts(ucounts);
     }
 

@@ -76,7 +76,7 @@ impl Kernel {
             ucount_max: [UCOUNT_MAX; 8],
             rlimit_max,
         });
-        new.set_cred_user_ns();
+        new.set_cred_user_ns(&self.params);
         // The namespace's first reference goes to the credentials.
         self.put_user_ns(parent);
         new.user_ns = ns;
@@ -137,7 +137,7 @@ impl Kernel {
         self.get_user_ns(target);
         let old = core::mem::replace(&mut cred.user_ns, target);
         self.put_user_ns(old);
-        cred.set_cred_user_ns();
+        cred.set_cred_user_ns(&self.params);
         self.set_cred_ucounts(&mut cred);
         set.cred = Some(cred);
         Ok(())

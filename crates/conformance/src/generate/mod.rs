@@ -311,6 +311,14 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
     }
     let dying: Vec<TaskId> =
         view.tasks.iter().copied().filter(|task| lives(view.kernel, *task) && !lives(&copy, *task)).collect();
+    // Which thread of a dying init is the last, and waits for the others, is open.
+    let waits = |task: &TaskId| {
+        copy.status(copy.init(), *task).is_ok_and(|status| status.state == State::Zapping)
+            && view.kernel.status(view.init, *task).is_ok_and(|status| status.threads > 1)
+    };
+    if view.tasks.iter().any(waits) {
+        return false;
+    }
     let ignores = |task: &TaskId| view.kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
     dying.len() < 2 || !dying.iter().any(ignores)
 }

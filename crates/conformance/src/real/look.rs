@@ -10,10 +10,16 @@ use crate::seen::{Inside, Life, Line, Mount, Seen, Status, below, tree};
 /// `cgroup` is the path of the world's cgroup, of which the model knows nothing but
 /// the part below.
 pub(crate) fn look(real: &Real, pid: u32, cgroup: &str) -> Option<Seen> {
-    let status = status(&read(real, &format!("{pid}/status"))?, &read(real, &format!("{pid}/stat"))?)?;
+    look_at(real, pid, cgroup, true)
+}
+
+/// The same; without what is `inside` where only numbers, ids and links are wanted.
+pub(crate) fn look_at(real: &Real, pid: u32, cgroup: &str, inside: bool) -> Option<Seen> {
+    let stat = if inside { read(real, &format!("{pid}/stat"))? } else { String::new() };
+    let status = status(&read(real, &format!("{pid}/status"))?, &stat)?;
     let links = NsLink::ALL.map(|link| link_number(real, pid, link));
     let inside = match status.life {
-        Life::Running | Life::Stopped => inside(real, pid, cgroup),
+        Life::Running | Life::Stopped if inside => self::inside(real, pid, cgroup),
         _ => None,
     };
     Some(Seen { status, links, inside })
@@ -52,7 +58,8 @@ fn status(text: &str, stat: &str) -> Option<Status> {
     let last = |name: &str| numbers(name)?.last().copied();
     let caps = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
     let four = |name: &str| <[u32; 4]>::try_from(numbers(name)?).ok();
-    let flags: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(6)?.parse().ok()?;
+    let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse().ok());
+    let flags: u64 = flags.unwrap_or(0);
     let life = match field("State:")?.as_bytes().first()? {
         b'Z' | b'X' => Life::Zombie,
         b'T' | b't' => Life::Stopped,

@@ -4,7 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod call;
 mod look;
 
-pub(crate) use look::look;
+pub(crate) use look::look_at;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -130,6 +130,19 @@ impl Real {
     /// Waits until a new actor is in its loop.
     pub(crate) fn arrived(&self, slot: usize) -> bool {
         self.mailbox.wait(slot, Turn::Nobody, PATIENCE)
+    }
+
+    /// The descriptors of a task that are the model's, in order.
+    pub(crate) fn descriptors(&self, pid: u32) -> std::io::Result<Vec<i32>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&self.proc, format!("{pid}/fd"), flags, Mode::empty())?;
+        let mut all = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&directory)? {
+            let number = entry?.file_name().to_str().ok().and_then(|name| name.parse().ok());
+            all.extend(number.filter(|fd| (3..MAILBOX_FD).contains(fd)));
+        }
+        all.sort_unstable();
+        Ok(all)
     }
 
     /// Whether the world has a task of this number.

@@ -4,7 +4,7 @@ use super::{IpcNamespace, Perm, SysvKind, SysvTask};
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::ns_common::NsRef;
-use crate::params::Call;
+use crate::params::{Call, Effect};
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Task, TaskId};
 use alloc::vec::Vec;
@@ -290,6 +290,9 @@ impl Kernel {
             return;
         }
         let undo = self.sysv.take(list).undo;
+        if self.params.lacks(Effect::Undo) {
+            return;
+        }
         let Some(ns) = self.nsproxy_of(task).map(|nsproxy| nsproxy.ipc) else {
             return;
         };

@@ -7,7 +7,7 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::NsSet;
-use crate::params::Call;
+use crate::params::{Call, Effect};
 use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
 use crate::uapi::CLONE_NEWNS;
@@ -42,6 +42,11 @@ impl Kernel {
         // mount_namespaces(7): a less privileged namespace gets the mounts as one unit.
         let how =
             CopyFlags { shared_to_slave: foreign, unbindable: true, lock: foreign, ..CopyFlags::default() };
+        let how = CopyFlags {
+            shared_to_slave: how.shared_to_slave && !self.params.lacks(Effect::Slaves),
+            lock: how.lock && !self.params.lacks(Effect::Locks),
+            ..how
+        };
         let old_root = self.mnt_ns[old].root;
         let dentry = self.mounts[old_root].root;
         let empty = flags & crate::uapi::CLONE_EMPTY_MNTNS != 0;
@@ -57,7 +62,9 @@ impl Kernel {
         for (_, copy) in &pairs {
             self.mounts[*copy].ns = Some(ns);
         }
-        if let Some(fs) = fs {
+        if let Some(fs) = fs
+            && !self.params.lacks(Effect::MoveFs)
+        {
             self.move_fs(fs, &pairs, empty);
         }
         Ok(ns)
@@ -145,7 +152,9 @@ impl Kernel {
             self.put_ns(NsRef::Mnt(old));
         }
         let top = self.ns_root(target);
-        if let Some(fs) = set.fs() {
+        if let Some(fs) = set.fs()
+            && !self.params.lacks(Effect::LeaveChroot)
+        {
             self.set_fs_pwd(fs, top);
             self.set_fs_root(fs, top);
         }
