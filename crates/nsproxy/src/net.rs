@@ -216,6 +216,9 @@ impl Kernel {
         let ns = self.current_nsproxy(task).net;
         let admin = self.net_admin(task, ns);
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
+        // Up to 6.12 the device is looked up before the namespace.
+        let missing = !self.net_ns[ns].has(name) && !self.params.since(6, 13);
+        self.refuse_if(missing, Rule::NetDevMissing)?;
         let file = self.fget(task, fd)?;
         // rtnetlink(7) IFLA_NET_NS_FD.
         let FileKind::Ns(NsRef::Net(target)) = self.files_open[file].kind else {
@@ -286,6 +289,9 @@ impl Kernel {
     /// `SIOCGSKNS`: a descriptor of the socket's net namespace.
     pub fn socket_namespace(&mut self, caller: TaskId, fd: Fd) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Ioctl)?;
+        if let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind {
+            self.pidfd_looks_first(task, pid, thread, false)?;
+        }
         let ns = self.socket_net(task, fd)?;
         let admin = self.net_admin(task, ns);
         self.refuse_if(!admin, Rule::SocketNsPrivilege)?;

@@ -241,8 +241,14 @@ impl Kernel {
     /// `ioctl_nsfs(2)`.
     pub fn ns_ioctl(&mut self, caller: TaskId, fd: Fd, request: NsIoctl) -> Result<NsAnswer, Denial> {
         let task = self.enter(caller, Call::Ioctl)?;
-        let FileKind::Ns(ns) = self.files_open[self.fget(task, fd)?].kind else {
-            return Err(self.params.denial(Rule::NsIoctlNotNamespace));
+        let ns = match self.files_open[self.fget(task, fd)?].kind {
+            FileKind::Ns(ns) => ns,
+            other => {
+                if let FileKind::Pidfd { pid, thread } = other {
+                    self.pidfd_looks_first(task, pid, thread, request.has_argument())?;
+                }
+                return Err(self.params.denial(Rule::NsIoctlNotNamespace));
+            }
         };
         let old = self.params.release < request.since();
         self.refuse_if(old || request == NsIoctl::Unknown, Rule::NsIoctlUnknown)?;
@@ -451,6 +457,20 @@ impl NsIoctl {
             Self::MntGetInfo(_) | Self::MntGetNext(_) | Self::MntGetPrev(_) => Release::new(6, 12),
             Self::GetId => Release::new(6, 18),
             _ => Release::new(4, 11),
+        }
+    }
+
+    /// Whether the third argument of the call is not 0.
+    const fn has_argument(self) -> bool {
+        match self {
+            Self::GetOwnerUid | Self::GetMntnsId | Self::GetId => true,
+            Self::GetPidFromPidns(nr)
+            | Self::GetTgidFromPidns(nr)
+            | Self::GetPidInPidns(nr)
+            | Self::GetTgidInPidns(nr) => nr != 0,
+            Self::MntGetInfo(size) => size.is_some(),
+            Self::MntGetNext(info) | Self::MntGetPrev(info) => info,
+            Self::GetUserns | Self::GetParent | Self::GetNstype | Self::Unknown => false,
         }
     }
 }

@@ -86,6 +86,15 @@ impl Kernel {
         let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind else {
             return Err(self.params.denial(Rule::PidfdIoctlNotPidfd));
         };
+        let argument = match request {
+            PidfdIoctl::GetNamespace(_, argument) => argument != 0,
+            PidfdIoctl::GetInfo(_) => true,
+            PidfdIoctl::Unknown => false,
+        };
+        let info = self.params.since(6, 13) && matches!(request, PidfdIoctl::GetInfo(_));
+        if !info {
+            self.pidfd_looks_first(task, pid, thread, argument)?;
+        }
         let since = match request {
             PidfdIoctl::GetNamespace(..) => Release::new(6, 11),
             _ => Release::new(6, 13),
@@ -103,18 +112,35 @@ impl Kernel {
         }
     }
 
-    fn pidfd_get_namespace(
-        &mut self,
+    /// ioctl_pidfd(2), from 6.11 to 6.13: whatever is asked, the process is looked at
+    /// before the request.
+    pub(crate) fn pidfd_looks_first(
+        &self,
         task: Idx<Task>,
         pid: Idx<Pid>,
         thread: bool,
-        link: NsLink,
-        argument: u64,
-    ) -> Result<PidfdAnswer, Denial> {
+        argument: bool,
+    ) -> Result<(), Denial> {
+        if self.params.since(6, 11) && !self.params.since(6, 14) {
+            self.pidfd_holder(task, pid, thread, argument)?;
+        }
+        Ok(())
+    }
+
+    /// The process behind a pidfd, which still holds namespaces and may be looked at.
+    fn pidfd_holder(
+        &self,
+        task: Idx<Task>,
+        pid: Idx<Pid>,
+        thread: bool,
+        argument: bool,
+    ) -> Result<Idx<Task>, Denial> {
+        // ioctl_pidfd(2) EINVAL: an argument where none belongs. Judged first up to 6.12.
+        let bad_argument = |early: bool| argument && early != self.params.since(6, 13);
+        self.refuse_if(bad_argument(true), Rule::PidfdArgument)?;
         // ioctl_pidfd(2) ESRCH: reaped.
         let target = self.pidfd_task(pid, thread).ok_or_else(|| self.params.denial(Rule::PidfdReaped))?;
-        // ioctl_pidfd(2) EINVAL: an argument where none belongs.
-        self.refuse_if(argument != 0, Rule::PidfdArgument)?;
+        self.refuse_if(bad_argument(false), Rule::PidfdArgument)?;
         let access = self.ptrace_may_access(task, target, Mode::ReadFscreds);
         let alive = self.nsproxy_of(target).is_some();
         let zombie = self.params.denial(Rule::PidfdZombie);
@@ -126,6 +152,18 @@ impl Kernel {
         if !alive {
             return Err(zombie);
         }
+        Ok(target)
+    }
+
+    fn pidfd_get_namespace(
+        &mut self,
+        task: Idx<Task>,
+        pid: Idx<Pid>,
+        thread: bool,
+        link: NsLink,
+        argument: u64,
+    ) -> Result<PidfdAnswer, Denial> {
+        let target = self.pidfd_holder(task, pid, thread, argument != 0)?;
         let kind = match link {
             NsLink::Own(kind) => kind,
             NsLink::PidForChildren => NsKind::Pid,

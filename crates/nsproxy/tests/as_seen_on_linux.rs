@@ -420,3 +420,53 @@ fn a_first_fork_that_fails_late_harms_nothing_on_7_2() {
     // The old clone knows what a signal is by now.
     assert_eq!(errno(kernel.sys_clone(shell, 65)), Some(Errno::EINVAL));
 }
+
+/// A shell on another release that holds a pidfd of its child.
+fn with_pidfd(major: u8, minor: u8) -> (Kernel, TaskId, TaskId, i32) {
+    let mut kernel = Kernel::boot(nsproxy::Params::for_release(major, minor));
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    let child = kernel.fork(shell).unwrap();
+    let fd = kernel.pidfd_open(shell, child.pid.cast_signed(), 0).unwrap();
+    (kernel, shell, child.task, fd)
+}
+
+#[test]
+fn on_6_12_a_pidfd_looks_at_its_process_before_the_request() {
+    use nsproxy::{NsIoctl, NsKind, NsLink, PidfdIoctl};
+    let old_and_new = [(6, 1, false), (6, 12, true), (6, 18, false)];
+    for (major, minor, first) in old_and_new {
+        let (mut kernel, shell, child, fd) = with_pidfd(major, minor);
+        let (with, without) = (NsIoctl::GetTgidFromPidns(3), NsIoctl::GetParent);
+        let invalid = if first { Errno::EINVAL } else { Errno::ENOTTY };
+        assert_eq!(errno(kernel.ns_ioctl(shell, fd, with)), Some(invalid));
+        assert_eq!(errno(kernel.ns_ioctl(shell, fd, without)), Some(Errno::ENOTTY));
+        kernel.setresuid(shell, 1000, 1000, 1000).unwrap();
+        let hidden = if first { Errno::EACCES } else { Errno::ENOTTY };
+        assert_eq!(errno(kernel.ns_ioctl(shell, fd, without)), Some(hidden));
+        assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::Unknown)), Some(hidden));
+        assert_eq!(errno(kernel.socket_namespace(shell, fd)), Some(hidden));
+        kernel.exit_group(child, 0).unwrap();
+        kernel.wait(shell).unwrap();
+        let gone = if first { Errno::ESRCH } else { Errno::ENOTTY };
+        assert_eq!(errno(kernel.ns_ioctl(shell, fd, without)), Some(gone));
+        // The argument counts before the process on 6.12, after it on 6.18.
+        let get = PidfdIoctl::GetNamespace(NsLink::Own(NsKind::Cgroup), 1);
+        let expected = match (major, minor) {
+            (6, 1) => Errno::ENOTTY,
+            (6, 12) => Errno::EINVAL,
+            _ => Errno::ESRCH,
+        };
+        assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, get)), Some(expected));
+    }
+}
+
+#[test]
+fn up_to_6_12_a_missing_device_counts_before_the_namespace_it_moves_to() {
+    for (minor, expected) in [(1, Errno::ENODEV), (12, Errno::ENODEV), (18, Errno::EBADF)] {
+        let mut kernel = Kernel::boot(nsproxy::Params::for_release(6, minor));
+        let init = kernel.init();
+        assert_eq!(errno(kernel.move_device(init, "none", 777)), Some(expected));
+        assert_eq!(errno(kernel.move_device(init, "lo", 777)), Some(Errno::EBADF));
+    }
+}
