@@ -13,6 +13,7 @@ use nsproxy::Rule;
 use crate::Args;
 use crate::cgroup;
 use crate::explain::Scores;
+use crate::random::Random;
 use crate::report::{Count, Message, Scenario, coverage};
 
 /// The first of the user ids that workers take with `--as-user`. Nobody has them.
@@ -77,11 +78,13 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     println!("seed {seed}, {jobs} at a time, Linux {}", release());
     let (sender, receiver) = mpsc::channel();
     let mut workers = Vec::new();
+    let mut seeds = Random::new(seed);
     for job in 0..jobs {
         let operations = args.operations / jobs + usize::from(job < args.operations % jobs);
         let mut command = worker(args, guarded.as_ref(), root, job)?;
         command.args(["--operations", &operations.to_string()]);
-        let own = seed.wrapping_add((job as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        // Drawn, not counted up: seeds at even distances would make the same worlds.
+        let own = seeds.next();
         command.args(["--seed", &own.to_string()]);
         if args.explain {
             command.arg("--explain");

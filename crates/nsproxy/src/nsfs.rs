@@ -7,6 +7,7 @@ use crate::file::{Fd, FileKind};
 use crate::mount::MntNamespace;
 use crate::ns_common::{NsId, NsKind, NsRef};
 use crate::params::{Call, Release};
+use crate::pidfs::{PidfdAnswer, PidfdIoctl};
 use crate::pid_namespace::PidNamespace;
 use crate::ptrace::Mode;
 use crate::rule::{Denial, Rule};
@@ -358,6 +359,32 @@ impl Kernel {
             .map(|(found, _)| found)
             .ok_or_else(|| self.params.denial(Rule::NsMntNextEnd))?;
         self.open_ns_ref(task, NsRef::Mnt(found)).map(NsAnswer::Fd)
+    }
+
+    /// A request for pidfds on a namespace file. On 6.12 and 6.13 the number alone
+    /// says what is asked where the request has a structure.
+    pub(crate) fn ns_mistakes_request(
+        &mut self,
+        task: Idx<Task>,
+        ns: NsRef,
+        request: PidfdIoctl,
+    ) -> Result<PidfdAnswer, Denial> {
+        let by_number = self.params.since(6, 12) && !self.params.since(6, 14);
+        match request {
+            // The number of NS_MNT_GET_INFO, with a structure of no size.
+            PidfdIoctl::GetNamespace(NsLink::Own(NsKind::Uts), _) if by_number => {
+                self.mnt_ns_of(ns)?;
+                Err(self.params.denial(Rule::NsMntInfo))
+            }
+            // The number of NS_MNT_GET_NEXT.
+            PidfdIoctl::GetInfo(size) if by_number => {
+                match self.mnt_get_next(task, ns, size >= 16, true)? {
+                    NsAnswer::Fd(fd) => Ok(PidfdAnswer::Fd(fd)),
+                    _ => Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
+                }
+            }
+            _ => Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
+        }
     }
 
     fn pid_ns_of(&self, ns: NsRef) -> Result<Idx<PidNamespace>, Denial> {

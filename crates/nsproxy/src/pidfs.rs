@@ -83,8 +83,10 @@ impl Kernel {
         request: PidfdIoctl,
     ) -> Result<PidfdAnswer, Denial> {
         let task = self.enter(caller, Call::Ioctl)?;
-        let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind else {
-            return Err(self.params.denial(Rule::PidfdIoctlNotPidfd));
+        let (pid, thread) = match self.files_open[self.fget(task, fd)?].kind {
+            FileKind::Pidfd { pid, thread } => (pid, thread),
+            FileKind::Ns(ns) => return self.ns_mistakes_request(task, ns, request),
+            _ => return Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
         };
         let argument = match request {
             PidfdIoctl::GetNamespace(_, argument) => argument != 0,

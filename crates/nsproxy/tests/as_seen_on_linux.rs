@@ -470,3 +470,19 @@ fn up_to_6_12_a_missing_device_counts_before_the_namespace_it_moves_to() {
         assert_eq!(errno(kernel.move_device(init, "lo", 777)), Some(Errno::EBADF));
     }
 }
+
+#[test]
+fn on_6_12_a_namespace_file_takes_requests_by_their_number() {
+    use nsproxy::{NsKind, NsLink, PidfdIoctl};
+    for (minor, info, uts) in
+        [(11, Errno::ENOTTY, Errno::ENOTTY), (12, Errno::EPERM, Errno::EINVAL), (18, Errno::ENOTTY, Errno::ENOTTY)]
+    {
+        let mut kernel = Kernel::boot(nsproxy::Params::for_release(6, minor));
+        let init = kernel.init();
+        let shell = kernel.clone3(init, &nsproxy::CloneArgs::new(CLONE_NEWPID)).unwrap().task;
+        let fd = kernel.open_ns(shell, 1, NsLink::Own(NsKind::Mnt)).unwrap();
+        assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::GetInfo(64))), Some(info));
+        let link = NsLink::Own(NsKind::Uts);
+        assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::GetNamespace(link, 0))), Some(uts));
+    }
+}

@@ -88,7 +88,20 @@ impl Real {
         if real.mailbox.wait(0, Turn::Nobody, PATIENCE) {
             Ok(real)
         } else {
-            Err(std::io::Error::other("the world's first process does not answer"))
+            Err(std::io::Error::other(format!("the world's first process does not answer: {}", real.end())))
+        }
+    }
+
+    /// How the first process ended.
+    fn end(&self) -> String {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
+            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+                (Some(errno), _) => format!("it was not executed, errno {errno}"),
+                (None, signal) => format!("it was ended by signal {}", signal.unwrap_or_default()),
+            },
+            _ => String::from("it still runs"),
         }
     }
 

@@ -189,8 +189,9 @@ pub(crate) fn start(flags: u64, null: &OwnedFd) -> Result<i32, i32> {
         let empty = c"".as_ptr() as u64;
         let argv = &raw const start.argv as u64;
         let program = u64::from(PROGRAM_FD.unsigned_abs());
-        syscall(libc::SYS_execveat, [program, empty, argv, 0, libc::AT_EMPTY_PATH as u64, 0]);
-        syscall(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]);
+        let answer = syscall(libc::SYS_execveat, [program, empty, argv, 0, libc::AT_EMPTY_PATH as u64, 0]);
+        // Its errno, for the runner to tell.
+        syscall(libc::SYS_exit_group, [answer.unsigned_abs(), 0, 0, 0, 0, 0]);
     }
     unreachable!("exit_group does not return")
 }
