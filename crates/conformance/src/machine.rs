@@ -7,6 +7,8 @@ use std::io;
 use nsproxy::op::Op;
 use nsproxy::{CapSet, CapSets, Features, Kernel, Params, Prctl, Release, Resource};
 
+use crate::sys::probe;
+
 /// What the model has to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -133,6 +135,9 @@ fn params(release: &str) -> io::Result<Params> {
     features.nsdelegate = fs::read_to_string("/proc/self/mountinfo").is_ok_and(|text| {
         text.lines().any(|line| line.contains(" - cgroup2 ") && line.contains("nsdelegate"))
     });
+    let tried = |fault: Option<bool>| fault.unwrap_or(false);
+    features.refused_unshare_loses_root = tried(probe::refused_unshare_loses_root());
+    features.setns_needs_own_fs = tried(probe::setns_needs_own_fs());
     for kind in nsproxy::NsKind::ALL {
         features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
     }

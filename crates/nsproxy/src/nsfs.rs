@@ -7,8 +7,8 @@ use crate::file::{Fd, FileKind};
 use crate::mount::MntNamespace;
 use crate::ns_common::{NsId, NsKind, NsRef};
 use crate::params::{Call, Release};
-use crate::pidfs::{PidfdAnswer, PidfdIoctl};
 use crate::pid_namespace::PidNamespace;
+use crate::pidfs::{PidfdAnswer, PidfdIoctl};
 use crate::ptrace::Mode;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
@@ -377,12 +377,10 @@ impl Kernel {
                 Err(self.params.denial(Rule::NsMntInfo))
             }
             // The number of NS_MNT_GET_NEXT.
-            PidfdIoctl::GetInfo(size) if by_number => {
-                match self.mnt_get_next(task, ns, size >= 16, true)? {
-                    NsAnswer::Fd(fd) => Ok(PidfdAnswer::Fd(fd)),
-                    _ => Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
-                }
-            }
+            PidfdIoctl::GetInfo(size) if by_number => match self.mnt_get_next(task, ns, size >= 16, true)? {
+                NsAnswer::Fd(fd) => Ok(PidfdAnswer::Fd(fd)),
+                _ => Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
+            },
             _ => Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
         }
     }

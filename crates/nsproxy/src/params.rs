@@ -177,6 +177,9 @@ pub struct Features {
     /// an unshare with `CLONE_NEWNS` that is refused after the mounts are copied leaves
     /// the caller's root and working directory in the copy, which is gone.
     pub refused_unshare_loses_root: bool,
+    /// Seen on 6.12.117: setns with a pidfd and `CLONE_NEWNS` among other kinds is refused
+    /// when root and working directory are shared, as it is with `CLONE_NEWNS` alone.
+    pub setns_needs_own_fs: bool,
     /// An exited process can be looked into by its user only if its memory could; in
     /// stable releases from about 2026 on. Before, anything exited can.
     pub dumpable_outlives_memory: bool,
@@ -189,6 +192,7 @@ impl Default for Features {
             unprivileged_userns_clone: None,
             nsdelegate: false,
             refused_unshare_loses_root: false,
+            setns_needs_own_fs: false,
             dumpable_outlives_memory: true,
         }
     }

@@ -114,7 +114,7 @@ impl Kernel {
         }
     }
 
-    /// ioctl_pidfd(2), from 6.11 to 6.13: whatever is asked, the process is looked at
+    /// `ioctl_pidfd(2)`, from 6.11 to 6.13: whatever is asked, the process is looked at
     /// before the request.
     pub(crate) fn pidfd_looks_first(
         &self,

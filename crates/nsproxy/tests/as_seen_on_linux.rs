@@ -474,9 +474,11 @@ fn up_to_6_12_a_missing_device_counts_before_the_namespace_it_moves_to() {
 #[test]
 fn on_6_12_a_namespace_file_takes_requests_by_their_number() {
     use nsproxy::{NsKind, NsLink, PidfdIoctl};
-    for (minor, info, uts) in
-        [(11, Errno::ENOTTY, Errno::ENOTTY), (12, Errno::EPERM, Errno::EINVAL), (18, Errno::ENOTTY, Errno::ENOTTY)]
-    {
+    for (minor, info, uts) in [
+        (11, Errno::ENOTTY, Errno::ENOTTY),
+        (12, Errno::EPERM, Errno::EINVAL),
+        (18, Errno::ENOTTY, Errno::ENOTTY),
+    ] {
         let mut kernel = Kernel::boot(nsproxy::Params::for_release(6, minor));
         let init = kernel.init();
         let shell = kernel.clone3(init, &nsproxy::CloneArgs::new(CLONE_NEWPID)).unwrap().task;
@@ -484,5 +486,27 @@ fn on_6_12_a_namespace_file_takes_requests_by_their_number() {
         assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::GetInfo(64))), Some(info));
         let link = NsLink::Own(NsKind::Uts);
         assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, PidfdIoctl::GetNamespace(link, 0))), Some(uts));
+    }
+}
+
+#[test]
+fn on_6_12_117_setns_to_several_kinds_needs_a_root_of_its_own() {
+    for needed in [false, true] {
+        let (mut kernel, shell) = shell();
+        kernel.params_mut().features.setns_needs_own_fs = needed;
+        let sharing = kernel.clone3(shell, &nsproxy::CloneArgs::new(CLONE_FS)).unwrap().task;
+        let fd = kernel.pidfd_open(sharing, 1, 0).unwrap();
+        let both = u32::try_from(CLONE_NEWNS | CLONE_NEWUTS).unwrap();
+        assert_eq!(errno(kernel.setns(sharing, fd, both)), needed.then_some(Errno::EINVAL));
+    }
+}
+
+#[test]
+fn before_5_12_there_is_no_mount_setattr() {
+    for (major, minor, expected) in [(5, 10, Some(Errno::ENOSYS)), (5, 12, None)] {
+        let mut kernel = Kernel::boot(nsproxy::Params::for_release(major, minor));
+        let init = kernel.init();
+        let nothing = nsproxy::MountAttr::default();
+        assert_eq!(errno(kernel.mount_setattr(init, "/", 0, &nothing)), expected);
     }
 }

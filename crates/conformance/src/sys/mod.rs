@@ -5,6 +5,7 @@
 
 mod call;
 mod memory;
+pub(crate) mod probe;
 mod program;
 
 pub(crate) use call::errno_of;

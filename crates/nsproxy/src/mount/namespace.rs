@@ -144,7 +144,8 @@ impl Kernel {
         self.refuse_if(!allowed, Rule::SetnsMntAdmin)?;
         // setns(2) EINVAL: root and working directory not shared. With more kinds in one
         // call this looks at a private copy, and is no obstacle.
-        let shared = set.fs().is_some_and(|fs| self.fss[fs].users != 1);
+        let own = self.tasks[caller].fs.filter(|_| self.params.features.setns_needs_own_fs);
+        let shared = set.fs().is_some_and(|fs| self.fss[own.unwrap_or(fs)].users != 1);
         self.refuse_if(shared, Rule::SetnsMntSharedFs)?;
         if set.nsproxy.mnt != target {
             self.get_ns(NsRef::Mnt(target));

@@ -144,6 +144,7 @@ impl Kernel {
         place: impl FnOnce(&Self, Idx<Task>) -> Result<Path, Denial>,
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::MountSetattr)?;
+        self.refuse_if(true, Rule::SetattrMissing)?;
         // mount_setattr(2) EINVAL: unknown flags.
         self.refuse_if(flags & !AT_RECURSIVE != 0, Rule::SetattrFlags)?;
         // mount_setattr(2) EPERM.

@@ -417,6 +417,7 @@ rules! {
     PivotNewNotMount: EINVAL, "pivot_root", "pivot_root(2) EINVAL", ALWAYS, "new_root is not a mount point.";
     PivotPutOld: EINVAL, "pivot_root", "pivot_root(2) EINVAL", ALWAYS, "put_old is not at or below new_root.";
     PivotUnreachable: EINVAL, "pivot_root", "pivot_root(2) EINVAL", ALWAYS, "new_root is not below the current root.";
+    SetattrMissing: ENOSYS, "mount_setattr", "mount_setattr(2)", until(5, 11), "The call came with 5.12.";
     SetattrFlags: EINVAL, "mount_setattr", "mount_setattr(2) EINVAL", ALWAYS, "An unknown flag or attribute, or a combination that means nothing.";
     SetattrNotMountpoint: EINVAL, "do_mount_setattr", "mount_setattr(2) EINVAL", ALWAYS, "The path is not the root of a mount of the caller's namespace.";
     SetattrLocked: EPERM, "mount_setattr_prepare", "mount_setattr(2) EPERM", ALWAYS, "A flag set by a more privileged namespace cannot be cleared.";

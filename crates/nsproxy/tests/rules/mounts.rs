@@ -400,6 +400,10 @@ pub(super) const CASES: &[Case] = &[
         kernel.chroot(shell, if bad { "/tmp" } else { "/" }).unwrap();
         kernel.pivot_root(shell, ".", "a")
     }),
+    (Rule::SetattrMissing, |bad| {
+        let (mut kernel, init, _) = release(5, if bad { 11 } else { 12 });
+        kernel.mount_setattr(init, "/", 0, &MountAttr::default())
+    }),
     (Rule::SetattrFlags, |bad| {
         let set = if bad { 1 << 40 } else { MOUNT_ATTR_RDONLY };
         setattr("/mnt", MountAttr { set, ..MountAttr::default() })
