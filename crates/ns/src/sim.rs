@@ -1,10 +1,11 @@
 //! `ns sim`: a script of calls against a kernel that is only modelled.
 
+use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use namespaces::Errno;
-use nsproxy::scenario::{Picture, Scenario};
+use nsproxy::scenario::{CALLS, DIRECTIVES, Picture, QUESTIONS, Scenario};
 
 use crate::exit::ExitCode;
 use crate::report::{Failure, print};
@@ -19,7 +20,8 @@ A line is the calling task, the call, and what it should answer:
 
 Each is shown with its answer, and a refusal with the rule behind it. The exit
 status is 1 if an answer is not the one expected. Nothing on this machine is
-touched. `show` draws a picture: tasks, their nsproxies, the namespaces in them.";
+touched. `show` draws a picture: tasks, their nsproxies, the namespaces in them.
+`ns sim --calls` lists all calls, questions and other lines.";
 
 /// Run a script of calls against a modelled kernel
 #[derive(Debug, clap::Args)]
@@ -41,17 +43,30 @@ pub(crate) struct Args {
     #[arg(long, group = "form")]
     json: bool,
 
+    /// List the words a script is made of
+    #[arg(long, group = "form", conflicts_with_all = ["after", "file"])]
+    calls: bool,
+
     /// The script [default: standard input]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    if args.calls {
+        print(&calls())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let script = read(args.file.as_deref())?;
     let mut scenario = Scenario::new();
     let mut picture = None;
     for (number, line) in (1..).zip(script.lines()) {
-        scenario.line(number, line).map_err(Failure::new)?;
+        if let Err(error) = scenario.line(number, line) {
+            if !(args.dot || args.svg || args.json) {
+                print(&scenario.transcript())?;
+            }
+            return Err(Failure::new(error));
+        }
         if args.after == Some(number) {
             picture = Some(scenario.picture());
         }
@@ -63,6 +78,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     print(&text(args, &scenario, &picture))?;
     Ok(if scenario.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All words, as the columns of a table.
+fn calls() -> String {
+    let mut text = String::new();
+    for (title, words) in [
+        ("TASK: CALL", CALLS),
+        ("TASK: sees QUESTION  => ANSWER", QUESTIONS),
+        ("lines without a task", DIRECTIVES),
+    ] {
+        let _ = writeln!(text, "{title}");
+        for word in words {
+            let _ = writeln!(text, "  {:<36} {}", word.usage, word.says.replace('`', ""));
+        }
+    }
+    text
 }
 
 fn text(args: &Args, scenario: &Scenario, picture: &Picture) -> String {

@@ -55,3 +55,33 @@ fn a_line_that_can_not_be_read_is_named() {
     assert!(done.stderr.starts_with("ns: line 2: "), "{}", done.stderr);
     assert!(run(&["sim", "--after", "99", "/dev/null"]).stderr.contains("no line 99"));
 }
+
+#[test]
+fn a_line_that_can_not_be_read_keeps_the_answers_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.ns");
+    std::fs::write(&file, "init: fork -> sh\nsh: frobnicate\n").unwrap();
+    let done = run(&["sim", file.to_str().unwrap()]);
+    assert!(done.stdout.starts_with("init: fork -> sh "), "{}", done.stdout);
+    assert!(done.stderr.contains("no such call: frobnicate"), "{}", done.stderr);
+}
+
+#[test]
+fn the_words_of_a_script_can_be_listed() {
+    let text = succeed(&["sim", "--calls"]);
+    for word in ["unshare [WHAT...]", "same LINK TASK", "release VERSION", "setresuid(2)"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(succeed(&["sim", "--help"]).contains("ns sim --calls"));
+}
+
+#[test]
+fn the_example_of_the_readme_is_what_is_printed() {
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme.split_once("| ns sim\n").unwrap();
+    let (shown, _) = block.split_once("```").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("example.ns");
+    std::fs::write(&file, "init: fork -> sh\nsh: setuid 1000\nsh: unshare uts\n").unwrap();
+    assert_eq!(run(&["sim", file.to_str().unwrap()]).stdout, shown);
+}

@@ -193,6 +193,7 @@ impl Kernel {
         // clone(2) E2BIG, EINVAL: the size of the structure.
         self.refuse_if(args.size > PAGE_SIZE as u64, Rule::Clone3SizeTooBig)?;
         self.refuse_if(args.size < CloneArgs::SET_TID_AT, Rule::Clone3SizeTooSmall)?;
+        // clone3(2) EFAULT: the structure cannot be read.
         self.refuse_if(args.fault, Rule::Clone3Fault)?;
         // clone(2) E2BIG: fields of a later version; those of this one may be missing.
         let args = args.zero_filled();
@@ -308,6 +309,7 @@ impl Kernel {
         if any(flags, CLONE_THREAD | CLONE_VM) {
             let nsproxy = self.current_nsproxy(parent);
             let pending = self.task_active_pid_ns(parent) != nsproxy.pid_for_children;
+            // clone(2) EINVAL: a thread lives in the pid namespace of its process.
             self.refuse_if(thread && pending, Rule::ThreadWhilePidPending)?;
             // time_namespaces(7), up to 6.1: one address space, one clock page.
             let time_pending = nsproxy.time != nsproxy.time_for_children;
@@ -328,7 +330,9 @@ impl Kernel {
         let autoreap = any(flags, CLONE_AUTOREAP);
         self.refuse_if(autoreap && told, Rule::AutoreapFlags)?;
         let sibling = any(flags, CLONE_PARENT) && self.signal_of(parent).autoreap;
+        // copy_process, 7.1: who reaps itself has no siblings to be reaped for.
         self.refuse_if(sibling, Rule::ParentOfAutoreap)?;
+        // copy_process, 7.1: CLONE_NNP is for a process.
         self.refuse_if(all(flags, CLONE_NNP | CLONE_THREAD), Rule::NnpThread)?;
         if any(flags, CLONE_PIDFD_AUTOKILL) {
             // CLONE_PIDFD_AUTOKILL: nobody else is left to reap or to be surprised.
@@ -336,6 +340,7 @@ impl Kernel {
             self.refuse_if(!alone, Rule::AutokillFlags)?;
             let own_ns = self.current_user_ns(parent);
             let harmless = any(flags, CLONE_NNP) || self.ns_capable(parent, own_ns, Cap::SysAdmin);
+            // copy_process, 7.1: CAP_SYS_ADMIN, unless nothing that is killed can gain privilege.
             self.refuse_if(!harmless, Rule::AutokillPrivilege)?;
         }
         Ok(())

@@ -284,6 +284,7 @@ impl Kernel {
             self.refuse_if(full, Rule::MapTooManyExtents)?;
             extents.push(extent);
         }
+        // map_write: at least one line.
         self.refuse_if(extents.is_empty(), Rule::MapEmpty)?;
         Ok(extents)
     }

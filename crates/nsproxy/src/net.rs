@@ -225,6 +225,7 @@ impl Kernel {
             return Err(self.params.denial(Rule::NetNsFd));
         };
         let admin = self.net_admin(task, target);
+        // rtnl_link_get_net_capable
         self.refuse_if(!admin, Rule::NetDevMoveTarget)?;
         // Since 6.13 a move to where the device is asks no more.
         if ns == target && self.params.since(6, 13) && self.net_ns[ns].has(name) {
@@ -236,6 +237,7 @@ impl Kernel {
         if ns == target {
             return Ok(());
         }
+        // netif_change_net_namespace EEXIST
         self.refuse_if(self.net_ns[target].has(name), Rule::NetDevExists)?;
         let mut device = self.net_ns[ns].devices.remove(at);
         device.up = false;
@@ -294,6 +296,7 @@ impl Kernel {
         }
         let ns = self.socket_net(task, fd)?;
         let admin = self.net_admin(task, ns);
+        // sock_ioctl SIOCGSKNS: CAP_NET_ADMIN.
         self.refuse_if(!admin, Rule::SocketNsPrivilege)?;
         self.get_ns(NsRef::Net(ns));
         self.open_file(task, FileKind::Ns(NsRef::Net(ns)), true)

@@ -455,6 +455,7 @@ impl Kernel {
             self.ns_capable(task, owner, Cap::SysAdmin)
         };
         let allowed = privileged || self.is_own_namespace(task, found);
+        // nsfs_export_permission
         self.refuse_if(!allowed, Rule::HandlePermission)?;
         self.open_ns_ref(task, found)
     }

@@ -79,6 +79,7 @@ impl Kernel {
         flags: u32,
     ) -> Result<Vec<u64>, Denial> {
         let task = self.enter(caller, Call::Listns)?;
+        // The call came with a release.
         self.refuse_if(true, Rule::ListnsMissing)?;
         // listns(2) EINVAL: no flags.
         self.refuse_if(flags != 0, Rule::ListnsFlags)?;
@@ -111,9 +112,12 @@ impl Kernel {
         let size = request.size as usize;
         // listns(2) E2BIG, EINVAL: the structure.
         self.refuse_if(size > PAGE_SIZE, Rule::ListnsSizeTooBig)?;
+        // copy_ns_id_req EINVAL: shorter than its first version.
         self.refuse_if(size < 32, Rule::ListnsSizeTooSmall)?;
+        // copy_ns_id_req EINVAL: what is reserved is zero.
         self.refuse_if(request.spare != 0, Rule::ListnsSpare)?;
         let unknown = request.ns_type & !CLONE_NS_FLAGS != 0;
+        // listns(2) EOPNOTSUPP: kinds that there are.
         self.refuse_if(unknown, Rule::ListnsKind)
     }
 

@@ -172,6 +172,7 @@ impl Kernel {
             NsLink::TimeForChildren => NsKind::Time,
         };
         let built = self.params.features.built(kind);
+        // pidfd_ioctl EOPNOTSUPP
         self.refuse_if(!built, Rule::PidfdKindNotBuilt)?;
         let ns = match (link, self.nsproxy_of(target)) {
             // Unlike the link, also before the first process.

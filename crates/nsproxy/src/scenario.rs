@@ -17,34 +17,7 @@
 //! A line `TASK: sees ...` makes no call: the task looks, and what it should see stands
 //! behind `=>`.
 //!
-//! | question | answer |
-//! |---|---|
-//! | `pid TASK` | the number of `TASK` here, 0 if it is not seen |
-//! | `tgid`, `parent` | the own process id, the parent's; 0 for a parent outside |
-//! | `state TASK` | `running`, `stopped`, `dying`, `zombie`, `gone` |
-//! | `same LINK TASK [LINK]` | `yes` if the own link and that of `TASK` lead to one namespace |
-//! | `fd FD LINK TASK` | `yes` if the descriptor stands for that namespace |
-//! | `hostname`, `domainname` | |
-//! | `uid`, `gid` | the effective ids |
-//! | `uid_map TASK`, `gid_map`, `projid_map` | its lines with commas between, or `empty` |
-//! | `setgroups TASK` | `allow` or `deny` |
-//! | `effective`, `permitted`, `inheritable`, `bounding`, `ambient` | `full`, `none`, or the bits |
-//! | `securebits` | a number |
-//! | `cwd` | a path, or `unreachable` |
-//! | `mount PATH` | `no`, `private`, `shared`, `slave`, `slave+shared`, `unbindable` |
-//! | `options PATH` | of the topmost mount there |
-//! | `peer PATH TASK PATH` | `yes` if both mounts are in one peer group |
-//! | `master PATH TASK PATH` | `yes` if the first gets from the group of the second |
-//! | `timens_offsets TASK` | its lines with a comma between |
-//! | `clock NAME TASK` | by how many seconds the own clock is ahead of that of `TASK` |
-//! | `cgroup TASK` | a path |
-//! | `devices` | the names of the network devices |
-//! | `limit KIND` | how many namespaces a user may have here |
-//!
-//! A line `== name` begins another scenario, with a fresh kernel.
-//!
-//! Lines without a task speak to the kernel: `release 6.18`, `settle`, `show`,
-//! `clock SECONDS`, `hook userns_create ERRNO`, `patch unprivileged_userns_clone off`.
+//! Words in double quotes are one; `\n`, `\t`, `\0` and `\\` stand for one character each.
 //!
 //! ```
 //! use nsproxy::scenario::Scenario;
@@ -56,12 +29,18 @@
 //! # Ok::<(), nsproxy::scenario::ScenarioError>(())
 //! ```
 
+#![doc = include_str!("../CALLS.md")]
+// The page names manual pages and files as the scenarios do.
+#![allow(clippy::doc_markdown)]
+
 mod picture;
 pub mod question;
 mod render;
+mod words;
 
 pub use picture::{Picture, PictureNs, PictureProxy, PictureTask};
 pub use question::Question;
+pub use words::{CALLS, DIRECTIVES, QUESTIONS, Word, calls_page};
 
 use question::{Names, Value};
 

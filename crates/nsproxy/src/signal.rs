@@ -192,6 +192,7 @@ impl Kernel {
             let same_session =
                 signal == SIGCONT && self.signal_of(task).session == self.signal_of(target).session;
             let allowed = same_user || same_session || self.ns_capable(task, theirs.user_ns, Cap::Kill);
+            // kill(2) EPERM: kill_ok_by_cred, or SIGCONT within the session.
             self.refuse_if(!allowed, Rule::KillPermission)?;
         }
         self.hook(Hook::TaskKill, Rule::KillLsm)

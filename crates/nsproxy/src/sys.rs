@@ -352,6 +352,7 @@ impl Kernel {
         let same = [theirs.uid, theirs.euid, theirs.suid] == [own.uid; 3]
             && [theirs.gid, theirs.egid, theirs.sgid] == [own.gid; 3];
         let allowed = same || self.ns_capable(task, theirs.user_ns, Cap::SysResource);
+        // prlimit(2) EPERM: all ids the same, or CAP_SYS_RESOURCE.
         self.refuse_if(!allowed, Rule::RlimitTarget)
     }
 
@@ -376,6 +377,7 @@ impl Kernel {
         let target = target.unwrap_or(own_leader);
         let own_session = self.signal_of(task).session;
         let elsewhere = self.signal_of(target).session != own_session;
+        // setpgid(2) EPERM: a child in another session.
         self.refuse_if(target != own_leader && elsewhere, Rule::SetpgidSession)?;
         // setpgid(2) EACCES: a child that has executed is on its own.
         let executed = target != own_leader && self.tasks[target].executed;

@@ -206,6 +206,7 @@ impl Kernel {
         let word = [b"allow".as_slice(), b"deny"].into_iter().find(|word| text.starts_with(word));
         let clean =
             word.is_some_and(|word| text[word.len()..].iter().all(|byte| crate::idmap::is_space(*byte)));
+        // proc_setgroups_write EINVAL: nothing but spaces behind the word.
         self.refuse_if(!clean, Rule::SetgroupsSyntax)?;
         let UserNamespace { setgroups_allowed, gid_map, .. } = &self.user_ns[ns];
         if word == Some(b"allow") {

@@ -160,6 +160,7 @@ impl Kernel {
         let may = self.check_mnt(task, old.mnt) || self.dentries[old.dentry].ns.is_some();
         self.refuse_if(!may, Rule::BindForeign)?;
         let reveals = !recurse && self.has_locked_children(old);
+        // has_locked_children: what is locked below must not come to light.
         self.refuse_if(reveals, Rule::BindLockedChildren)
     }
 
@@ -220,6 +221,7 @@ impl Kernel {
         let root = parent.is_none() && detached.is_none();
         self.refuse_if(root, Rule::MoveRoot)?;
         let locked = self.mounts[old.mnt].has(MNT_LOCKED);
+        // mount_namespaces(7): a locked mount stays where it is.
         self.refuse_if(locked, Rule::MoveLocked)?;
         // mount(2) EINVAL: MS_MOVE out of a shared mount.
         let shared = parent.is_some_and(|parent| self.mounts[parent].shared());
@@ -227,6 +229,7 @@ impl Kernel {
         let tree = self.mount_tree(old.mnt);
         let unbindable =
             self.mounts[at.mnt].shared() && tree.iter().any(|mnt| self.mounts[*mnt].has(MNT_UNBINDABLE));
+        // mount(2) EINVAL: an unbindable mount into a shared one.
         self.refuse_if(unbindable, Rule::MoveUnbindable)?;
         // mount(2) ELOOP: below itself.
         let inside = tree.contains(&at.mnt);
@@ -273,6 +276,7 @@ impl Kernel {
             None => self.mount_owner(task, fstype).unwrap_or(self.init_user_ns),
         };
         let capable = self.ns_capable(task, judge, Cap::SysAdmin);
+        // mount_capable
         self.refuse_if(!capable, Rule::FsPrivilege)?;
         Ok(judge)
     }
@@ -391,6 +395,7 @@ impl Kernel {
             .iter()
             .filter(|(_, mount)| mount.ns == Some(ns))
             .find(|(mnt, _)| self.fully_visible(*mnt, fstype, *flags));
+        // mount_too_revealing
         self.refuse_if(visible.is_none(), Rule::MountTooRevealing)?;
         if let Some((_, mount)) = visible {
             *flags |= mount.flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
@@ -431,6 +436,7 @@ impl Kernel {
         let mounted = self.path_mounted(at);
         self.refuse_if(!mounted, Rule::UmountNotMountpoint)?;
         let own = self.check_mnt(task, at.mnt);
+        // check_mnt: mounts of another namespace are left alone.
         self.refuse_if(!own, Rule::UmountForeign)?;
         // umount(2) EINVAL: locked.
         let locked = self.mounts[at.mnt].has(MNT_LOCKED);

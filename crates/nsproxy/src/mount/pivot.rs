@@ -37,6 +37,7 @@ impl Kernel {
         let own = self.check_mnt(task, root.mnt) && self.check_mnt(task, new.mnt);
         self.refuse_if(!own, Rule::PivotForeign)?;
         let locked = self.mounts[new.mnt].has(MNT_LOCKED);
+        // path_pivot_root EINVAL: new_root is locked to where it is.
         self.refuse_if(locked, Rule::PivotLocked)?;
         // pivot_root(2) EBUSY: on the current root mount.
         let busy = new.mnt == root.mnt || old.mnt == root.mnt;
@@ -44,6 +45,7 @@ impl Kernel {
         // pivot_root(2) EINVAL: the current root is a mount, and stands on one.
         let root_mounted = self.path_mounted(root);
         self.refuse_if(!root_mounted, Rule::PivotRootNotMount)?;
+        // path_pivot_root EINVAL: the first root of all is on nothing.
         self.refuse_if(parent(root.mnt).is_none(), Rule::PivotAbsoluteRoot)?;
         // pivot_root(2) EINVAL: new_root is a mount point.
         let new_mounted = self.path_mounted(new) && parent(new.mnt).is_some();
@@ -52,6 +54,7 @@ impl Kernel {
         let below = self.is_path_reachable(old, new);
         self.refuse_if(!below, Rule::PivotPutOld)?;
         let reachable = self.is_path_reachable(new, root);
+        // path_pivot_root EINVAL: new_root can be reached from the root.
         self.refuse_if(!reachable, Rule::PivotUnreachable)
     }
 

@@ -46,13 +46,16 @@ impl Kernel {
 
     /// proc(5) `pidns=`
     fn proc_parse_pidns(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<PidNamespace>, Denial> {
+        // proc_fs_parameters: the option came with a release.
         self.refuse_if(true, Rule::ProcPidnsMissing)?;
         let FileKind::Ns(NsRef::Pid(ns)) = self.files_open[self.fget(task, fd)?].kind else {
             return Err(self.params.denial(Rule::ProcPidnsFd));
         };
         let capable = self.ns_capable(task, self.ruling_user_ns(NsRef::Pid(ns)), Cap::SysAdmin);
+        // proc_parse_pidns_param EPERM
         self.refuse_if(!capable, Rule::ProcPidnsPrivilege)?;
         let below = self.in_pidns(self.task_active_pid_ns(task), ns);
+        // pidns_is_ancestor: the namespace is the own one or below it.
         self.refuse_if(!below, Rule::ProcPidnsScope)?;
         Ok(ns)
     }

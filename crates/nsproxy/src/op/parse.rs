@@ -1,6 +1,7 @@
 //! From words to calls, for scenarios.
 
 use super::Op;
+use crate::scenario::CALLS;
 use crate::uapi::{
     CLONE_FILES, CLONE_FS, CLONE_INTO_CGROUP, CLONE_PARENT, CLONE_PIDFD, CLONE_SIGHAND, CLONE_SYSVSEM,
     CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC,
@@ -115,7 +116,12 @@ impl Op {
                 return Ok(op);
             }
         }
-        Err(ParseError(alloc::format!("no such call, or wrong arguments: {}", words.join(" "))))
+        let forms: Vec<&str> =
+            CALLS.iter().filter(|word| word.name() == *call).map(|word| word.usage).collect();
+        Err(ParseError(match &forms[..] {
+            [] => alloc::format!("no such call: {call}"),
+            forms => alloc::format!("wrong arguments: {}; it is {}", words.join(" "), forms.join(", or ")),
+        }))
     }
 }
 
