@@ -94,4 +94,4 @@ pub use netnsid::NetnsIds;
 pub use pin::{pin, unpin};
 pub use plan::{Actor, Directory, Id, JoinTarget, Place, Plan, PlanStep, Refused, Source, Step};
 pub use process::{Credentials, Process};
-pub use spawn::{Child, ForwardSignals, Output, Propagation, Spawn, Stdio, end_by_signal};
+pub use spawn::{Child, ForwardSignals, Output, Propagation, Spawn, Stdio, end_by_signal, heed_children};

@@ -233,10 +233,12 @@ impl Process {
         Ok(self.read("setgroups")?.trim_end() == "allow")
     }
 
-    /// Whether it handles, ignores or blocks the signal `number`; `None` if
-    /// that can't be read.
-    pub(crate) fn handles(&self, number: i32) -> Option<bool> {
-        let status = self.read("status").ok()?;
+    /// Whether it handles, ignores or blocks the signal `number`, as `proc` of
+    /// [`open_proc`] tells; `None` if that can't be read.
+    pub(crate) fn handles(&self, number: i32, proc: BorrowedFd<'_>) -> Option<bool> {
+        let path = format!("{}/status", self.pid);
+        let file = rustix::fs::openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let status = std::io::read_to_string(std::fs::File::from(file)).ok().filter(|_| self.exists())?;
         let set = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             u64::from_str_radix(line.trim(), 16).ok()
@@ -275,6 +277,13 @@ pub(crate) fn check_proc() -> Result<()> {
         shown.to_string_lossy(),
         "it shows another pid namespace than the caller's; mount a new one",
     ))
+}
+
+/// The `/proc` of now, to be read when there may be another in its place.
+pub(crate) fn open_proc() -> Result<OwnedFd> {
+    check_proc()?;
+    rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| Error::call("opening", "/proc", errno))
 }
 
 fn absent(pid: i32, errno: Errno) -> Error {

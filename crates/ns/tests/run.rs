@@ -1,6 +1,8 @@
 //! `ns run`, looked at from outside.
 
 mod common;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -322,19 +324,38 @@ fn pid_1_dies_with_the_command() {
     eventually("the end of init", || !is_alive(init));
 }
 
-/// Starts `ns run -- sh -c SCRIPT` as the leader of a session on a terminal;
-/// answers with the other side of the terminal too.
+/// Starts `ns run -- sh -c SCRIPT` as the leader of a session on a terminal.
 fn on_terminal(script: &str) -> (std::process::Child, std::fs::File) {
-    let terminal =
-        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
-    rustix::pty::grantpt(&terminal).unwrap();
-    rustix::pty::unlockpt(&terminal).unwrap();
-    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
-    let open = || std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut command = Command::new("setsid");
-    command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_ns"), "run", "--", "sh", "-c", script]);
-    command.stdin(open()).stdout(open()).stderr(open());
-    (command.spawn().unwrap(), std::fs::File::from(terminal))
+    terminal::on_terminal(&[env!("CARGO_BIN_EXE_ns"), "run", "--", "sh", "-c", script])
+}
+
+/// A hangup comes to the leader of the session alone.
+#[test]
+fn the_hangup_of_the_terminal_ends_the_program() {
+    require_namespaces!();
+    for extra in [&[][..], &["--no-init"]] {
+        let words = [&[env!("CARGO_BIN_EXE_ns"), "run"], extra, &["--", "sh", "-c"]].concat();
+        let script = "echo ready; exec sleep 100";
+        let (mut child, mut terminal) = terminal::on_terminal(&[&words[..], &[script]].concat());
+        std::io::Read::read_exact(&mut terminal, &mut [0; 7]).unwrap();
+        drop(terminal);
+        let child = std::cell::RefCell::new(&mut child);
+        eventually("the end", || child.borrow_mut().try_wait().unwrap().is_some());
+        assert_eq!(child.borrow_mut().wait().unwrap().code(), Some(128 + libc::SIGHUP), "{extra:?}");
+    }
+}
+
+#[test]
+fn the_interrupt_key_ends_a_pid_1_without_handlers() {
+    require_namespaces!();
+    let words =
+        [env!("CARGO_BIN_EXE_ns"), "run", "--no-init", "--", "sh", "-c", "echo ready; exec sleep 100"];
+    let (mut child, mut terminal) = terminal::on_terminal(&words);
+    std::io::Read::read_exact(&mut terminal, &mut [0; 7]).unwrap();
+    terminal.write_all(b"\x03").unwrap();
+    let child = std::cell::RefCell::new(&mut child);
+    eventually("the end", || child.borrow_mut().try_wait().unwrap().is_some());
+    assert_eq!(child.borrow_mut().wait().unwrap().code(), Some(128 + libc::SIGINT));
 }
 
 /// The terminal sends its signals to the whole foreground group: the program

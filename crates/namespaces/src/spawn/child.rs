@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use rustix::net::RecvFlags;
-use rustix::process::{DumpableBehavior, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{DumpableBehavior, Pid, WaitId, WaitIdOptions, WaitIdStatus};
 
 use crate::errno::Errno;
 use crate::error::{Error, Result};
@@ -59,8 +59,18 @@ impl Child {
         Child { process, init, status: None, own_session, pid_one, stdin, stdout, stderr }
     }
 
-    pub(crate) fn in_own_session(&self) -> bool {
-        self.own_session
+    /// Whether the kernel, having sent the caller the signal `number`, has sent
+    /// it to this process as well. What a terminal sends goes to a whole process
+    /// group, but a hangup, and what follows it, to the leader of the session
+    /// alone (`tty_signal_session_leader`).
+    pub(crate) fn has_its_own(&self, number: i32) -> bool {
+        let me = rustix::process::getpid();
+        let leads = rustix::process::getsid(None) == Ok(me);
+        if self.own_session || leads && matches!(number, libc::SIGHUP | libc::SIGCONT) {
+            return false;
+        }
+        let group = rustix::process::getpgid(Pid::from_raw(self.id()));
+        group == Ok(rustix::process::getpgrp())
     }
 
     /// Its process id, in the pid namespace of the caller. With an init it is
@@ -127,17 +137,29 @@ impl Child {
         }
     }
 
-    /// Sends a signal that is to have the effect that it would have on any
-    /// process: for pid 1 the kernel drops those that it does not handle.
+    /// Lets a signal have the effect that it would have on any process: for
+    /// pid 1 the kernel drops those that it does not handle, which `proc` tells.
+    /// Where that is not known it is taken to handle none, so that none is lost.
+    /// What it `has` got itself is not sent again.
+    ///
     /// Answers with the signal that the program is to have ended by.
-    pub(crate) fn signal_as_usual(&self, number: i32) -> Option<i32> {
-        let by_default = self.pid_one && self.process.handles(number) == Some(false);
+    pub(crate) fn signal_as_usual(
+        &self,
+        number: i32,
+        has: bool,
+        proc: Option<BorrowedFd<'_>>,
+    ) -> Option<i32> {
+        let handles = || proc.and_then(|proc| self.process.handles(number, proc)).unwrap_or(false);
+        let by_default = self.pid_one && !handles();
         let (sent, ended_by) = match number {
             libc::SIGCONT | libc::SIGWINCH => (number, None),
             libc::SIGTSTP if by_default => (libc::SIGSTOP, None),
             _ if by_default => (libc::SIGKILL, Some(number)),
             _ => (number, None),
         };
+        if has && sent == number {
+            return None;
+        }
         // It may have ended meanwhile: who waits for it will see.
         self.signal(sent).ok().and(ended_by)
     }
@@ -206,6 +228,13 @@ fn exit_status(status: &WaitIdStatus) -> ExitStatus {
         _ => 0,
     };
     ExitStatus::from_raw(raw)
+}
+
+/// Gives `SIGCHLD` its default disposition in the calling process if it is
+/// ignored, as a process may be started: with that the kernel keeps no status
+/// of a child that has ended, and the next program would inherit it.
+pub fn heed_children() {
+    signal::reset_if_ignored(libc::SIGCHLD);
 }
 
 /// Ends the calling process by the signal `number`, as if that had come to it

@@ -6,8 +6,9 @@ use std::process::ExitStatus;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::Child;
+use super::{Child, heed_children};
 use crate::error::{Error, Result};
+use crate::process::open_proc;
 use crate::sys::signal::{self, Mask};
 
 /// What a terminal user and a supervisor send to the process they know,
@@ -46,6 +47,9 @@ const FORWARDED: [i32; 9] = [
 pub struct ForwardSignals {
     /// Where they come out; `None` if they go nowhere.
     fd: Option<OwnedFd>,
+    /// What tells the signals that a child handles: the child may mount another
+    /// proc where the caller sees it.
+    proc: Option<OwnedFd>,
     /// What was blocked before.
     before: Mask,
 }
@@ -56,14 +60,14 @@ impl ForwardSignals {
         let held = FORWARDED.iter().fold(0, |mask, number| mask | bit(*number));
         let fd = signal::signalfd(held)
             .map_err(|errno| Error::call("making", "a descriptor for signals", errno))?;
-        Ok(ForwardSignals { fd: Some(fd), before: block(held) })
+        Ok(ForwardSignals { fd: Some(fd), proc: open_proc().ok(), before: block(held) })
     }
 
     /// Holds back only `TERM` and `INT`, and passes them on to nobody: they do
     /// not end the caller before the program. What the terminal sends reaches
     /// the program without help.
     pub fn withhold() -> Result<ForwardSignals> {
-        Ok(ForwardSignals { fd: None, before: block(bit(libc::SIGTERM) | bit(libc::SIGINT)) })
+        Ok(ForwardSignals { fd: None, proc: None, before: block(bit(libc::SIGTERM) | bit(libc::SIGINT)) })
     }
 
     pub(crate) fn mask_before(&self) -> Mask {
@@ -72,8 +76,8 @@ impl ForwardSignals {
 
     /// Waits for the end of the program, and passes on what comes meanwhile.
     ///
-    /// What the terminal itself sends reaches the program without help, being
-    /// sent to the whole foreground process group. A stop stops the caller too,
+    /// What the terminal itself sends to the whole foreground process group is
+    /// not sent again to a program in there. A stop stops the caller too,
     /// so that the shell gets its terminal back.
     ///
     /// A program that is pid 1 of its pid namespace, and so is not ended by a
@@ -96,10 +100,11 @@ impl ForwardSignals {
                 Err(errno) => return Err(Error::call("waiting for", child.process().to_string(), errno)),
             }
             while let Some(received) = signal::read_signalfd(fd.as_fd()) {
-                if !received.from_kernel || child.in_own_session() {
-                    ended_by = child.signal_as_usual(received.number).or(ended_by);
-                }
-                if received.number == libc::SIGTSTP {
+                let number = received.number;
+                let has = received.from_kernel && child.has_its_own(number);
+                let proc = self.proc.as_ref().map(AsFd::as_fd);
+                ended_by = child.signal_as_usual(number, has, proc).or(ended_by);
+                if number == libc::SIGTSTP {
                     signal::stop_self();
                 }
             }
@@ -113,7 +118,7 @@ fn bit(number: i32) -> Mask {
 
 /// Blocks the signals `held`, and answers with what was blocked before.
 fn block(held: Mask) -> Mask {
-    signal::reset_if_ignored(libc::SIGCHLD);
+    heed_children();
     let before = signal::set_mask(signal::ALL);
     signal::set_mask(before | held);
     before

@@ -21,7 +21,7 @@ use crate::plan::{Form, Id, JoinTarget, Plan, lower};
 use crate::process::Process;
 use crate::sys::signal::Mask;
 
-pub use child::{Child, Output, end_by_signal};
+pub use child::{Child, Output, end_by_signal, heed_children};
 pub use forward::ForwardSignals;
 pub(crate) use in_place::InPlace;
 pub use stdio::Stdio;

@@ -113,6 +113,7 @@ pub(crate) fn run(spawn: &mut Spawn, start: Start) -> namespaces::Result<ExitCod
         let plan = if start.child.is_some() { spawn.plan()? } else { spawn.exec_plan()? };
         return Ok(print(plan.to_string().as_bytes()).unwrap_or(ExitCode::FAILURE));
     }
+    namespaces::heed_children();
     let status = match start.child {
         None => return Err(spawn.exec()),
         Some(Signals::Job) => spawn.spawn()?.wait_as_job()?,

@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use super::harness::ours;
 
-fn tool(name: &str) -> Command {
+pub fn tool(name: &str) -> Command {
     let mut command = Command::new(ours().dir.join(name));
     command.stdin(Stdio::null()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command
 }
 
-fn output(command: &mut Command) -> (i32, String, String) {
+pub fn output(command: &mut Command) -> (i32, String, String) {
     let done = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (done.status.code().unwrap_or(-1), text(&done.stdout), text(&done.stderr))
 }
 
-fn eventually(what: &str, condition: impl Fn() -> bool) {
+pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(10), "{what}");
@@ -26,19 +26,19 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn alive(pid: i32) -> bool {
+pub fn alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X']))
     })
 }
 
-fn child_of(pid: u32) -> Option<i32> {
+pub fn child_of(pid: u32) -> Option<i32> {
     let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     list.split_whitespace().next()?.parse().ok()
 }
 
 /// Starts the tool and waits for its child to be the program `name`.
-fn with_child(command: &mut Command, name: &str) -> (std::process::Child, i32) {
+pub fn with_child(command: &mut Command, name: &str) -> (std::process::Child, i32) {
     let tool = command.spawn().unwrap();
     let comm = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     eventually("the child runs", || child_of(tool.id()).is_some_and(|pid| comm(pid).trim() == name));

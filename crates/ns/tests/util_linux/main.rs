@@ -11,4 +11,7 @@ mod differences;
 mod harness;
 mod nsenter;
 mod random;
+mod signals;
+#[path = "../common/terminal.rs"]
+mod terminal;
 mod unshare;
