@@ -167,7 +167,7 @@ impl Discovery {
         if context.wants(Source::Mounts) || context.wants(Source::OwnMounts) {
             read_mounts(&context, &mut table, own.as_ref().map(Name::from));
         }
-        ask(&context, &mut table);
+        ask(&mut context, &mut table);
         if context.wants(Source::Kernel) {
             list(&context, &mut table);
         }
@@ -261,10 +261,11 @@ fn read_mounts(context: &Context, table: &mut Table, own: Option<Name>) {
 
 /// Asks each namespace for its id, owner and parent, and reads what is wanted
 /// of the processes.
-fn ask(context: &Context, table: &mut Table) {
+fn ask(context: &mut Context, table: &mut Table) {
     let listed = names(table);
     // Again for those whose first process has ended meanwhile.
     for _ in 0..=table::SPARES {
+        look_again(context, table);
         let questions = relatives::questions(context, table);
         table.merge(spread(context, &questions, |worker, question| worker.answer(question, &listed)));
         if table.gone.is_empty() {
@@ -272,6 +273,27 @@ fn ask(context: &Context, table: &mut Table) {
         }
         table.forget_gone();
     }
+    for name in table.count_out() {
+        table.forget_if_empty(name);
+    }
+}
+
+/// Looks for other processes in the namespaces whose known ones have all ended.
+fn look_again(context: &mut Context, table: &mut Table) {
+    let lost = table.count_out();
+    if lost.is_empty() {
+        return;
+    }
+    let (only, sources) = (context.only.replace(lost.clone()), context.wanted.sources);
+    context.wanted.sources = Sources::EMPTY.with(Source::Processes);
+    let unreadable = table.unreadable;
+    table.merge(spread(context, &pids(context), |worker, pid| worker.process(*pid)));
+    table.unreadable = unreadable;
+    for name in lost {
+        table.forget_if_empty(name);
+    }
+    context.only = only;
+    context.wanted.sources = sources;
 }
 
 /// Asks the kernel for the ids of all namespaces, and opens those that no

@@ -126,12 +126,32 @@ impl Table {
     /// turns to another process where there was one.
     pub(super) fn forget_gone(&mut self) {
         for name in std::mem::take(&mut self.gone) {
-            let Some(entry) = self.entries.get_mut(&name) else { continue };
-            entry.next();
-            if entry.processes == 0 && entry.holders.is_empty() && entry.details.is_none() {
-                self.entries.remove(&name);
+            if let Some(entry) = self.entries.get_mut(&name) {
+                entry.next();
+                self.forget_if_empty(name);
             }
         }
+    }
+
+    /// Takes out what nothing is known of any more.
+    pub(super) fn forget_if_empty(&mut self, name: Name) {
+        let empty =
+            |entry: &Entry| entry.processes == 0 && entry.holders.is_empty() && entry.details.is_none();
+        if self.entries.get(&name).is_some_and(empty) {
+            self.entries.remove(&name);
+        }
+    }
+
+    /// Counts no processes where none is known any more, and says where that is:
+    /// all that were known have ended, and others were only counted.
+    pub(super) fn count_out(&mut self) -> Vec<Name> {
+        let lost = |(_, entry): &(&Name, &mut Entry)| entry.processes > 0 && entry.pid.is_none();
+        let lost = self.entries.iter_mut().filter(lost).map(|(name, entry)| {
+            entry.processes = 0;
+            entry.members.clear();
+            *name
+        });
+        lost.collect()
     }
 
     /// Adds what another thread has found.
@@ -146,5 +166,29 @@ impl Table {
         self.unreadable.add(other.unreadable);
         self.seen.extend(other.seen);
         self.gone.extend(other.gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::Kind;
+
+    #[test]
+    fn where_no_process_is_known_none_is_counted() {
+        let mut table = Table::default();
+        let name = Name::new(Kind::Uts, 1);
+        (1..=20).for_each(|pid| table.entry(name).process(pid));
+        for known in 1..=SPARES + 1 {
+            assert_eq!(table.entry(name).pid, i32::try_from(known).ok());
+            table.gone.push(name);
+            table.forget_gone();
+        }
+        assert_eq!((table.entry(name).pid, table.entry(name).processes), (None, 15));
+        assert_eq!(table.count_out(), [name]);
+        assert_eq!(table.entry(name).processes, 0);
+        assert!(table.count_out().is_empty());
+        table.forget_if_empty(name);
+        assert!(table.entries.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! What helps against each cause, the least far-reaching first, asked of the model again.
 
+use std::ffi::CString;
+
 use nsproxy::Rule;
 
 use super::answer::Remedy;
@@ -11,6 +13,7 @@ use super::question::Question;
 use super::state::{Owner, State, covering};
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
+use crate::plan::Step;
 
 /// A remedy and what it changes.
 struct Candidate {
@@ -282,7 +285,8 @@ fn needs_admin(case: &Case<'_>) -> Vec<Candidate> {
     };
     let kinds = case_kinds(case.question);
     let mut all = Vec::new();
-    let command = format!("unshare --user --map-root-user {}", options(kinds));
+    let program = program(case.question).unwrap_or_else(|| "PROGRAM".to_owned());
+    let command = format!("unshare --user --map-root-user {}{program}", options(kinds));
     let words = Candidate::command(
         "make a user namespace in the same call, which brings all capabilities in it",
         command,
@@ -303,8 +307,31 @@ fn case_kinds(question: &Question) -> Kinds {
     match question {
         Question::Unshare(flags) | Question::Clone(flags) => of(*flags),
         Question::Steps(all) => all.iter().map(case_kinds).fold(Kinds::EMPTY, Kinds::union),
+        Question::Launch(plan) => plan.steps().iter().fold(Kinds::EMPTY, |all, step| match step.step {
+            Step::Unshare(kinds) | Step::Clone { kinds, .. } => all.union(kinds),
+            _ => all,
+        }),
         _ => Kinds::EMPTY,
     }
+}
+
+/// The program that is to be run and its arguments, as a shell takes them.
+fn program(question: &Question) -> Option<String> {
+    let Question::Launch(plan) = question else { return None };
+    let argv = plan.steps().iter().find_map(|step| match &step.step {
+        Step::Execute { argv, .. } => Some(argv),
+        _ => None,
+    })?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
+    let quoted = |word: &CString| {
+        let text = word.to_string_lossy();
+        if !text.is_empty() && text.bytes().all(plain) {
+            text.into_owned()
+        } else {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+    };
+    Some(argv.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
 /// As `unshare(1)` takes them.
@@ -315,7 +342,7 @@ fn options(kinds: Kinds) -> String {
     if kinds.contains(Kind::Pid) {
         words.push("--fork".to_owned());
     }
-    words.push("PROGRAM".to_owned());
+    words.push(String::new());
     words.join(" ")
 }
 

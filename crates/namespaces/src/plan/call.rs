@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::fmt::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::step::{Directory, Id, JoinTarget, Source, Step};
@@ -17,7 +17,7 @@ impl Step {
         match self {
             Step::Undumpable => "prctl(PR_SET_DUMPABLE, 0)".to_owned(),
             Step::SecurityContext(context) => format!("write(\"/proc/thread-self/attr/exec\", {context:?})"),
-            Step::JoinCgroup(procs) => format!("write({}, \"0\")", procs.as_raw_fd()),
+            Step::JoinCgroup(procs) => format!("write({}, \"0\")", open_file(procs)),
             Step::Join(target) => join_call(target),
             Step::Clone { kinds, share_memory } => clone_call(*kinds, *share_memory),
             Step::Pin { kind, path } => {
@@ -72,7 +72,7 @@ impl Step {
             Step::Groups { groups, .. } => format!("setgroups({groups:?})"),
             Step::KeepCapabilities => "prctl(PR_SET_KEEPCAPS, 1)".to_owned(),
             Step::BoundingSet(set) => format!("prctl(PR_CAPBSET_DROP, all but {set})"),
-            Step::FollowIds(process) => format!("fstat({})", process.as_raw_fd()),
+            Step::FollowIds(process) => format!("fstat({})", open_file(process)),
             Step::Gid(gid) => format!("setgid({})", shown_id(*gid)),
             Step::Uid(uid) => format!("setuid({})", shown_id(*uid)),
             Step::Capabilities(Some(set)) => format!("capset({set}); prctl(PR_CAP_AMBIENT_RAISE, {set})"),
@@ -205,8 +205,17 @@ fn joining(target: &JoinTarget) -> String {
 fn chdir_call(dir: &Directory) -> String {
     match dir {
         Directory::Path(path) => format!("chdir({path:?})"),
-        Directory::Open(fd) => format!("fchdir({})", fd.as_raw_fd()),
+        Directory::Open(fd) => format!("fchdir({})", open_file(fd)),
         Directory::Kept => "fchdir(the one opened)".to_owned(),
+    }
+}
+
+/// A descriptor and what it stands for, as `strace -y` shows it.
+fn open_file(fd: &OwnedFd) -> String {
+    let number = fd.as_raw_fd();
+    match std::fs::read_link(format!("/proc/self/fd/{number}")) {
+        Ok(path) => format!("{number}<{}>", path.display()),
+        Err(_) => format!("{number}"),
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) enum Signals {
 pub(crate) fn run(spawn: &mut Spawn, start: Start) -> namespaces::Result<ExitCode> {
     if start.dry_run {
         let plan = if start.child.is_some() { spawn.plan()? } else { spawn.exec_plan()? };
-        return Ok(print(plan.to_string().as_bytes()).unwrap_or(ExitCode::FAILURE));
+        return Ok(print(format!("{plan}\n").as_bytes()).unwrap_or(ExitCode::FAILURE));
     }
     namespaces::heed_children();
     let status = match start.child {

@@ -250,7 +250,8 @@ fn a_process_that_vanishes_ends_nothing() {
     require_namespaces!();
     let world = World::plain();
     let runs = std::env::var("LSNS_CHURN").map_or(100, |runs| runs.parse().unwrap());
-    let churn = "trap 'kill $a $b' EXIT; (while :; do /bin/true; done) & a=$!; (while :; do (:); done) & b=$!; \
+    let churn = "trap 'kill $a $b' EXIT; (while :; do /bin/true; done) & a=$!; \
+                 (while :; do unshare -u sh -c 'for i in 1 2 3 4 5 6 7 8; do (:) & done; wait'; done) & b=$!; \
                  echo on; read line";
     let mut shell: Spawn = world.command(Path::new("/bin/sh"));
     shell.args(["-c", churn]).stdin(Stdio::Piped).stdout(Stdio::Piped).stderr(Stdio::Null);
@@ -258,8 +259,11 @@ fn a_process_that_vanishes_ends_nothing() {
     let mut shell = shell.spawn().unwrap();
     std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0; 3]).unwrap();
     for _ in 0..runs {
-        let text = list(&world, "");
+        let text = list(&world, "-r -n -o NPROCS,PID");
         assert!(text.lines().count() > 10, "{text}");
+        let without_pid =
+            |line: &&str| line.trim() == line.split(' ').next().unwrap_or("") && !line.starts_with('0');
+        assert_eq!(text.lines().find(without_pid), None, "{text}");
     }
     drop(shell.stdin.take());
     shell.wait().unwrap();

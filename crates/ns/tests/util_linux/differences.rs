@@ -169,6 +169,23 @@ fn the_true_cause_stands_below_the_first_line() {
 }
 
 #[test]
+fn the_hint_has_the_kinds_and_the_program_that_were_asked_for() {
+    testkit::require_namespaces!();
+    let mut command = tool("unshare");
+    command.args(["-m", "-u", "-n", "echo", "a b"]);
+    if testkit::is_root() {
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    }
+    let (status, _, stderr) = output(&mut command);
+    assert_eq!(status, 1);
+    let hint = "unshare --user --map-root-user --mount --uts --net echo 'a b'\n";
+    assert!(
+        stderr.ends_with(hint) || stderr.replace("--net --uts", "--uts --net").ends_with(hint),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_dry_run_prints_the_steps_and_does_nothing() {
     let (status, stdout, _) =
         output(tool("unshare").args(["--dry-run", "-Urnpf", "--mount-proc", "no-such-program"]));
@@ -188,6 +205,10 @@ fn a_dry_run_prints_the_steps_and_does_nothing() {
     let (status, stdout, stderr) = output(tool("nsenter").args(["--dry-run", "-t", &me, "-n", "true"]));
     assert_eq!(status, 0, "{stderr}");
     assert!(stdout.contains("setns(pidfd of"), "{stdout}");
+    let (status, stdout, stderr) = output(tool("nsenter").args(["--dry-run", "-t", &me, "-w", "-n", "true"]));
+    assert_eq!(status, 0, "{stderr}");
+    let here = std::env::current_dir().unwrap();
+    assert!(stdout.contains(&format!("<{}>)", here.display())) && stdout.ends_with("\n"), "{stdout}");
 }
 
 #[test]
