@@ -31,6 +31,10 @@ pub(crate) struct ManArgs {
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
+    if let Some(script) = util_linux::completion(&args.program, args.shell) {
+        print(&script)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut script = Vec::new();
     let mut all = programs();
     let program = all.find(|program| program.get_name() == args.program);

@@ -51,6 +51,52 @@ fn bash_takes_the_completions() {
     }
 }
 
+/// What bash offers for the last of these words.
+fn offered(words: &str) -> Vec<String> {
+    let program = words.split(' ').next().unwrap();
+    let script = succeed(&["completions", "bash", program]);
+    let line = format!(
+        "{script}\nset -- {words}; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); last=${{@: -1}}; \
+         [[ $last == = ]] && last=; _{program} {program} \"$last\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let output = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_what_each_place_takes() {
+    for (words, expected) in [
+        ("unshare --propagation = sh", &["shared"][..]),
+        ("unshare --propagation =", &["private", "shared", "slave", "unchanged"]),
+        ("unshare --propagation sl", &["slave"]),
+        ("unshare -r --kee", &["--keep-caps"]),
+        ("unshare -r true --kee", &[]),
+        ("unshare -- true --kee", &[]),
+        ("unshare --kill-child = SIGK", &["SIGKILL"]),
+        ("nsenter -t 1 -n --no", &["--no-fork"]),
+        ("nsenter -FS f", &["follow"]),
+        ("nsenter -S f", &["follow"]),
+        ("lsns -o NS,T", &["NS,TYPE"]),
+        ("lsns -o +NET", &["+NETNSID"]),
+        ("lsns -nt u", &["user", "uts"]),
+    ] {
+        assert_eq!(offered(words), expected, "{words}");
+    }
+    // A program, also behind an option whose argument is only taken glued.
+    for words in ["unshare -r bas", "unshare -n bas", "unshare --mount bas", "nsenter -t 1 -m bas"] {
+        assert!(offered(words).contains(&"bash".to_owned()), "{words}");
+    }
+    for words in ["unshare --map-users 0 : 1 : 2 bas", "unshare --kill-child bas", "unshare -- bas"] {
+        assert!(offered(words).contains(&"bash".to_owned()), "{words}");
+    }
+    let me = std::process::id().to_string();
+    for words in ["nsenter -t", "lsns -p", "nsenter --target ="] {
+        assert!(offered(&format!("{words} {me}")).contains(&me), "{words}");
+    }
+}
+
 #[test]
 fn every_drop_in_has_a_man_page() {
     let dir = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@
 #![allow(dead_code)]
 
 mod call;
+mod completion;
 mod definition;
 mod failure;
 mod getopt;
@@ -29,6 +30,7 @@ use call::Call;
 use failure::Failure;
 use table::About;
 
+pub(crate) use completion::completion;
 pub(crate) use definition::definitions;
 
 use crate::exit::ExitCode;

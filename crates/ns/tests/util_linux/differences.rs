@@ -208,7 +208,7 @@ fn a_dry_run_prints_the_steps_and_does_nothing() {
     let (status, stdout, stderr) = output(tool("nsenter").args(["--dry-run", "-t", &me, "-w", "-n", "true"]));
     assert_eq!(status, 0, "{stderr}");
     let here = std::env::current_dir().unwrap();
-    assert!(stdout.contains(&format!("<{}>)", here.display())) && stdout.ends_with("\n"), "{stdout}");
+    assert!(stdout.contains(&format!("<{}>)", here.display())) && stdout.ends_with('\n'), "{stdout}");
 }
 
 #[test]
