@@ -32,6 +32,8 @@ pub(crate) fn make(name: &str) -> Option<PathBuf> {
 /// Removes a directory and all below. What has just ended may still be in there for
 /// a moment.
 pub(crate) fn remove(path: &Path) {
+    // Whoever is still in there was made in the moment of the runner's end.
+    let _ = fs::write(path.join("cgroup.kill"), "1");
     let until = Instant::now() + Duration::from_secs(5);
     while clear(path).and_then(|()| fs::remove_dir(path)).is_err() && path.exists() {
         if Instant::now() > until {

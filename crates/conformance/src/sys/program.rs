@@ -184,6 +184,9 @@ pub(crate) fn start(flags: u64, null: &OwnedFd) -> Result<i32, i32> {
         let default = [0_u64; 4];
         let sigpipe = libc::SIGPIPE as u64;
         syscall(libc::SYS_rt_sigaction, [sigpipe, &raw const default as u64, 0, 8, 0, 0]);
+        // It ends with the runner, from the first moment on.
+        let death = [libc::PR_SET_PDEATHSIG as u64, libc::SIGKILL as u64, 0, 0, 0, 0];
+        syscall(libc::SYS_prctl, death);
         let root = c"/".as_ptr() as u64;
         syscall(libc::SYS_chdir, [root, 0, 0, 0, 0, 0]);
         let empty = c"".as_ptr() as u64;
