@@ -102,9 +102,14 @@ fn every_drop_in_has_a_man_page() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("share/man1");
     succeed(&["man", dir.to_str().unwrap()]);
-    for (program, word) in [("unshare", "PROGRAM"), ("nsenter", "PROGRAM"), ("lsns", "NAMESPACE")] {
+    for (program, word) in
+        [("unshare", "PROGRAM [ARGUMENT...]"), ("nsenter", "PROGRAM [ARGUMENT...]"), ("lsns", "NAMESPACE")]
+    {
         let page = std::fs::read_to_string(dir.join(format!("{program}.1"))).unwrap();
         assert!(page.contains(word) && page.contains("\\-\\-help"), "{program}");
+        for section in ["\"EXIT STATUS\"", "ENVIRONMENT", "\"SEE ALSO\""] {
+            assert_eq!(page.matches(&format!("\n.SH {section}\n")).count(), 1, "{section} of {program}");
+        }
     }
 }
 

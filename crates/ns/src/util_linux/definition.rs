@@ -54,7 +54,7 @@ fn hinted(arg: Arg, value: Value) -> Arg {
 
 /// What follows the options: a program with its arguments, or one word.
 fn operands(usage: &'static str) -> Arg {
-    let name = usage.trim_start_matches('[').split([' ', ']']).next().unwrap_or(usage);
+    let name = usage.strip_prefix('[').and_then(|usage| usage.strip_suffix(']')).unwrap_or(usage);
     let arg = Arg::new("operands").value_name(name);
     if name.contains("PROGRAM") || name.contains("program") {
         arg.num_args(0..).trailing_var_arg(true).value_hint(ValueHint::CommandWithArguments)
