@@ -16,17 +16,15 @@ pub(crate) struct Home {
 }
 
 /// Where the hierarchy of version 2 is mounted.
-pub(crate) fn mount_point() -> Option<PathBuf> {
+fn mount_point() -> Option<PathBuf> {
     let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let line = text.lines().find(|line| line.contains(" - cgroup2 "))?;
     Some(PathBuf::from(line.split(' ').nth(4)?))
 }
 
-/// Makes the run's directory, if this machine and user have one to give.
-pub(crate) fn make(name: &str) -> Option<PathBuf> {
-    let path = mount_point()?.join(name);
-    fs::create_dir(&path).ok()?;
-    Some(path)
+/// Where the run's own directory goes, if there is such a hierarchy.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    Some(mount_point()?.join(name))
 }
 
 /// Removes a directory and all below. What has just ended may still be in there for

@@ -27,21 +27,16 @@ struct Guarded {
 
 impl Guarded {
     fn new() -> io::Result<Option<Guarded>> {
-        let Some(path) = cgroup::make(&format!("conformance-{}", std::process::id())) else {
+        let Some(path) = cgroup::path(&format!("conformance-{}", std::process::id())) else {
             return Ok(None);
         };
+        // The guard first: what is made is then looked after from the start.
         let mut guard = Command::new(std::env::current_exe()?);
         guard.arg("--guard").arg(&path).stdin(Stdio::piped()).stdout(Stdio::null());
         // Away from what kills this whole group.
         std::os::unix::process::CommandExt::process_group(&mut guard, 0);
-        let guard = guard.spawn();
-        match guard {
-            Ok(guard) => Ok(Some(Guarded { path, guard })),
-            Err(error) => {
-                cgroup::remove(&path);
-                Err(error)
-            }
-        }
+        let guarded = Guarded { guard: guard.spawn()?, path };
+        Ok(std::fs::create_dir(&guarded.path).is_ok().then_some(guarded))
     }
 }
 
