@@ -352,6 +352,9 @@ fn the_interrupt_key_ends_a_pid_1_without_handlers() {
         [env!("CARGO_BIN_EXE_ns"), "run", "--no-init", "--", "sh", "-c", "echo ready; exec sleep 100"];
     let (mut child, mut terminal) = terminal::on_terminal(&words);
     std::io::Read::read_exact(&mut terminal, &mut [0; 7]).unwrap();
+    // A shell handles it.
+    let comm = format!("/proc/{}/comm", child_of(child.id().cast_signed()));
+    eventually("the program", || std::fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n"));
     terminal.write_all(b"\x03").unwrap();
     let child = std::cell::RefCell::new(&mut child);
     eventually("the end", || child.borrow_mut().try_wait().unwrap().is_some());
