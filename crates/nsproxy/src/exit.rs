@@ -226,14 +226,15 @@ impl Kernel {
     fn reparent_leader(&mut self, father: Idx<Task>, child: Idx<Task>) {
         self.tasks[child].exit_signal = Some(u8::try_from(SIGCHLD).unwrap_or(0));
         let over = self.tasks[child].state == State::Zombie && self.thread_group_empty(child);
-        let pgrp = self.signal_of(child).pgrp;
-        let session = self.signal_of(child).session;
-        if over && self.do_notify_parent(child) {
-            self.release_task(child);
-        }
+        let unwanted = over && self.do_notify_parent(child);
+        let Signal { pgrp, session, .. } = *self.signal_of(child);
         let of_father = *self.signal_of(father);
         if of_father.pgrp != pgrp && of_father.session == session {
             self.hang_up_orphans(pgrp, None);
+        }
+        // Last: the group may end with it.
+        if unwanted {
+            self.release_task(child);
         }
     }
 

@@ -161,3 +161,18 @@ fn without_the_rule_that_init_is_first_still_no_child_is_lost() {
     kernel.exit_group(child, 0).unwrap();
     assert_eq!(kernel.check(), Ok(()));
 }
+
+#[test]
+fn a_group_that_ends_with_an_adopted_zombie_is_looked_at_before() {
+    let (mut kernel, shell) = boot(6, 18);
+    let init = kernel.init();
+    kernel.sigaction(init, SIGCHLD, Disposition::Ignore).unwrap();
+    let zombie = kernel.fork(shell).unwrap();
+    kernel.setpgid(zombie.task, 0, 0).unwrap();
+    kernel.exit_group(zombie.task, 0).unwrap();
+    assert_eq!(kernel.status(init, zombie.task).unwrap().state, State::Zombie);
+    // init adopts it and wants no zombies: process, number and group are gone.
+    kernel.exit_group(shell, 0).unwrap();
+    assert!(kernel.status(init, zombie.task).is_err());
+    assert_eq!(kernel.check(), Ok(()));
+}
