@@ -238,6 +238,7 @@ impl Kernel {
     /// Writes `/proc/sys/kernel/pid_max`.
     pub fn write_pid_max(&mut self, caller: TaskId, value: i64) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let ns = self.pid_max_ns(task);
         let owner = self.ruling_user_ns(NsRef::Pid(ns));
         let root = self.make_kuid(owner, 0) == Some(self.cred_of(task).euid);
@@ -267,6 +268,7 @@ impl Kernel {
     /// Writes `/proc/sys/kernel/ns_last_pid`: the next number will be one higher.
     pub fn write_ns_last_pid(&mut self, caller: TaskId, value: i64) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let ns = self.task_active_pid_ns(task);
         let owner = self.ruling_user_ns(NsRef::Pid(ns));
         // proc_sys_kernel(5) EPERM: CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the owner.

@@ -166,6 +166,7 @@ impl Kernel {
 
     fn write_name_sysctl(&mut self, caller: TaskId, which: Which, name: &[u8]) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         // proc_sys_kernel(5): mode 0644, owned by the first namespace's root.
         let root = self.cred_of(task).euid == 0;
         self.refuse_if(!root, Rule::HostnameSysctl)?;

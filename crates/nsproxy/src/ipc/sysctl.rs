@@ -86,6 +86,7 @@ impl Kernel {
     /// Sets a limit of the caller's ipc namespace.
     pub fn write_ipc_sysctl(&mut self, caller: TaskId, which: IpcSysctl, value: u64) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Write)?;
+        self.check_free_fd(task)?;
         let ns = self.current_nsproxy(task).ipc;
         let owner = self.ruling_user_ns(NsRef::Ipc(ns));
         // ipc_namespaces(7), ipc_permissions: the namespace's root; before 6.9 the first one's.
