@@ -54,8 +54,7 @@ impl<'a, Id: Copy> Parser<'a, Id> {
                     self.rest = rest;
                     return self.long(long).map(Some);
                 }
-                [b'-', first, ..] => {
-                    let _ = first;
+                [b'-', _, ..] => {
                     self.rest = rest;
                     self.cluster = &bytes[1..];
                     return self.short().map(Some);

@@ -2,10 +2,7 @@
 
 use crate::Kernel;
 use crate::arena::Idx;
-use crate::mount::{
-    Dentry, FsType, MNT_LOCK_ATIME, MNT_LOCK_NODEV, MNT_LOCK_NOEXEC, MNT_LOCK_NOSUID, MNT_LOCK_READONLY,
-    MNT_LOCKED, MNT_NODEV, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_UNBINDABLE, Mount, Path, SuperBlock,
-};
+use crate::mount::{Dentry, FsType, MNT_LOCKED, MNT_UNBINDABLE, Mount, Path, SuperBlock, locked};
 use crate::ns_common::{NsId, NsRef};
 use crate::rule::{Denial, Rule};
 use crate::task::TaskId;
@@ -208,18 +205,7 @@ fn host_flags(line: &HostMount) -> u32 {
         flags |= MNT_UNBINDABLE;
     }
     if line.locked {
-        flags |= MNT_LOCKED | MNT_LOCK_ATIME;
-        let locks = [
-            (MNT_READONLY, MNT_LOCK_READONLY),
-            (MNT_NODEV, MNT_LOCK_NODEV),
-            (MNT_NOSUID, MNT_LOCK_NOSUID),
-            (MNT_NOEXEC, MNT_LOCK_NOEXEC),
-        ];
-        for (flag, lock) in locks {
-            if flags & flag != 0 {
-                flags |= lock;
-            }
-        }
+        flags = locked(flags) | MNT_LOCKED;
     }
     flags
 }

@@ -39,7 +39,7 @@ pub(super) enum Umount {
 
 /// `mount_namespaces(7)`, "Restrictions on mount namespaces": what a more privileged
 /// namespace set up comes as one unit, and its flags stay.
-fn locked(mut flags: u32) -> u32 {
+pub(crate) fn locked(mut flags: u32) -> u32 {
     let locks = [
         (MNT_READONLY, MNT_LOCK_READONLY),
         (MNT_NODEV, MNT_LOCK_NODEV),
