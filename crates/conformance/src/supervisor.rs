@@ -144,6 +144,8 @@ fn finished(command: &mut Command) -> io::Result<bool> {
 fn worker(args: &Args, guarded: Option<&Guarded>, root: bool, job: usize) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--worker").stdin(Stdio::null());
+    let processor = job + std::process::id() as usize;
+    command.args(["--processor", &processor.to_string()]);
     if let Some(Guarded { path, .. }) = guarded {
         let path = path.join(format!("w{job}"));
         std::fs::create_dir(&path)?;

@@ -15,6 +15,9 @@ use crate::run::{Found, Order, Runner, Tally};
 /// Becomes what it is to be, then runs.
 pub(crate) fn run(args: &Args) -> io::Result<bool> {
     die_with_parent()?;
+    if let Some(processor) = args.inner.processor {
+        stay_on(processor)?;
+    }
     let uid = args.inner.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());
     let gid = args.inner.uid.unwrap_or_else(|| rustix::process::getgid().as_raw());
     let place = args.inner.cgroup.as_deref().map(|path| Home::enter(path, uid, gid)).transpose()?;
@@ -68,6 +71,17 @@ fn tell(message: &Message) {
 fn die_with_parent() -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     Ok(())
+}
+
+/// Stays on one of the processors, with all its actors: since 6.18 each processor hands
+/// out ids of namespaces from a stock of its own, and what is younger is told by these.
+fn stay_on(processor: usize) -> io::Result<()> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let allowed = sched_getaffinity(None)?;
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+    let mut own = CpuSet::new();
+    own.set(all[processor % all.len()]);
+    Ok(sched_setaffinity(None, &own)?)
 }
 
 /// Root lays down everything for good.
