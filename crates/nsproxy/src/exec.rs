@@ -69,7 +69,6 @@ impl Kernel {
             }
         }
         self.exec_task_namespaces(task);
-        self.exit_sem(task);
         self.commit_creds(task, new);
         self.run_deferred();
         Ok(())
@@ -155,8 +154,10 @@ impl Kernel {
 
     /// prctl(2) `PR_SET_NO_NEW_PRIVS`, or a root directory shared with another process.
     fn unsafe_exec(&self, task: Idx<Task>) -> bool {
-        let threads = self.signal_of(task).live;
-        let shared = self.tasks[task].fs.is_some_and(|fs| self.fss[fs].users > threads);
+        // check_unsafe_exec: not all threads need have it in common.
+        let fs = self.tasks[task].fs;
+        let threads = self.threads(task).into_iter().filter(|thread| self.tasks[*thread].fs == fs);
+        let shared = fs.is_some_and(|fs| self.fss[fs].users as usize > threads.count());
         shared || self.tasks[task].no_new_privs
     }
 
@@ -182,17 +183,14 @@ impl Kernel {
     /// The caller gets the leader's number, parent and place; the leader gets the
     /// caller's and goes.
     fn replace_leader(&mut self, task: Idx<Task>, leader: Idx<Task>) {
+        if self.is_alive(leader) {
+            // Its children hear of that end as of any other, and become the caller's.
+            self.do_exit(leader, 0);
+        }
         let (own_pid, leader_pid) = (self.tasks[task].pid, self.tasks[leader].pid);
-        let ns = self.task_active_pid_ns(leader);
-        let was_reaper = self.pid_ns[ns].child_reaper == Some(leader);
         let signal = self.tasks[task].signal;
         let exit_signal = self.tasks[leader].exit_signal;
         let parent = self.tasks[leader].real_parent;
-        // Children of the leader are children of the process.
-        while let Some(child) = self.tasks[leader].first_child {
-            self.unlink_child(child);
-            self.link_child(task, child);
-        }
         if let Some(parent) = parent {
             self.replace_child(parent, leader, task);
         }
@@ -203,14 +201,7 @@ impl Kernel {
         self.tasks[leader].exit_signal = None;
         self.pids[leader_pid].task = Some(task);
         self.pids[own_pid].task = Some(leader);
-        if was_reaper {
-            self.pid_ns[ns].child_reaper = Some(task);
-        }
-        if self.is_alive(leader) {
-            self.do_exit(leader, 0);
-        } else {
-            self.release_task(leader);
-        }
+        self.release_task(leader);
     }
 
     fn exec_mmap(&mut self, task: Idx<Task>, new: &Cred, unreadable: bool) {

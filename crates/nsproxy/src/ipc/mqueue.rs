@@ -10,7 +10,7 @@ use crate::ns_common::NsRef;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
-use crate::uapi::NAME_MAX;
+use crate::uapi::{NAME_MAX, PATH_MAX};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -28,14 +28,22 @@ impl Kernel {
         let bare = name.strip_prefix('/').filter(|bare| !bare.contains('\0'));
         self.refuse_if(bare.is_none(), Rule::MqName)?;
         let bare = bare.unwrap_or(name);
-        // mq_open(3) ENOENT, EACCES: nothing behind it; more than one.
+        // mq_open(3) ENOENT: nothing behind it.
         if bare.is_empty() {
             return Err(self.params.denial(Rule::MqMissing));
         }
-        self.refuse_if(bare.contains('/'), Rule::MqAccess)?;
-        // mq_open(3) ENAMETOOLONG.
-        self.refuse_if(bare.len() > NAME_MAX, Rule::MqNameTooLong)?;
+        // getname
+        self.refuse_if(bare.len() >= PATH_MAX, Rule::MqNameTooLong)?;
         Ok(bare)
+    }
+
+    /// Looks the name up, which is a file name.
+    fn find_queue(&self, ns: Idx<IpcNamespace>, name: &str) -> Result<Option<&Mqueue>, Denial> {
+        // lookup_noperm
+        self.refuse_if(name.contains('/') || matches!(name, "." | ".."), Rule::MqAccess)?;
+        // mq_open(3) ENAMETOOLONG.
+        self.refuse_if(name.len() > NAME_MAX, Rule::MqNameTooLong)?;
+        Ok(self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name))
     }
 
     /// `mq_open(3)`, mode 0600: with `create` (`O_CREAT`) and `exclusive` (`O_EXCL`).
@@ -53,8 +61,7 @@ impl Kernel {
         let ns = self.current_nsproxy(task).ipc;
         let cred = self.cred_of(task);
         let uid = cred.fsuid;
-        let found = self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name);
-        match found {
+        match self.find_queue(ns, name)? {
             Some(queue) => {
                 // mq_open(3) EEXIST: O_EXCL and it exists.
                 self.refuse_if(create && exclusive, Rule::MqExists)?;
@@ -99,7 +106,7 @@ impl Kernel {
         let task = self.enter(caller, Call::MqUnlink)?;
         let name = self.check_mq_name(name)?;
         let ns = self.current_nsproxy(task).ipc;
-        let Some(queue) = self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name) else {
+        let Some(queue) = self.find_queue(ns, name)? else {
             // mq_unlink(3) ENOENT.
             return Err(self.params.denial(Rule::MqMissing));
         };

@@ -20,9 +20,18 @@ pub(crate) struct MntIdmap {
 
 impl Kernel {
     /// Whether a mount may be given an id mapping.
-    pub(super) fn can_idmap_mount(&self, task: Idx<Task>, mnt: Idx<Mount>) -> Result<(), Denial> {
+    pub(super) fn can_idmap_mount(
+        &self,
+        task: Idx<Task>,
+        mnt: Idx<Mount>,
+        ns: Idx<UserNamespace>,
+    ) -> Result<(), Denial> {
         let mount = &self.mounts[mnt];
         let sb = &self.supers[mount.sb];
+        // can_idmap_mount EINVAL: the maps that the filesystem has anyway.
+        self.refuse_if(ns == sb.user_ns, Rule::IdmapOwn)?;
+        // mount_setattr(2) EPERM: once only.
+        self.refuse_if(mount.idmap.is_some(), Rule::IdmapAgain)?;
         let supported = match sb.fstype {
             FsType::Disk => true,
             FsType::Tmpfs => self.params.since(6, 3),
@@ -30,13 +39,17 @@ impl Kernel {
         };
         // mount_setattr(2) EINVAL: a filesystem that knows nothing of it.
         self.refuse_if(!supported, Rule::IdmapFilesystem)?;
-        // mount_setattr(2) EPERM: once only.
-        self.refuse_if(mount.idmap.is_some(), Rule::IdmapAgain)?;
         let capable = self.ns_capable(task, sb.user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::IdmapPrivilege)?;
         // mount_setattr(2) EINVAL: nobody may have seen it otherwise.
         let attached = mount.ns.is_none_or(|ns| !self.mnt_ns[ns].anon);
         self.refuse_if(attached, Rule::IdmapAttached)
+    }
+
+    /// Both maps must be written (`copy_mnt_idmap`).
+    pub(super) fn check_idmap(&self, ns: Idx<UserNamespace>) -> Result<(), Denial> {
+        let UserNamespace { uid_map, gid_map, .. } = &self.user_ns[ns];
+        self.refuse_if(uid_map.is_empty() || gid_map.is_empty(), Rule::IdmapUnwritten)
     }
 
     pub(super) fn idmap_mount(&mut self, mnt: Idx<Mount>, ns: Idx<UserNamespace>) {

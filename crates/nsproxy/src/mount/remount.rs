@@ -161,14 +161,17 @@ impl Kernel {
             self.check_mnt(task, at.mnt) || self.mounts[at.mnt].ns.is_some_and(|ns| self.mnt_ns[ns].anon);
         let mounted = self.path_mounted(at) && reachable;
         self.refuse_if(!mounted, Rule::SetattrNotMountpoint)?;
+        if let Some(ns) = idmap {
+            self.check_idmap(ns)?;
+        }
         let tree = if flags & AT_RECURSIVE != 0 { self.mount_tree(at.mnt) } else { alloc::vec![at.mnt] };
         for mnt in &tree {
             let wanted = attr_flags(self.mounts[*mnt].flags, attr);
             // mount_setattr(2) EPERM: a locked flag.
             let allowed = self.can_change_locked_flags(*mnt, wanted);
             self.refuse_if(!allowed, Rule::SetattrLocked)?;
-            if idmap.is_some() {
-                self.can_idmap_mount(task, *mnt)?;
+            if let Some(ns) = idmap {
+                self.can_idmap_mount(task, *mnt, ns)?;
             }
         }
         for mnt in tree {

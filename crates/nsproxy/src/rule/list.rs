@@ -424,6 +424,8 @@ rules! {
     IdmapFd: EINVAL lookup, "build_mount_idmapped", "mount_setattr(2) EINVAL", ALWAYS, "userns_fd names no user namespace.";
     IdmapInit: EPERM, "build_mount_idmapped", "mount_setattr(2) EPERM", ALWAYS, "The first user namespace is no id mapping.";
     IdmapPrivilege: EPERM, "can_idmap_mount", "mount_setattr(2) EPERM", ALWAYS, "An id-mapped mount needs CAP_SYS_ADMIN in the mapping's user namespace and in the filesystem's.";
+    IdmapUnwritten: EINVAL, "copy_mnt_idmap", "mount_setattr(2) EINVAL", since(6, 9), "The user namespace has no maps yet.";
+    IdmapOwn: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", since(5, 17), "The filesystem was mounted from this user namespace, and has its maps already.";
     IdmapFilesystem: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", ALWAYS, "The filesystem does not support id-mapped mounts.";
     IdmapAgain: EPERM, "can_idmap_mount", "mount_setattr(2) EPERM", ALWAYS, "A mount is given an id mapping once.";
     IdmapAttached: EINVAL, "can_idmap_mount", "mount_setattr(2) EINVAL", ALWAYS, "Only a mount that is attached nowhere can be given an id mapping.";

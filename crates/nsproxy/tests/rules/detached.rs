@@ -36,6 +36,28 @@ fn pidns(kernel: &mut Kernel, task: TaskId, fd: i32) -> Result<(), Denial> {
 }
 
 pub(super) const CASES: &[Case] = &[
+    (Rule::IdmapUnwritten, |bad| {
+        let (mut kernel, shell) = tree(6, if bad { 9 } else { 8 });
+        let child = kernel.sys_clone(shell, CLONE_NEWUSER).unwrap();
+        let fd = kernel.open_ns(shell, child.pid.cast_signed(), NsLink::Own(NsKind::User)).unwrap();
+        let tree = kernel.open_tree(shell, "/mnt", OPEN_TREE_CLONE).unwrap();
+        kernel.mount_setattr_fd(shell, tree, 0, &idmap(fd))
+    }),
+    (Rule::IdmapOwn, |bad| {
+        let (mut kernel, shell) = tree(6, 18);
+        let init = kernel.init();
+        kernel.unshare(shell, CLONE_NEWUSER | CLONE_NEWNS).unwrap();
+        kernel.write_map(init, 2, MapKind::Uid, "0 0 2000").unwrap();
+        kernel.write_map(init, 2, MapKind::Gid, "0 0 2000").unwrap();
+        kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+        let fd = if bad {
+            kernel.open_ns(shell, 2, NsLink::Own(NsKind::User)).unwrap()
+        } else {
+            user_ns_fd(&mut kernel, shell)
+        };
+        let tree = kernel.open_tree(shell, "/mnt", OPEN_TREE_CLONE).unwrap();
+        kernel.mount_setattr_fd(shell, tree, 0, &idmap(fd))
+    }),
     (Rule::IdmapFilesystem, |bad| {
         let (mut kernel, shell) = tree(6, 18);
         let fd = user_ns_fd(&mut kernel, shell);
