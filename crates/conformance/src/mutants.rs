@@ -93,7 +93,7 @@ fn replay(machine: &Machine, home: Option<&Home>, kind: Kind, steps: &[Step]) ->
         Err(Stop::Failed(error)) => return Err(error),
     };
     match play(&mut world, steps) {
-        Ok(Played::Diverged { at, .. }) => Ok(Some(at + 1)),
+        Ok(Played::Diverged { made, .. }) => Ok(Some(made.len())),
         Ok(Played::Agreed) => Ok(None),
         Err(Stop::Diverged(_)) => Ok(Some(0)),
         Err(Stop::Failed(error)) => Err(error),

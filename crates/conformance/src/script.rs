@@ -155,21 +155,23 @@ impl Names {
 pub(crate) enum Played {
     /// Both sides agreed to the end.
     Agreed,
-    /// They differed at this place of the script.
-    Diverged { at: usize, differences: Vec<String> },
+    /// They differed after these steps.
+    Diverged { made: Vec<Step>, differences: Vec<String> },
 }
 
 /// Plays a script in a world. Steps of somebody who is not there are passed over.
 pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     let mut names = Names::new(world);
     world.eager = true;
-    for (at, step) in steps.iter().enumerate() {
+    let mut made = Vec::new();
+    for step in steps {
         let Some((task, op)) = names.resolve(world, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };
+        made.push(step.clone());
         match world.step(actor, &op) {
             Ok(model) => names.learn(step.number, task, &model),
             Err(Stop::Diverged(divergence)) => {
-                return Ok(Played::Diverged { at, differences: divergence.differences });
+                return Ok(Played::Diverged { made, differences: divergence.differences });
             }
             Err(failed) => return Err(failed),
         }

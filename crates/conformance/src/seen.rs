@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use nsproxy::{Kernel, MapKind, NsId, NsLink, State, TaskId};
+use nsproxy::{Denial, Kernel, MapKind, NsId, NsKind, NsLink, Rule, State, TaskId};
 
 /// The state of a task, as far as both sides can tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +131,22 @@ pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId, cgroup: &str) 
         no_new_privs: outside.no_new_privs,
         threads: outside.threads,
     };
-    let links = kernel.namespaces_of(task).ok()?.map(|(_, ns)| ns.map(|ns| u64::from(ns.inum)));
+    let links = links(kernel, task)?;
     let inside = match life {
         Life::Running | Life::Stopped => model_inside(kernel, task, cgroup),
         _ => None,
     };
     Some(Seen { status, links, inside })
+}
+
+/// The links, as far as the runner may read them: those of who has exited not always.
+fn links(kernel: &Kernel, task: TaskId) -> Option<[Option<u64>; 10]> {
+    let runner = kernel.init();
+    let hidden = |denial: Denial| denial.rule == Rule::PtraceAccess;
+    if kernel.stat_ns(runner, task, NsLink::Own(NsKind::User)).is_err_and(hidden) {
+        return Some([None; 10]);
+    }
+    Some(kernel.namespaces_of(task).ok()?.map(|(_, ns)| ns.map(|ns| u64::from(ns.inum))))
 }
 
 fn model_inside(kernel: &Kernel, task: TaskId, cgroup: &str) -> Option<Inside> {
@@ -213,8 +223,6 @@ impl Classes {
 /// groups are numbered anew in each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// The runner may not read the links of a process that has exited, if it is not root.
-    pub(crate) blind: bool,
     pub(crate) namespaces: Classes,
     pub(crate) ids: Classes,
     pub(crate) groups: Classes,
@@ -257,7 +265,6 @@ pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known
     for (link, (real, ours)) in NsLink::ALL.into_iter().zip(kernel.links.into_iter().zip(model.links)) {
         let same = match (real, ours) {
             (None, None) => true,
-            (None, Some(_)) => known.blind && kernel.status.life == Life::Zombie,
             (Some(real), Some(ours)) => known.namespaces.same(real, ours),
             _ => false,
         };

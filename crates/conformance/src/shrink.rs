@@ -34,9 +34,8 @@ pub(crate) fn shrink(
             let mut steps = best.0.clone();
             steps.drain(at..end);
             match differs(make, &steps, &wanted) {
-                Some((len, differences)) => {
-                    steps.truncate(len);
-                    best = (steps, differences);
+                Some(shortened) => {
+                    best = shortened;
                     shorter = true;
                 }
                 None => at = end,
@@ -51,16 +50,16 @@ pub(crate) fn shrink(
     best
 }
 
-/// Whether the script still ends in the same kind of difference, and after how many steps.
+/// Whether the script still ends in the same kind of difference, and after which steps.
 fn differs(
     make: &mut dyn FnMut() -> Result<World, Stop>,
     steps: &[Step],
     wanted: &str,
-) -> Option<(usize, Vec<String>)> {
+) -> Option<(Vec<Step>, Vec<String>)> {
     let mut world = make().ok()?;
     match play(&mut world, steps) {
-        Ok(Played::Diverged { at, differences }) if gist(&differences) == wanted => {
-            Some((at + 1, differences))
+        Ok(Played::Diverged { made, differences }) if gist(&differences) == wanted => {
+            Some((made, differences))
         }
         _ => None,
     }

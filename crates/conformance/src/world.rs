@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::Question;
 use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
-use nsproxy::{Denial, Kernel, MapKind, Prctl, State, TaskId};
+use nsproxy::{Denial, Errno, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::cgroup::Home;
@@ -98,7 +98,7 @@ const INSPECTION: usize = 4;
 /// How long the end or the stop of a task may take to be seen.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long the kernel may take to give back the charge of a dead namespace.
-const RELEASE: Duration = Duration::from_secs(3);
+const RELEASE: Duration = Duration::from_secs(15);
 
 /// Both sides of one world.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl World {
             actors: vec![first],
             ghosts: Vec::new(),
             real,
-            known: Known { blind: machine.uid != 0, ..Known::default() },
+            known: Known::default(),
             cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
             named: 0,
             unordered: false,
@@ -292,10 +292,11 @@ impl World {
         let call = Call { kernel: &self.kernel, world: self.init, task, slot, child, lost };
         let mut answer = self.real.perform(&call, op).map_err(diverged)?;
         // user, pid and net namespaces give their charge back a little after their end.
-        // Where the model says there is room the kernel may say so later: the only place
-        // where two answers are good.
+        // Where the model says there is room, or refuses for what is asked later, the kernel
+        // may get as far only after a while.
+        let full = model.as_ref().is_err_and(|denial| denial.errno == Errno::ENOSPC);
         let patience = Instant::now() + RELEASE;
-        while answer == Answer::Refused(libc::ENOSPC) && model.is_ok() && Instant::now() < patience {
+        while answer == Answer::Refused(libc::ENOSPC) && !full && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(5));
             answer = self.real.perform(&call, op).map_err(diverged)?;
         }

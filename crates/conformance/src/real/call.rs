@@ -6,7 +6,7 @@ mod file;
 mod ipc;
 mod net;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nsproxy::op::{CloneOddity, Op};
 use nsproxy::{Disposition, Fd, Kernel, Prctl, Reboot, Resource, TaskId};
@@ -17,6 +17,10 @@ use args::Arguments;
 
 /// How long an actor may take that the model expects to answer.
 const SOON: Duration = Duration::from_secs(5);
+/// How long is waited for one of two things before the other is looked at.
+const GLANCE: Duration = Duration::from_millis(5);
+
+const LOST_CHILD: &str = "the new task does not come to its loop";
 
 /// The kernel's answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -314,11 +318,28 @@ impl Hand<'_> {
             }
             Err(answer) => answer,
         };
-        let made = matches!(answer, Answer::Child { .. } | Answer::Pending);
-        if made && !self.real.arrived(self.call.child) {
-            return Err(String::from("the new task does not come to its loop"));
+        match answer {
+            Answer::Child { .. } if self.real.arrived(self.call.child, SOON) => Ok(answer),
+            Answer::Child { .. } => Err(LOST_CHILD.into()),
+            Answer::Pending => self.child_of_held(),
+            _ => Ok(answer),
         }
-        Ok(answer)
+    }
+
+    /// The caller is held until the child it made lets it go, or it is not, as it was refused.
+    fn child_of_held(&self) -> Result<Answer, Broken> {
+        let until = Instant::now() + SOON;
+        while Instant::now() < until {
+            if self.real.arrived(self.call.child, GLANCE) {
+                return Ok(Answer::Pending);
+            }
+            if let Outcome::Answer(answer) = self.real.answer(self.call.slot, Duration::ZERO)
+                && let Some(errno) = sys::errno_of(answer)
+            {
+                return Ok(Answer::Refused(errno));
+            }
+        }
+        Err(LOST_CHILD.into())
     }
 
     fn execve(&mut self, program: &nsproxy::Program) -> Result<Answer, Broken> {

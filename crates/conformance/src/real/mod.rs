@@ -141,8 +141,8 @@ impl Real {
     }
 
     /// Waits until a new actor is in its loop.
-    pub(crate) fn arrived(&self, slot: usize) -> bool {
-        self.mailbox.wait(slot, Turn::Nobody, PATIENCE)
+    pub(crate) fn arrived(&self, slot: usize, patience: Duration) -> bool {
+        self.mailbox.wait(slot, Turn::Nobody, patience)
     }
 
     /// The descriptors of a task that are the model's, in order.
