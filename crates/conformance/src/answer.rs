@@ -22,6 +22,7 @@ fn errno_of(op: &Op, denial: Denial) -> i32 {
         op,
         Op::OpenNs { .. }
             | Op::OpenNsWrite { .. }
+            | Op::ListNs(_)
             | Op::OpenMap { .. }
             | Op::OpenSetgroups(_)
             | Op::OpenTimensOffsets(_)
@@ -64,7 +65,11 @@ fn same(op: &Op, kernel: &Answer, model: &Reply, known: &mut Known) -> bool {
         (Answer::Info(words), Reply::Pidfd(PidfdAnswer::Info(info))) => *words == info_words(info),
         (Answer::Message(message), Reply::Message(ours)) => message == ours,
         (Answer::Ids(ids), Reply::Ids(ours)) => {
-            ids.len() == ours.len() && ids.iter().zip(ours).all(|(id, ours)| known.ids.same(*id, *ours))
+            let classes = match op {
+                Op::Listmount { .. } => &mut known.mounts,
+                _ => &mut known.ids,
+            };
+            ids.len() == ours.len() && ids.iter().zip(ours).all(|(id, ours)| classes.same(*id, *ours))
         }
         _ => false,
     }

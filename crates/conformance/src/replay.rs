@@ -11,7 +11,9 @@ use nsproxy::{Fd, NsAnswer, PidfdAnswer, Release, TaskId};
 
 use crate::Args;
 use crate::cgroup::Home;
+use crate::generate::Met;
 use crate::machine::Machine;
+use crate::reach::{Coverage, Place};
 use crate::real::ask::Places;
 use crate::world::{Kind, Stop, World, in_words};
 
@@ -36,6 +38,7 @@ enum End {
 /// Replays every scenario. `true` if all agree.
 pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::Result<bool> {
     let mut all = true;
+    let mut met = Met::new();
     for path in &args.replay {
         let text = std::fs::read_to_string(path)?;
         for part in parts(&text) {
@@ -46,7 +49,8 @@ pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::R
                 Some(name) => format!("{}: {name}", path.display()),
                 None => path.display().to_string(),
             };
-            let end = replay(machine, place, world_kind(machine, args, part.text)?, &part)?;
+            let kind = world_kind(machine, args, part.text)?;
+            let end = replay(machine, place, kind, &part, &mut met)?;
             match end {
                 End::Agreed => println!("{name}: both sides agree"),
                 End::NotHere(why) => println!("{name}: not for this kernel: {why}"),
@@ -56,6 +60,10 @@ pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::R
                 }
             }
         }
+    }
+    if args.coverage {
+        let place = Place { machine, cgroups: place.is_some() };
+        print!("{}", Coverage::new(&met, &place));
     }
     Ok(all)
 }
@@ -79,7 +87,13 @@ fn world_kind(machine: &Machine, args: &Args, text: &str) -> io::Result<Kind> {
     }
 }
 
-fn replay(machine: &Machine, place: Option<&Home>, kind: Kind, part: &Part<'_>) -> io::Result<End> {
+fn replay(
+    machine: &Machine,
+    place: Option<&Home>,
+    kind: Kind,
+    part: &Part<'_>,
+    met: &mut Met,
+) -> io::Result<End> {
     if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
         return Ok(End::NotHere(why.trim().to_owned()));
     }
@@ -97,7 +111,7 @@ fn replay(machine: &Machine, place: Option<&Home>, kind: Kind, part: &Part<'_>) 
     let init = Named::Task(world.init);
     let places = world.place(world.init).map(|place| (world.init, place));
     let names = BTreeMap::from([(String::from("init"), init)]);
-    let mut script = Script { world, names, places: places.into_iter().collect() };
+    let mut script = Script { world, names, places: places.into_iter().collect(), met };
     for (number, line) in (part.line..).zip(part.text.lines()) {
         let line =
             Line::parse(line).map_err(|problem| io::Error::other(format!("line {number}: {problem}")))?;
@@ -127,14 +141,15 @@ fn directive(machine: &Machine, words: &[String]) -> Option<End> {
     }
 }
 
-struct Script {
+struct Script<'a> {
     world: World,
     names: BTreeMap<String, Named>,
     /// Where the named tasks are, or were.
     places: Places,
+    met: &'a mut Met,
 }
 
-impl Names for Script {
+impl Names for Script<'_> {
     fn task(&self, name: &str) -> Option<TaskId> {
         match self.names.get(name)? {
             Named::Task(task) => Some(*task),
@@ -150,7 +165,7 @@ impl Names for Script {
     }
 }
 
-impl Script {
+impl Script<'_> {
     fn call(&mut self, number: usize, line: &CallLine) -> Result<Option<End>, Stop> {
         let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let Some(Named::Task(task)) = self.names.get(&line.caller).copied() else {
@@ -161,6 +176,9 @@ impl Script {
             return Err(wrong(format!("{} is no more", line.caller)));
         };
         let model = self.world.step(actor, &op)?;
+        if let Err(denial) = model {
+            *self.met.entry(denial.rule).or_default() += 1;
+        }
         if !line.expects(&model) {
             let text = format!("both sides answer {}, which is not what was expected", in_words(&model));
             return Ok(Some(End::Wrong(number, vec![text])));

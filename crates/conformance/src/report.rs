@@ -1,12 +1,11 @@
 //! What workers tell, and how it is shown.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use nsproxy::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Scores;
+use crate::reach::{Coverage, Place};
 use crate::run::{Found, Tally};
 use crate::script;
 
@@ -16,7 +15,7 @@ use crate::script;
 pub(crate) enum Message {
     Progress(Count),
     Found(Scenario),
-    End { count: Count, met: BTreeMap<String, u64>, scores: Scores },
+    End { count: Count, coverage: Coverage, scores: Scores },
 }
 
 /// How far a worker is.
@@ -53,9 +52,9 @@ impl Message {
         Self::Progress(count(tally))
     }
 
-    pub(crate) fn end(tally: &Tally) -> Self {
-        let met = tally.met.iter().map(|(rule, times)| (rule.to_string(), *times)).collect();
-        Self::End { count: count(tally), met, scores: tally.scores.clone() }
+    pub(crate) fn end(tally: &Tally, place: &Place<'_>) -> Self {
+        let coverage = Coverage::new(&tally.met, place);
+        Self::End { count: count(tally), coverage, scores: tally.scores.clone() }
     }
 
     pub(crate) fn found(found: &Found) -> Self {
@@ -85,17 +84,5 @@ impl Scenario {
             println!("kept as {}", path.display());
         }
         Ok(())
-    }
-}
-
-/// Every rule and how often it was met, the most seldom first.
-pub(crate) fn coverage(met: &BTreeMap<String, u64>) {
-    let mut rules: Vec<(u64, &str, &str)> = Rule::ALL
-        .iter()
-        .map(|rule| (met.get(rule.name()).copied().unwrap_or(0), rule.name(), rule.facts().function))
-        .collect();
-    rules.sort_unstable();
-    for (times, name, function) in rules {
-        println!("{times:>9}  {name:<24} {function}");
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use nsproxy::op::{Op, Reply};
+use nsproxy::op::{MntNsWanted, MountWanted, Op, Reply};
 use nsproxy::{Denial, Fd, TaskId};
 
 use crate::world::{Stop, World};
@@ -44,6 +44,7 @@ fn pid_in(op: &mut Op) -> Option<&mut i32> {
         | Op::WriteSetgroups { pid, .. }
         | Op::WriteTimensOffsets { pid, .. }
         | Op::CgroupMove { pid, .. }
+        | Op::ListNs(pid)
         | Op::OpenSetgroups(pid)
         | Op::OpenTimensOffsets(pid) => Some(pid),
         _ => None,
@@ -61,6 +62,13 @@ fn fd_in(op: &mut Op) -> Option<&mut Fd> {
         | Op::Write { fd, .. }
         | Op::BindNamespace { fd, .. }
         | Op::MoveDevice { fd, .. }
+        | Op::MountSetattrFd { fd, .. }
+        | Op::MoveMount { fd, .. }
+        | Op::MountProc { pidns: fd, .. }
+        | Op::Listmount { ns: MntNsWanted::Id(fd) | MntNsWanted::Fd(fd) | MntNsWanted::Both(fd), .. }
+        | Op::Statmount { ns: MntNsWanted::Id(fd) | MntNsWanted::Fd(fd) | MntNsWanted::Both(fd), .. }
+        | Op::Listmount { mount: MountWanted::Of(fd), .. }
+        | Op::Statmount { mount: MountWanted::Of(fd), .. }
         | Op::Close(fd)
         | Op::Dup(fd)
         | Op::ConnectLoopback(fd)

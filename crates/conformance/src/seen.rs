@@ -225,6 +225,8 @@ impl Classes {
 pub(crate) struct Known {
     pub(crate) namespaces: Classes,
     pub(crate) ids: Classes,
+    /// Numbers of mounts.
+    pub(crate) mounts: Classes,
     pub(crate) groups: Classes,
 }
 

@@ -1,20 +1,18 @@
 //! The process that is started: it lets workers make worlds, gathers what they tell,
 //! and leaves nothing behind.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use nsproxy::Rule;
-
 use crate::Args;
 use crate::cgroup;
 use crate::explain::Scores;
 use crate::random::Random;
-use crate::report::{Count, Message, Scenario, coverage};
+use crate::reach::Coverage;
+use crate::report::{Count, Message, Scenario};
 
 /// The first of the user ids that workers take with `--as-user`. Nobody has them.
 const FIRST_UID: u32 = 1_600_000_000;
@@ -128,6 +126,9 @@ fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool
     if let Some(part) = &args.part {
         command.args(["--part", part]);
     }
+    if args.coverage {
+        command.arg("--coverage");
+    }
     command.arg("--replay").args(&args.replay);
     finished(&mut command)
 }
@@ -171,7 +172,7 @@ fn release() -> String {
 /// What all workers have told so far.
 struct Gathered {
     counts: Vec<Count>,
-    met: BTreeMap<String, u64>,
+    coverage: Coverage,
     scores: Scores,
     found: Vec<Scenario>,
     started: Instant,
@@ -183,7 +184,7 @@ impl Gathered {
         let now = Instant::now();
         Self {
             counts: vec![Count::default(); jobs],
-            met: BTreeMap::new(),
+            coverage: Coverage::default(),
             scores: Scores::default(),
             found: Vec::new(),
             started: now,
@@ -195,12 +196,10 @@ impl Gathered {
         match message {
             Message::Progress(count) => self.counts[job] = count,
             Message::Found(scenario) => self.found.push(scenario),
-            Message::End { count, met, scores } => {
+            Message::End { count, coverage, scores } => {
                 self.scores.add(scores);
                 self.counts[job] = count;
-                for (rule, times) in met {
-                    *self.met.entry(rule).or_default() += times;
-                }
+                self.coverage.add(coverage);
             }
         }
     }
@@ -229,15 +228,14 @@ impl Gathered {
     }
 
     fn report(&self, args: &Args) -> bool {
-        if args.coverage {
-            coverage(&self.met);
+        if args.coverage && !args.json {
+            print!("{}", self.coverage);
         }
         let (operations, refused) = (self.sum(|count| count.operations), self.sum(|count| count.refused));
-        let (met, divergences) = (self.met.len(), self.found.len());
-        let rules = Rule::ALL.len();
+        let (met, rules, divergences) = (self.coverage.met(), self.coverage.all(), self.found.len());
         if args.json {
             let summary = serde_json::json!({
-                "operations": operations, "refused": refused, "met": self.met, "rules": rules,
+                "operations": operations, "refused": refused, "coverage": self.coverage, "met": met, "rules": rules,
                 "divergences": self.found, "operations_per_second": u64::try_from(self.rate()).unwrap_or(0),
             });
             println!("{summary}");

@@ -8,6 +8,7 @@ use crate::cgroup::Home;
 use crate::generate::Area;
 use crate::machine::Machine;
 use crate::mutants;
+use crate::reach::Place;
 use crate::replay;
 use crate::report::Message;
 use crate::run::{Found, Order, Runner, Tally};
@@ -56,7 +57,8 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     };
     runner.run()?;
     let tally = runner.tally;
-    tell(&Message::end(&tally));
+    let place = Place { machine: &machine, cgroups: place.is_some() };
+    tell(&Message::end(&tally, &place));
     Ok(tally.found.is_empty())
 }
 

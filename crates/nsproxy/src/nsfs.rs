@@ -206,6 +206,14 @@ impl Kernel {
         Ok(NsLink::ALL.into_iter().filter(built).collect())
     }
 
+    /// The same by number, in the caller's pid namespace.
+    pub fn list_ns_of(&self, caller: TaskId, pid: i32) -> Result<Vec<NsLink>, Denial> {
+        let task = self.enter(caller, Call::Open)?;
+        self.check_free_fd(task)?;
+        let target = self.task_by_vpid(task, i64::from(pid))?;
+        self.list_ns(caller, self.task_id(target))
+    }
+
     /// Opens `/proc/PID/ns/NAME`; `pid` is in the caller's pid namespace.
     pub fn open_ns(&mut self, caller: TaskId, pid: i32, link: NsLink) -> Result<Fd, Denial> {
         self.open_ns_mode(caller, pid, link, false)

@@ -8,9 +8,9 @@ mod print;
 pub use parse::{ParseError, clone_flags};
 
 use crate::{
-    CapSets, Child, CloneArgs, Denial, Disposition, Fd, IpcSysctl, Kernel, MapKind, MountAttr, NsAnswer,
-    NsHandle, NsIdReq, NsIoctl, NsKind, NsLink, PidfdAnswer, PidfdIoctl, Prctl, Program, Reboot, Resource,
-    SemOp, TaskId, Waited,
+    CapSets, Child, CloneArgs, Denial, Disposition, Fd, IpcSysctl, Kernel, MapKind, MntIdReq, MountAttr,
+    NsAnswer, NsHandle, NsIdReq, NsIoctl, NsKind, NsLink, PidfdAnswer, PidfdIoctl, Prctl, ProcOptions,
+    Program, Reboot, Resource, SemOp, TaskId, Waited,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -88,6 +88,32 @@ pub enum HandleTwist {
     Type,
 }
 
+/// Which mount a listmount or a statmount is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MountWanted {
+    /// `LSMT_ROOT`: the root, of which only listmount knows.
+    Root,
+    /// The one in which the place of this descriptor lies.
+    Of(Fd),
+    /// A number that no mount has.
+    Nobody,
+}
+
+/// Which mount namespace it looks into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MntNsWanted {
+    /// The caller's.
+    Own,
+    /// By the id of the one behind this descriptor.
+    Id(Fd),
+    /// By this descriptor.
+    Fd(Fd),
+    /// By both.
+    Both(Fd),
+    /// An id that no mount namespace has.
+    Nobody,
+}
+
 /// One call, without its caller. Numbers of processes are in the caller's pid namespace.
 #[allow(missing_docs)] // Each stands for the method of the same name, with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +151,7 @@ pub enum Op {
     Reboot(Reboot),
     OpenNs { pid: i32, link: NsLink },
     OpenNsWrite { pid: i32, link: NsLink },
+    ListNs(i32),
     Reopen { fd: Fd, twist: HandleTwist },
     Listns(NsIdReq),
     PidfdOpen { pid: i32, flags: u32 },
@@ -157,6 +184,9 @@ pub enum Op {
     OpenTree { path: String, flags: u32 },
     Fsmount { fstype: String, flags: u32, attr: u64 },
     MoveMount { fd: Fd, target: String },
+    MountProc { pidns: Fd, target: String },
+    Listmount { mount: MountWanted, ns: MntNsWanted, flags: u32 },
+    Statmount { mount: MountWanted, ns: MntNsWanted, flags: u32 },
     BindNamespace { fd: Fd, target: String },
     Mkdir(String),
     Mknod(String),
@@ -299,8 +329,11 @@ impl Kernel {
             Op::OpenTree { .. }
             | Op::Fsmount { .. }
             | Op::OpenNsWrite { .. }
+            | Op::ListNs(_)
             | Op::Reopen { .. }
             | Op::Listns(_)
+            | Op::Listmount { .. }
+            | Op::Statmount { .. }
             | Op::OpenNs { .. }
             | Op::PidfdOpen { .. }
             | Op::Close(_)
@@ -315,6 +348,7 @@ impl Kernel {
             | Op::MountSetattr { .. }
             | Op::MountSetattrFd { .. }
             | Op::MoveMount { .. }
+            | Op::MountProc { .. }
             | Op::BindNamespace { .. }
             | Op::Mkdir(_)
             | Op::Mknod(_) => self.apply_mount(task, op),
@@ -381,6 +415,15 @@ impl Kernel {
                 self.open_ns_handle(task, handle).map(Reply::Fd)
             }
             Op::Listns(request) => self.listns(task, request, 1000, 0).map(Reply::Ids),
+            Op::Listmount { mount, ns, flags } => {
+                let request = self.mnt_id_req(task, *mount, *ns)?;
+                self.listmount(task, &request, *flags).map(Reply::Ids)
+            }
+            Op::Statmount { mount, ns, flags } => {
+                let request = self.mnt_id_req(task, *mount, *ns)?;
+                self.statmount(task, &request, *flags).map(|_| Reply::Done)
+            }
+            Op::ListNs(pid) => self.list_ns_of(task, *pid).map(|links| length(links.len())),
             Op::PidfdOpen { pid, flags } => self.pidfd_open(task, *pid, *flags).map(Reply::Fd),
             Op::Close(fd) => self.close(task, *fd).map(|()| Reply::Done),
             Op::Dup(fd) => self.dup(task, *fd, false).map(Reply::Fd),
@@ -388,6 +431,28 @@ impl Kernel {
             Op::PidfdIoctl { fd, request } => self.pidfd_ioctl(task, *fd, *request).map(Reply::Pidfd),
             _ => Ok(Reply::Done),
         }
+    }
+
+    /// The structure that asks for a mount, as a caller fills it in.
+    fn mnt_id_req(&mut self, task: TaskId, mount: MountWanted, ns: MntNsWanted) -> Result<MntIdReq, Denial> {
+        const NOBODY: u64 = u64::MAX >> 2;
+        let mnt_id = match mount {
+            MountWanted::Root => None,
+            MountWanted::Of(fd) => Some(self.mount_id(task, fd)?),
+            MountWanted::Nobody => Some(NOBODY),
+        };
+        let mut id_of = |fd| match self.ns_ioctl(task, fd, NsIoctl::GetMntnsId)? {
+            NsAnswer::Number(id) => Ok(id),
+            _ => Ok(NOBODY),
+        };
+        let (mnt_ns_id, mnt_ns_fd) = match ns {
+            MntNsWanted::Own => (0, None),
+            MntNsWanted::Id(fd) => (id_of(fd)?, None),
+            MntNsWanted::Fd(fd) => (0, Some(fd)),
+            MntNsWanted::Both(fd) => (id_of(fd)?, Some(fd)),
+            MntNsWanted::Nobody => (NOBODY, None),
+        };
+        Ok(MntIdReq { mnt_id, mnt_ns_id, mnt_ns_fd })
     }
 
     fn apply_mount(&mut self, task: TaskId, op: &Op) -> Result<Reply, Denial> {
@@ -400,6 +465,10 @@ impl Kernel {
             Op::MountSetattr { path, flags, attr } => self.mount_setattr(task, path, *flags, attr),
             Op::MountSetattrFd { fd, flags, attr } => self.mount_setattr_fd(task, *fd, *flags, attr),
             Op::MoveMount { fd, target } => self.move_mount(task, *fd, target),
+            Op::MountProc { pidns, target } => {
+                let options = ProcOptions { pidns: Some(*pidns), ..ProcOptions::default() };
+                self.mount_proc(task, target, 0, &options)
+            }
             Op::BindNamespace { fd, target } => self.bind_namespace(task, *fd, target),
             Op::Mkdir(path) => self.mkdir(task, path),
             Op::Mknod(path) => self.mknod(task, path),

@@ -17,7 +17,8 @@
 //! A line `TASK: sees ...` makes no call: the task looks, and what it should see stands
 //! behind `=>`.
 //!
-//! Words in double quotes are one; `\n`, `\t`, `\0` and `\\` stand for one character each.
+//! Words in double quotes are one; `\n`, `\t`, `\0` and `\\` stand for one character each,
+//! and `\{9}` makes nine of the character before it.
 //!
 //! ```
 //! use nsproxy::scenario::Scenario;

@@ -4,6 +4,7 @@
 mod args;
 mod file;
 mod ipc;
+mod mount;
 mod net;
 
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use nsproxy::op::{CloneOddity, Op};
 use nsproxy::{Disposition, Fd, Kernel, Prctl, Reboot, Resource, TaskId};
 
-use super::{Outcome, Real};
+use super::{Outcome, PROC_FD, Real};
 use crate::sys;
 use args::Arguments;
 
@@ -343,12 +344,15 @@ impl Hand<'_> {
     }
 
     fn execve(&mut self, program: &nsproxy::Program) -> Result<Answer, Broken> {
-        let _ = program;
+        let empty = self.args.bytes(b"\0");
+        let flags = arg(libc::AT_EMPTY_PATH);
+        if program.not_executable {
+            // A directory is not one either, and the check is the same.
+            return self.plain(libc::SYS_execveat, [arg(PROC_FD), empty, 0, 0, flags]);
+        }
         let letter = u8::try_from(self.call.slot).unwrap_or(0) + b'A';
         let name = self.args.bytes(&[letter, 0]);
         let argv = self.args.u64s(&[name, 0]);
-        let empty = self.args.bytes(b"\0");
-        let flags = arg(libc::AT_EMPTY_PATH);
         self.plain(libc::SYS_execveat, [arg(sys::PROGRAM_FD), empty, argv, 0, flags])
     }
 }

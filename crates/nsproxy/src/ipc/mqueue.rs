@@ -90,9 +90,8 @@ impl Kernel {
         name: &str,
     ) -> Result<(), Denial> {
         let full = self.ipc_ns[ns].queues.len() >= self.ipc_ns[ns].limits.queues_max;
-        let owner = self.ruling_user_ns(NsRef::Ipc(ns));
-        // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE overrides.
-        let refused = full && !self.ns_capable(task, owner, Cap::SysResource);
+        // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE of the machine overrides.
+        let refused = full && !self.capable(task, Cap::SysResource);
         self.refuse_if(refused, Rule::MqLimit)?;
         let cred = self.cred_of(task);
         let (uid, gid) = (cred.fsuid, cred.fsgid);

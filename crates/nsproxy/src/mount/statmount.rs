@@ -73,6 +73,13 @@ impl Kernel {
         unreached.ok_or_else(|| self.params.denial(Rule::StatmountUnknown))
     }
 
+    /// The number of the mount in which the place of a descriptor lies, as statx(2) tells it.
+    pub fn mount_id(&self, caller: TaskId, fd: Fd) -> Result<u64, Denial> {
+        let task = self.observe(caller)?;
+        let path = self.fd_path(task, fd)?;
+        Ok(self.mounts[path.mnt].id)
+    }
+
     /// The namespace asked for, and the root that counts in it.
     fn grab_requested_mnt_ns(
         &self,

@@ -1,7 +1,7 @@
 //! From bytes to calls. Every sequence of bytes is some sequence of calls, most of
 //! them sensible, some absurd.
 
-use super::Op;
+use super::{MntNsWanted, MountWanted, Op};
 use crate::uapi::{
     AT_RECURSIVE, CLONE_FILES, CLONE_FS, CLONE_NS_FLAGS, CLONE_PARENT, CLONE_PIDFD, CLONE_SIGHAND,
     CLONE_SYSVSEM, CLONE_THREAD, CLONE_VFORK, CLONE_VM, FSMOUNT_NAMESPACE, IPC_CREAT, MNT_DETACH, MNT_EXPIRE,
@@ -10,8 +10,8 @@ use crate::uapi::{
     WNOHANG,
 };
 use crate::{
-    CapSet, CapSets, Disposition, IpcSysctl, MapKind, MountAttr, NsIoctl, NsKind, NsLink, PidfdIoctl, Prctl,
-    Program, Reboot, Resource, SemOp,
+    CapSet, CapSets, Disposition, IpcSysctl, LISTMOUNT_REVERSE, MapKind, MountAttr, NsIoctl, NsKind, NsLink,
+    PidfdIoctl, Prctl, Program, Reboot, Resource, SemOp,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -259,7 +259,7 @@ fn credentials(source: &mut Source<'_>) -> Op {
 }
 
 fn mounts(source: &mut Source<'_>) -> Op {
-    match source.byte() % 16 {
+    match source.byte() % 18 {
         0..=4 => Op::Mount {
             source: source.path(),
             target: source.path(),
@@ -320,6 +320,27 @@ fn mounts(source: &mut Source<'_>) -> Op {
             flags: source.pick(&[0, 0, FSMOUNT_NAMESPACE, 4]),
             attr: source.pick(&[0, MOUNT_ATTR_RDONLY, u64::MAX]),
         },
+        14 => Op::MountProc { pidns: source.fd(), target: source.path() },
+        15 | 16 => {
+            let mount = match source.byte() % 3 {
+                0 => MountWanted::Root,
+                1 => MountWanted::Of(source.fd()),
+                _ => MountWanted::Nobody,
+            };
+            let ns = match source.byte() % 5 {
+                0 => MntNsWanted::Own,
+                1 => MntNsWanted::Id(source.fd()),
+                2 => MntNsWanted::Fd(source.fd()),
+                3 => MntNsWanted::Both(source.fd()),
+                _ => MntNsWanted::Nobody,
+            };
+            let flags = source.pick(&[0, 0, LISTMOUNT_REVERSE, 2]);
+            if source.flag() {
+                Op::Listmount { mount, ns, flags }
+            } else {
+                Op::Statmount { mount, ns, flags }
+            }
+        }
         _ => Op::MoveMount { fd: source.fd(), target: source.path() },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::parse::{Names, named, num, text, wrong};
 use super::print::{NULL, ODDITIES, RESOURCES, TWISTS};
-use super::{Op, ParseError};
+use super::{MntNsWanted, MountWanted, Op, ParseError};
 use crate::{
     CapSet, CapSets, Disposition, FileCaps, IpcSysctl, MapKind, MountAttr, NsIdReq, NsIoctl, NsLink,
     PidfdIoctl, Prctl, Program, Reboot, SemOp,
@@ -193,6 +193,7 @@ fn link(word: &str) -> Result<NsLink, ParseError> {
 fn files(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
     Ok(Some(match (call, args) {
         ("open-rw", [pid, name]) => Op::OpenNsWrite { pid: named(names, pid)?, link: link(name)? },
+        ("list", [pid]) => Op::ListNs(named(names, pid)?),
         ("reopen", [fd, twist]) => Op::Reopen { fd: named(names, fd)?, twist: choose(&TWISTS, twist)? },
         ("listns", [size, spare, ns_id, ns_type, user]) => Op::Listns(NsIdReq {
             size: num(size)?,
@@ -257,6 +258,25 @@ fn mount_attr(words: &[&str], names: Names<'_>) -> Result<MountAttr, ParseError>
     })
 }
 
+fn mount_wanted(word: &str, names: Names<'_>) -> Result<MountWanted, ParseError> {
+    Ok(match word {
+        "root" => MountWanted::Root,
+        "nobody" => MountWanted::Nobody,
+        fd => MountWanted::Of(named(names, fd)?),
+    })
+}
+
+fn ns_wanted(word: &str, names: Names<'_>) -> Result<MntNsWanted, ParseError> {
+    Ok(match word.split_once('=') {
+        None if word == "own" => MntNsWanted::Own,
+        None if word == "nobody" => MntNsWanted::Nobody,
+        Some(("id", fd)) => MntNsWanted::Id(named(names, fd)?),
+        Some(("fd", fd)) => MntNsWanted::Fd(named(names, fd)?),
+        Some(("both", fd)) => MntNsWanted::Both(named(names, fd)?),
+        _ => return wrong("no such way to name a mount namespace"),
+    })
+}
+
 fn mounts(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
     Ok(Some(match (call, args) {
         ("mount", [source, target, fstype, flags]) => Op::Mount {
@@ -277,6 +297,17 @@ fn mounts(call: &str, args: &[&str], names: Names<'_>) -> Parsed {
         ("fsmount", [fstype, flags, attr]) => {
             Op::Fsmount { fstype: text(fstype), flags: bits32(flags)?, attr: bits(attr)? }
         }
+        ("mount-proc", [fd, target]) => Op::MountProc { pidns: named(names, fd)?, target: text(target) },
+        ("listmount", [mount, ns, flags]) => Op::Listmount {
+            mount: mount_wanted(mount, names)?,
+            ns: ns_wanted(ns, names)?,
+            flags: bits32(flags)?,
+        },
+        ("statmount", [mount, ns, flags]) => Op::Statmount {
+            mount: mount_wanted(mount, names)?,
+            ns: ns_wanted(ns, names)?,
+            flags: bits32(flags)?,
+        },
         ("move_mount", [fd, target]) => Op::MoveMount { fd: named(names, fd)?, target: text(target) },
         _ => return Ok(None),
     }))

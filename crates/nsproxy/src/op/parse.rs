@@ -85,13 +85,23 @@ pub(super) fn named(names: Names<'_>, word: &str) -> Result<i32, ParseError> {
     }
 }
 
-/// `\n`, `\t`, `\0` and `\\` in a word stand for one character each.
+/// The longest text that a word can stand for.
+const LONGEST: usize = 100_000;
+
+/// `\n`, `\t`, `\0` and `\\` in a word stand for one character each; `\{9}` makes nine of
+/// the character before it.
 pub(super) fn text(word: &str) -> String {
     let mut plain = String::new();
     let mut rest = word.chars();
     while let Some(c) = rest.next() {
         match (c, c == '\\') {
             (_, true) => match rest.next() {
+                Some('{') => {
+                    let count: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                    let last = plain.pop();
+                    let count = count.parse().unwrap_or(0).min(LONGEST);
+                    plain.extend(last.into_iter().cycle().take(count));
+                }
                 Some('n') => plain.push('\n'),
                 Some('t') => plain.push('\t'),
                 Some('0') => plain.push('\0'),

@@ -1,28 +1,38 @@
 //! From calls to words that [`Op::parse`] reads.
 
-use super::{CloneOddity, HandleTwist, Op};
+use super::{CloneOddity, HandleTwist, MntNsWanted, MountWanted, Op};
 use crate::uapi::{CLONE_NS_FLAGS, CLONE_PARENT, CLONE_THREAD, CLONE_VFORK, CLONE_VM, SIGCHLD};
 use crate::{CapSets, Disposition, MapKind, NsIoctl, NsKind, PidfdIoctl, Prctl, Program, Reboot, Resource};
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
+
+/// More of one character than this are printed as their number.
+const LONG_RUN: usize = 20;
 
 /// A word, in double quotes where it would not be one without.
 fn word(text: &str) -> Cow<'_, str> {
     let plain = !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ','));
-    if plain && !text.contains("->") {
+    if plain && !text.contains("->") && text.len() <= LONG_RUN {
         return Cow::Borrowed(text);
     }
     let mut quoted = String::from("\"");
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let run = rest.chars().take_while(|other| *other == c).count();
+        let taken = if run > LONG_RUN { run } else { 1 };
+        rest = &rest[taken * c.len_utf8()..];
         match c {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             '\0' => quoted.push_str("\\0"),
             '\\' => quoted.push_str("\\\\"),
             _ => quoted.push(c),
+        }
+        if taken > 1 {
+            let _ = write!(quoted, "\\{{{taken}}}");
         }
     }
     quoted.push('"');
@@ -109,6 +119,24 @@ fn prctl(operation: Prctl) -> (&'static str, u64) {
         Prctl::AmbientRaise(cap) => ("ambient-raise", cap),
         Prctl::AmbientLower(cap) => ("ambient-lower", cap),
         Prctl::AmbientClearAll => ("ambient-clear", 0),
+    }
+}
+
+fn mount_wanted(mount: MountWanted) -> String {
+    match mount {
+        MountWanted::Root => String::from("root"),
+        MountWanted::Of(fd) => fd.to_string(),
+        MountWanted::Nobody => String::from("nobody"),
+    }
+}
+
+fn ns_wanted(ns: MntNsWanted) -> String {
+    match ns {
+        MntNsWanted::Own => String::from("own"),
+        MntNsWanted::Id(fd) => alloc::format!("id={fd}"),
+        MntNsWanted::Fd(fd) => alloc::format!("fd={fd}"),
+        MntNsWanted::Both(fd) => alloc::format!("both={fd}"),
+        MntNsWanted::Nobody => String::from("nobody"),
     }
 }
 
@@ -235,6 +263,7 @@ impl Op {
         match self {
             Op::OpenNs { pid, link } => write!(f, "open {pid} {}", link.name()),
             Op::OpenNsWrite { pid, link } => write!(f, "open-rw {pid} {}", link.name()),
+            Op::ListNs(pid) => write!(f, "list {pid}"),
             Op::Reopen { fd, twist } => write!(f, "reopen {fd} {}", name_of(&TWISTS, twist)),
             Op::Listns(request) => {
                 let crate::NsIdReq { size, spare, ns_id, ns_type, user_ns_id } = request;
@@ -286,6 +315,13 @@ impl Op {
                 write!(f, "fsmount {} {flags:#x} {attr:#x}", word(fstype))
             }
             Op::MoveMount { fd, target } => write!(f, "move_mount {fd} {}", word(target)),
+            Op::MountProc { pidns, target } => write!(f, "mount-proc {pidns} {}", word(target)),
+            Op::Listmount { mount, ns, flags } => {
+                write!(f, "listmount {} {} {flags:#x}", mount_wanted(*mount), ns_wanted(*ns))
+            }
+            Op::Statmount { mount, ns, flags } => {
+                write!(f, "statmount {} {} {flags:#x}", mount_wanted(*mount), ns_wanted(*ns))
+            }
             Op::BindNamespace { fd, target } => write!(f, "bind-ns {fd} {}", word(target)),
             Op::Mkdir(path) => write!(f, "mkdir {}", word(path)),
             Op::Mknod(path) => write!(f, "mknod {}", word(path)),

@@ -133,6 +133,7 @@ pub const CALLS: &[Word] = &[
     call("setdomainname NAME", "setdomainname box", "setdomainname(2)"),
     call("open TASK LINK", "open 2 uts", "opens `/proc/TASK/ns/LINK`"),
     call("open-rw TASK LINK", "open-rw 2 uts", "the same for writing"),
+    call("list TASK", "list 2", "lists the directory `/proc/TASK/ns`"),
     call(
         "reopen FD as-it-is|other-id|other-type",
         "reopen 3 other-id",
@@ -172,6 +173,17 @@ pub const CALLS: &[Word] = &[
     call("open_tree PATH FLAGS", "open_tree /mnt 0x1", "open_tree(2)"),
     call("fsmount FSTYPE FLAGS ATTR", "fsmount tmpfs 0x0 0x0", "fsopen(2), fsconfig(2), fsmount(2)"),
     call("move_mount FD TARGET", "move_mount 3 /mnt", "move_mount(2)"),
+    call("mount-proc FD TARGET", "mount-proc 3 /mnt", "mount(2) of proc with `pidns=`"),
+    call(
+        "listmount root|FD|nobody own|id=FD|fd=FD|both=FD|nobody FLAGS",
+        "listmount root own 0x0",
+        "listmount(2): below which mount, in which namespace",
+    ),
+    call(
+        "statmount FD|nobody own|id=FD|fd=FD|both=FD|nobody FLAGS",
+        "statmount 3 own 0x0",
+        "statmount(2) of the mount of a descriptor",
+    ),
     call("pivot_root NEW OLD", "pivot_root /mnt /mnt/old", "pivot_root(2)"),
     call("chroot PATH", "chroot /mnt", "chroot(2)"),
     call("chdir PATH", "chdir /mnt", "chdir(2)"),

@@ -1,7 +1,7 @@
 //! Calls on paths and descriptors.
 
 use nsproxy::op::{HandleTwist, Op};
-use nsproxy::{MapKind, NsIoctl, NsKind, NsLink, PidfdIoctl};
+use nsproxy::{IpcSysctl, MapKind, NsIoctl, NsKind, NsLink, PidfdIoctl};
 
 use super::super::{CGROUP_FD, PROC_FD, SPARE_FD};
 use super::{Answer, Broken, Hand, arg, done};
@@ -25,6 +25,7 @@ impl Hand<'_> {
                 let path = format!("{}/ns/{}", self.process(*pid), link.name());
                 self.openat(PROC_FD, &path, libc::O_RDWR)
             }
+            Op::ListNs(pid) => self.list_directory(&format!("{}/ns", self.process(*pid))),
             Op::Reopen { fd, twist } => self.reopen(*fd, *twist),
             Op::Listns(request) => self.listns(request),
             Op::WriteMap { .. }
@@ -36,6 +37,8 @@ impl Hand<'_> {
             | Op::Write { .. }
             | Op::WriteHostname(_)
             | Op::WriteNsLastPid(_)
+            | Op::WritePidMax(_)
+            | Op::WriteIpcSysctl { .. }
             | Op::WriteMaxNamespaces { .. } => self.perform_write(op),
             Op::CgroupMkdir(_)
             | Op::CgroupRmdir(_)
@@ -81,6 +84,14 @@ impl Hand<'_> {
             }
             Op::WriteNsLastPid(last) => {
                 self.write_file(PROC_FD, "sys/kernel/ns_last_pid", last.to_string().as_bytes())
+            }
+            Op::WritePidMax(value) => {
+                self.write_file(PROC_FD, "sys/kernel/pid_max", value.to_string().as_bytes())
+            }
+            Op::WriteIpcSysctl { which, value } => {
+                let directory = if *which == IpcSysctl::QueuesMax { "fs/mqueue" } else { "kernel" };
+                let path = format!("sys/{directory}/{}", which.name());
+                self.write_file(PROC_FD, &path, value.to_string().as_bytes())
             }
             Op::WriteMaxNamespaces { kind, limit } => {
                 let path = format!("sys/user/max_{}_namespaces", kind_name(*kind));
@@ -148,10 +159,7 @@ impl Hand<'_> {
             }
             Op::MountSetattr { path, flags, attr } => {
                 let path = self.args.string(path);
-                let userns = arg(attr.userns_fd);
-                let attr = self.args.u64s(&[attr.set, attr.clear, attr.propagation, userns]);
-                let here = arg(libc::AT_FDCWD);
-                self.plain(libc::SYS_mount_setattr, [here, path, u64::from(*flags), attr, 32])
+                self.mount_setattr(libc::AT_FDCWD, path, *flags, attr)
             }
             Op::BindNamespace { fd, target } => self.bind_namespace(*fd, target),
             Op::Mkdir(path) => {
@@ -162,7 +170,7 @@ impl Hand<'_> {
                 let path = self.args.string(path);
                 self.plain(libc::SYS_mknod, [path, u64::from(libc::S_IFREG | 0o644), 0])
             }
-            _ => self.perform_ipc(op),
+            _ => self.perform_mount(op),
         }
     }
 
@@ -174,6 +182,29 @@ impl Hand<'_> {
             (status.pid != 0).then(|| status.pid.to_string())
         });
         number.unwrap_or_else(|| String::from(NOBODY))
+    }
+
+    /// How many names a directory below /proc has.
+    fn list_directory(&mut self, path: &str) -> Result<Answer, Broken> {
+        const ROOM: usize = 4096;
+        let fd = match self.openat(PROC_FD, path, libc::O_RDONLY | libc::O_DIRECTORY)? {
+            Answer::Number(fd) => fd,
+            refused => return Ok(refused),
+        };
+        let room = self.args.room(ROOM);
+        let read = self.sys(libc::SYS_getdents64, [fd, room, ROOM as u64])?;
+        self.sys(libc::SYS_close, [fd])?.map_err(|answer| format!("close: {answer:?}"))?;
+        let bytes = match read {
+            Ok(len) => self.args.read(room, usize::try_from(len).unwrap_or(0)),
+            Err(answer) => return Ok(answer),
+        };
+        // Each entry says in two bytes how long it is; the first two are the dots.
+        let (mut at, mut count) = (0, 0_u64);
+        while let Some([low, high]) = bytes.get(at + 16..at + 18) {
+            at += usize::from(u16::from_le_bytes([*low, *high]));
+            count += 1;
+        }
+        Ok(Answer::Number(count.saturating_sub(2)))
     }
 
     pub(super) fn openat(&mut self, at: i32, path: &str, flags: i32) -> Result<Answer, Broken> {
@@ -203,22 +234,33 @@ impl Hand<'_> {
     }
 
     /// Binds a namespace file by its descriptor. The file is named by a path below the
-    /// world's /proc, which may be mounted nowhere: the working directory goes there
-    /// and comes back. The target is absolute.
+    /// world's /proc, which may be mounted nowhere. The target is absolute.
     fn bind_namespace(&mut self, fd: i32, target: &str) -> Result<Answer, Broken> {
-        let broken = |answer: Answer| format!("change of directory: {answer:?}");
+        let source = format!("{}/fd/{fd}", self.own_number()?);
+        let (source, target) = (self.args.string(&source), self.args.string(target));
+        self.inside(PROC_FD, |hand| hand.plain(libc::SYS_mount, [source, target, 0, libc::MS_BIND, 0]))
+    }
+
+    /// The caller's number in the world's /proc.
+    pub(super) fn own_number(&self) -> Result<u32, Broken> {
         let own = self.call.kernel.status(self.call.world, self.call.task);
-        let own = own.map_err(|denial| denial.to_string())?.pid;
+        Ok(own.map_err(|denial| denial.to_string())?.pid)
+    }
+
+    /// Makes a call with this directory as the working directory, which then comes back.
+    pub(super) fn inside(
+        &mut self,
+        directory: i32,
+        call: impl FnOnce(&mut Self) -> Result<Answer, Broken>,
+    ) -> Result<Answer, Broken> {
+        let broken = |answer: Answer| format!("change of directory: {answer:?}");
         let dot = self.args.string(".");
         let path = arg(libc::O_PATH | libc::O_CLOEXEC);
         let home = self.sys(libc::SYS_open, [dot, path, 0])?.map_err(broken)?;
         self.sys(libc::SYS_dup3, [home, arg(SPARE_FD), arg(libc::O_CLOEXEC)])?.map_err(broken)?;
         self.sys(libc::SYS_close, [home])?.map_err(broken)?;
-        self.sys(libc::SYS_fchdir, [arg(PROC_FD)])?.map_err(broken)?;
-        let source = self.args.string(&format!("{own}/fd/{fd}"));
-        let target = self.args.string(target);
-        let bind = libc::MS_BIND;
-        let answer = self.plain(libc::SYS_mount, [source, target, 0, bind, 0])?;
+        self.sys(libc::SYS_fchdir, [arg(directory)])?.map_err(broken)?;
+        let answer = call(self)?;
         self.sys(libc::SYS_fchdir, [arg(SPARE_FD)])?.map_err(broken)?;
         self.sys(libc::SYS_close, [arg(SPARE_FD)])?.map_err(broken)?;
         Ok(answer)
