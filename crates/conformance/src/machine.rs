@@ -138,6 +138,9 @@ fn params(release: &str) -> io::Result<Params> {
     let tried = |fault: Option<bool>| fault.unwrap_or(false);
     features.refused_unshare_loses_root = tried(probe::refused_unshare_loses_root());
     features.setns_needs_own_fs = tried(probe::setns_needs_own_fs());
+    features.dumpable_outlives_memory = probe::dumpable_outlives_memory().unwrap_or(true);
+    features.pidfd_access_first = tried(probe::pidfd_access_first());
+    features.owner_forces_umount = probe::owner_forces_umount().unwrap_or(true);
     for kind in nsproxy::NsKind::ALL {
         features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
     }

@@ -76,8 +76,8 @@ fn ways(machine: &Machine, home: Option<&Home>, operations: usize, seed: u64) ->
     while done < operations {
         let order = Order { operations: operations - done, seed: seeds.next(), only: None, explain: false };
         let tally = Tally::default();
-        let (tell, thorough) = (&mut nothing, false);
-        let mut runner = Runner { machine, place: home, order, tally, tell, ways: Some(ways), thorough };
+        let (tell, patience) = (&mut nothing, None);
+        let mut runner = Runner { machine, place: home, order, tally, tell, ways: Some(ways), patience };
         runner.run()?;
         done += runner.tally.operations.max(1);
         ways = runner.ways.unwrap_or_default();
@@ -106,7 +106,7 @@ fn search(machine: &Machine, home: Option<&Home>, seed: u64) -> io::Result<Optio
     let order = Order { operations: PATIENCE, seed, only: None, explain: false };
     let tally = Tally::default();
     let mut runner =
-        Runner { machine, place: home, order, tally, tell: &mut nothing, ways: None, thorough: false };
+        Runner { machine, place: home, order, tally, tell: &mut nothing, ways: None, patience: None };
     runner.run()?;
     Ok((!runner.tally.found.is_empty()).then_some(runner.tally.operations))
 }

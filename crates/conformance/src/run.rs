@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nsproxy::{Denial, Rule, TaskId};
 
@@ -68,8 +68,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
     /// The shortest way to each rule, where it is wanted.
     pub(crate) ways: Option<Ways>,
-    /// Whether a difference is shrunk, and the run goes on after it.
-    pub(crate) thorough: bool,
+    /// How long a difference is shrunk before the run goes on; without it ends there.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Runner<'_> {
@@ -82,7 +82,7 @@ impl Runner<'_> {
             if let Some(found) = self.world(seed)? {
                 (self.tell)(&self.tally, Some(&found));
                 self.tally.found.push(found);
-                if !self.thorough && !self.order.explain {
+                if self.patience.is_none() && !self.order.explain {
                     return Ok(());
                 }
             }
@@ -165,10 +165,10 @@ impl Runner<'_> {
 
     fn found(&self, seed: u64, kind: Kind, steps: Vec<Step>, differences: Vec<String>) -> Found {
         let after = steps.len();
-        if !self.thorough {
+        let Some(patience) = self.patience else {
             return Found { seed, kind, differences, steps, after };
-        }
-        let (steps, differences) = shrink(&mut || self.make(kind), steps, differences);
+        };
+        let (steps, differences) = shrink(&mut || self.make(kind), steps, differences, patience);
         Found { seed, kind, differences, steps, after }
     }
 

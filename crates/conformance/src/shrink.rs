@@ -5,9 +5,6 @@ use std::time::{Duration, Instant};
 use crate::script::{Played, Step, play};
 use crate::world::{Stop, World};
 
-/// How long may be spent on one divergence.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// What kind of difference it is: its words without its numbers.
 pub(crate) fn gist(differences: &[String]) -> String {
     let first = differences.first().map_or("", String::as_str);
@@ -16,13 +13,14 @@ pub(crate) fn gist(differences: &[String]) -> String {
     first.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// Leaves out as much as can be left out. `make` makes a fresh world.
+/// Leaves out as much as can be left out in the time. `make` makes a fresh world.
 pub(crate) fn shrink(
     make: &mut dyn FnMut() -> Result<World, Stop>,
     steps: Vec<Step>,
     differences: Vec<String>,
+    patience: Duration,
 ) -> (Vec<Step>, Vec<String>) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + patience;
     let wanted = gist(&differences);
     let mut best = (steps, differences);
     let mut size = best.0.len().div_ceil(2);

@@ -79,6 +79,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         // Drawn, not counted up: seeds at even distances would make the same worlds.
         let own = seeds.next();
         command.args(["--seed", &own.to_string()]);
+        command.args(["--patience", &args.patience.to_string()]);
         if args.explain {
             command.arg("--explain");
         }

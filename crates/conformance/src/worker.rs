@@ -2,6 +2,7 @@
 //! supervisor.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::Args;
 use crate::cgroup::Home;
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         tell: &mut tell_all,
         ways: None,
         // Differences are found without explanations, and shown short there.
-        thorough: !args.explain,
+        patience: (!args.explain).then(|| Duration::from_secs(args.patience)),
     };
     runner.run()?;
     let tally = runner.tally;

@@ -148,6 +148,8 @@ impl Kernel {
         for (idx, mm) in self.mms.iter() {
             let users = self.tasks.iter().filter(|(_, task)| task.mm == Some(idx)).count();
             broken(users == mm.users as usize, "mm users counts the tasks that share it", &idx)?;
+            let exited = self.tasks.iter().filter(|(_, task)| task.exec_state == Some(idx)).count();
+            broken(exited == mm.exited as usize, "mm exited counts the tasks that left it", &idx)?;
         }
         for (idx, nsproxy) in self.nsproxies.iter() {
             let users = self.tasks.iter().filter(|(_, task)| task.nsproxy == Some(idx)).count();

@@ -215,7 +215,7 @@ impl Kernel {
             user_ns = parent;
         }
         self.get_user_ns(user_ns);
-        let mm = self.mms.insert(Mm { users: 1, dumpable: 1, user_ns, first_shm: None });
+        let mm = self.mms.insert(Mm { users: 1, exited: 0, dumpable: 1, user_ns, first_shm: None });
         self.mm_release(task);
         if let Some(old) = self.tasks[task].mm.replace(mm) {
             self.put_mm(old);

@@ -96,12 +96,9 @@ impl Kernel {
         let signal = self.tasks[task].signal;
         self.signals[signal].live -= 1;
         self.exit_sem(task);
-        let Task { mm, files, fs, .. } = &mut self.tasks[task];
-        let (mm, files, fs) = (mm.take(), files.take(), fs.take());
-        if let Some(mm) = mm {
-            self.tasks[task].user_dumpable = self.mms[mm].dumpable == 1;
-            self.put_mm(mm);
-        }
+        self.exit_mm(task);
+        let Task { files, fs, .. } = &mut self.tasks[task];
+        let (files, fs) = (files.take(), fs.take());
         if let Some(files) = files {
             self.put_files(files);
         }
@@ -114,6 +111,16 @@ impl Kernel {
         if self.forget_original_parent(task) {
             self.exit_notify(task);
         }
+    }
+
+    fn exit_mm(&mut self, task: Idx<Task>) {
+        let Some(mm) = self.tasks[task].mm.take() else { return };
+        self.tasks[task].user_dumpable = self.mms[mm].dumpable == 1;
+        if self.params.since(7, 2) {
+            self.mms[mm].exited += 1;
+            self.tasks[task].exec_state = Some(mm);
+        }
+        self.put_mm(mm);
     }
 
     /// A vfork parent runs again.
@@ -372,7 +379,8 @@ impl Kernel {
 
     /// The last trace of a task goes.
     pub(crate) fn release_task(&mut self, task: Idx<Task>) {
-        let Task { pid, signal, cred, cgroup, next_thread, prev_thread, sighand, .. } = self.tasks[task];
+        let Task { pid, signal, cred, cgroup, next_thread, prev_thread, sighand, exec_state, .. } =
+            self.tasks[task];
         self.dec_nproc(self.creds[cred].ucounts);
         self.pids_release(cgroup);
         let ns = self.pids[pid].ns;
@@ -389,6 +397,9 @@ impl Kernel {
         self.tasks[next_thread].prev_thread = prev_thread;
         if let Some(sighand) = sighand {
             self.put_sighand(sighand);
+        }
+        if let Some(exec_state) = exec_state {
+            self.put_exec_state(exec_state);
         }
         self.tasks.remove(task);
         if nr_threads == 0 {

@@ -81,6 +81,8 @@ pub(crate) enum FileKind {
     Pidfd {
         pid: Idx<Pid>,
         thread: bool,
+        /// `PIDFD_AUTOKILL`: its last close kills.
+        autokill: bool,
     },
     Cgroup(Idx<Cgroup>),
     Map(Idx<UserNamespace>, MapKind),
@@ -232,14 +234,11 @@ impl Kernel {
         }
         let File { kind, cred, .. } = self.files_open[file];
         self.files_open.remove(file);
-        if let FileKind::Pidfd { pid, .. } = kind
-            && self.pids[pid].autokill
+        // clone(2) CLONE_PIDFD_AUTOKILL: the last close of this pidfd kills, of no other.
+        if let FileKind::Pidfd { pid, autokill: true, .. } = kind
+            && let Some(task) = self.pids[pid].task
         {
-            // clone(2) CLONE_PIDFD_AUTOKILL: the last close of the pidfd kills.
-            self.pids[pid].autokill = false;
-            if let Some(task) = self.pids[pid].task {
-                self.autokill.push(self.task_id(task));
-            }
+            self.autokill.push(self.task_id(task));
         }
         self.put_cred(cred);
         self.put_file_kind(kind);

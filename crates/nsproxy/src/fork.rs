@@ -274,9 +274,9 @@ impl Kernel {
         let pidfd = any(args.flags, CLONE_PIDFD).then(|| {
             let pid = self.tasks[child].pid;
             self.pids[pid].count += 1;
-            self.pids[pid].autokill = any(args.flags, CLONE_PIDFD_AUTOKILL);
             let thread = any(args.flags, CLONE_THREAD);
-            self.fd_install(parent, FileKind::Pidfd { pid, thread }, true)
+            let autokill = any(args.flags, CLONE_PIDFD_AUTOKILL);
+            self.fd_install(parent, FileKind::Pidfd { pid, thread, autokill }, true)
         });
         if any(args.flags, CLONE_VFORK) {
             self.tasks[child].vfork_parent = Some(parent);
@@ -534,7 +534,7 @@ impl Kernel {
             self.mms[mm].users += 1;
             return Some(mm);
         }
-        let copy = Mm { users: 1, first_shm: None, ..self.mms[mm] };
+        let copy = Mm { users: 1, exited: 0, first_shm: None, ..self.mms[mm] };
         self.get_user_ns(copy.user_ns);
         let new = self.mms.insert(copy);
         if self.mms[mm].first_shm.is_some() {

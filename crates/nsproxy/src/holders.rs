@@ -3,7 +3,7 @@
 use crate::Kernel;
 use crate::file::FileKind;
 use crate::ns_common::{NsId, NsRef};
-use crate::task::{Signal, TaskId};
+use crate::task::{Signal, Task, TaskId};
 use alloc::vec::Vec;
 
 /// One reason why a namespace lives.
@@ -114,7 +114,8 @@ impl Kernel {
             if numbers.iter().any(|pid| NsRef::Pid(self.pids[*pid].ns) == ns) {
                 all.push(Holder::Process(task));
             }
-            let memory = self.tasks[idx].mm.map(|mm| NsRef::User(self.mms[mm].user_ns));
+            let Task { mm, exec_state, .. } = self.tasks[idx];
+            let memory = mm.or(exec_state).map(|mm| NsRef::User(self.mms[mm].user_ns));
             if memory == Some(ns) && user != ns {
                 all.push(Holder::Memory(task));
             }

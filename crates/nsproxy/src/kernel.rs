@@ -195,7 +195,7 @@ impl Kernel {
         self.get_path(root);
         let fs = self.fss.insert(Fs { users: 1, root, pwd: root });
         let user_ns = self.get_user_ns(self.init_user_ns);
-        let mm = self.mms.insert(Mm { users: 1, dumpable: 1, user_ns, first_shm: None });
+        let mm = self.mms.insert(Mm { users: 1, exited: 0, dumpable: 1, user_ns, first_shm: None });
         let sighand = self.sighands.insert(Sighand { count: 1, ignored: 0, handled: 0 });
         let cgroup = self.nsproxies[nsproxy].cgroup;
         let cgroup = self.cgroup_ns[cgroup].root;
@@ -235,6 +235,7 @@ impl Kernel {
             parent_exec_id: 0,
             executed: false,
             user_dumpable: true,
+            exec_state: None,
         });
         self.cgroup_post_fork(cgroup, None);
         self.pids[pid].task = Some(init);
@@ -361,7 +362,9 @@ impl Kernel {
         self.supers[proc].pid_ns = Some(pid_ns);
         let [bottom, top, proc_mnt] = [rootfs, disk, proc].map(|sb| {
             let root = self.supers[sb].root;
-            let mnt = self.new_mount(sb, root, crate::mount::MNT_RELATIME);
+            // The kernel itself mounts the root nobody sees, without any flags.
+            let flags = if sb == rootfs { 0 } else { crate::mount::MNT_RELATIME };
+            let mnt = self.new_mount(sb, root, flags);
             self.put_super(sb);
             mnt
         });

@@ -291,7 +291,7 @@ impl Kernel {
     /// `SIOCGSKNS`: a descriptor of the socket's net namespace.
     pub fn socket_namespace(&mut self, caller: TaskId, fd: Fd) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Ioctl)?;
-        if let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind {
+        if let FileKind::Pidfd { pid, thread, .. } = self.files_open[self.fget(task, fd)?].kind {
             self.pidfd_looks_first(task, pid, thread, false)?;
         }
         let ns = self.socket_net(task, fd)?;

@@ -253,7 +253,7 @@ impl Kernel {
         let ns = match self.files_open[self.fget(task, fd)?].kind {
             FileKind::Ns(ns) => ns,
             other => {
-                if let FileKind::Pidfd { pid, thread } = other {
+                if let FileKind::Pidfd { pid, thread, .. } = other {
                     self.pidfd_looks_first(task, pid, thread, request.has_argument())?;
                 }
                 return Err(self.params.denial(Rule::NsIoctlNotNamespace));

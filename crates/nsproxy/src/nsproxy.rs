@@ -291,7 +291,7 @@ impl Kernel {
                 self.refuse_if(mismatch, Rule::SetnsTypeMismatch)?;
                 self.setns_with(task, kind, |kernel, set| kernel.validate_ns(task, set, ns))
             }
-            FileKind::Pidfd { pid, thread } => {
+            FileKind::Pidfd { pid, thread, .. } => {
                 let flags = u64::from(flags);
                 // setns(2) EINVAL: a pidfd needs a mask of kinds and nothing else.
                 let mask = flags != 0 && flags & !CLONE_NS_FLAGS == 0;

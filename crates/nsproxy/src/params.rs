@@ -181,8 +181,15 @@ pub struct Features {
     /// when root and working directory are shared, as it is with `CLONE_NEWNS` alone.
     pub setns_needs_own_fs: bool,
     /// An exited process can be looked into by its user only if its memory could; in
-    /// stable releases from about 2026 on. Before, anything exited can.
+    /// stable releases from May 2026 on. Before, anything exited can. Without a meaning
+    /// since 7.2.
     pub dumpable_outlives_memory: bool,
+    /// A request on the pidfd of an exited process asks first whether the caller may look
+    /// into it; always since 7.2, and in stable releases from summer 2026 on.
+    pub pidfd_access_first: bool,
+    /// The owner of a filesystem may force its unmount; since 6.15, and in stable releases
+    /// from spring 2025 on. Before, only `CAP_SYS_ADMIN` in the first user namespace may.
+    pub owner_forces_umount: bool,
 }
 
 impl Default for Features {
@@ -194,6 +201,8 @@ impl Default for Features {
             refused_unshare_loses_root: false,
             setns_needs_own_fs: false,
             dumpable_outlives_memory: true,
+            pidfd_access_first: false,
+            owner_forces_umount: true,
         }
     }
 }

@@ -34,8 +34,6 @@ pub(crate) struct Pid {
     pub(crate) first_in_group: Option<Idx<Signal>>,
     /// Whether the numbers have been given back.
     pub(crate) freed: bool,
-    /// Whether the last close of its clone-time pidfd kills.
-    pub(crate) autokill: bool,
 }
 
 impl Kernel {
@@ -113,7 +111,6 @@ impl Kernel {
             task: None,
             first_in_group: None,
             freed: false,
-            autokill: false,
         });
         let numbered = self.alloc_numbers(caller, pid, set_tid).and_then(|()| self.check_accepting(ns));
         if let Err(denial) = numbered {

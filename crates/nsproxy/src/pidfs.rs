@@ -72,7 +72,7 @@ impl Kernel {
         self.refuse_if(not_leader, Rule::PidfdOpenNoLeader)?;
         let pid = self.tasks[target].pid;
         self.pids[pid].count += 1;
-        self.open_file(task, FileKind::Pidfd { pid, thread }, true)
+        self.open_file(task, FileKind::Pidfd { pid, thread, autokill: false }, true)
     }
 
     /// `ioctl_pidfd(2)`.
@@ -84,7 +84,7 @@ impl Kernel {
     ) -> Result<PidfdAnswer, Denial> {
         let task = self.enter(caller, Call::Ioctl)?;
         let (pid, thread) = match self.files_open[self.fget(task, fd)?].kind {
-            FileKind::Pidfd { pid, thread } => (pid, thread),
+            FileKind::Pidfd { pid, thread, .. } => (pid, thread),
             FileKind::Ns(ns) => return self.ns_mistakes_request(task, ns, request),
             _ => return Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
         };
@@ -146,8 +146,8 @@ impl Kernel {
         let access = self.ptrace_may_access(task, target, Mode::ReadFscreds);
         let alive = self.nsproxy_of(target).is_some();
         let zombie = self.params.denial(Rule::PidfdZombie);
-        // From 7.2 on access is judged before the state.
-        if !self.params.since(7, 2) && !alive {
+        let access_first = self.params.since(7, 2) || self.params.features.pidfd_access_first;
+        if !access_first && !alive {
             return Err(zombie);
         }
         self.refuse_if(!access, Rule::PtraceAccess)?;

@@ -6,6 +6,7 @@ use crate::capability::Cap;
 use crate::cred::{Kgid, Kuid};
 use crate::params::Hook;
 use crate::task::Task;
+use crate::user_namespace::UserNamespace;
 
 /// Whose ids are compared, and which capability set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +37,8 @@ impl Kernel {
             return false;
         }
         // 3. A target not dumpable takes CAP_SYS_PTRACE where its last exec put it.
-        if let Some(mm) = self.tasks[target].mm {
-            let mm = self.mms[mm];
-            if mm.dumpable != 1 && !self.ns_capable(task, mm.user_ns, Cap::SysPtrace) {
-                return false;
-            }
-        } else if self.params.features.dumpable_outlives_memory
-            && !self.tasks[target].user_dumpable
-            && !self.capable(task, Cap::SysPtrace)
-        {
+        let (dumpable, exec_ns) = self.task_still_dumpable(target);
+        if !dumpable && !self.ns_capable(task, exec_ns, Cap::SysPtrace) {
             return false;
         }
         // 4. No more capabilities there than here, or CAP_SYS_PTRACE.
@@ -59,11 +53,22 @@ impl Kernel {
         self.params.hooks.is_empty() || self.params.hook(Hook::PtraceAccess).is_none()
     }
 
+    /// Whether its user may look into a task, and the user namespace in which
+    /// `CAP_SYS_PTRACE` does it else.
+    fn task_still_dumpable(&self, target: Idx<Task>) -> (bool, Idx<UserNamespace>) {
+        let Task { mm, exec_state, user_dumpable, .. } = self.tasks[target];
+        match mm.or(exec_state) {
+            Some(mm) => (self.mms[mm].dumpable == 1, self.mms[mm].user_ns),
+            None => (user_dumpable || !self.params.features.dumpable_outlives_memory, self.init_user_ns),
+        }
+    }
+
     /// Who owns the files under `/proc/PID`: the task's effective ids, or a root when
     /// it is not dumpable.
     pub(crate) fn task_dump_owner(&self, task: Idx<Task>) -> (Kuid, Kgid) {
         let cred = self.cred_of(task);
-        match self.tasks[task].mm {
+        let Task { mm, exec_state, .. } = self.tasks[task];
+        match mm.or(exec_state) {
             Some(mm) if self.mms[mm].dumpable == 1 => (cred.euid, cred.egid),
             Some(mm) => {
                 let ns = self.mms[mm].user_ns;

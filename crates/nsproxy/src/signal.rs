@@ -317,7 +317,7 @@ impl Kernel {
         let scopes = if self.params.since(6, 9) { PIDFD_SIGNAL_SCOPES } else { 0 };
         let known = flags & !scopes == 0 && flags.count_ones() <= 1;
         self.refuse_if(!known, Rule::PidfdSignalFlags)?;
-        let FileKind::Pidfd { pid, thread } = self.files_open[self.fget(task, fd)?].kind else {
+        let FileKind::Pidfd { pid, thread, .. } = self.files_open[self.fget(task, fd)?].kind else {
             return Err(self.params.denial(Rule::BadFd));
         };
         // pidfd_send_signal(2) EINVAL: the target must live at or below the caller's namespace.

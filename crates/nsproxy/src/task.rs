@@ -81,6 +81,9 @@ pub(crate) struct Task {
     pub(crate) executed: bool,
     /// Whether its memory, gone by now, could be looked into.
     pub(crate) user_dumpable: bool,
+    /// Since 7.2: the memory it had before it exited, of which [`Mm::dumpable`] and
+    /// [`Mm::user_ns`] are left (`struct task_exec_state`).
+    pub(crate) exec_state: Option<Idx<Mm>>,
 }
 
 /// What the threads of a process share about the process itself.
@@ -156,6 +159,8 @@ pub(crate) struct Sighand {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mm {
     pub(crate) users: u32,
+    /// The exited tasks that are still looked into by it.
+    pub(crate) exited: u32,
     /// 1 may be looked into by its user; 0 and 2 only with `CAP_SYS_PTRACE`.
     pub(crate) dumpable: u8,
     pub(crate) user_ns: Idx<UserNamespace>,
@@ -311,7 +316,18 @@ impl Kernel {
             if self.mms[mm].first_shm.is_some() {
                 self.shm_exit_mm(mm);
             }
-            let user_ns = self.mms[mm].user_ns;
+            self.free_mm(mm);
+        }
+    }
+
+    /// The end of an exited task, which was looked into by what is left of its memory.
+    pub(crate) fn put_exec_state(&mut self, mm: Idx<Mm>) {
+        self.mms[mm].exited -= 1;
+        self.free_mm(mm);
+    }
+
+    fn free_mm(&mut self, mm: Idx<Mm>) {
+        if let Mm { users: 0, exited: 0, user_ns, .. } = self.mms[mm] {
             self.mms.remove(mm);
             self.put_user_ns(user_ns);
         }

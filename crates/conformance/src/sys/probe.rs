@@ -17,6 +17,20 @@ const UNTRIED: u64 = 255;
 /// `work` makes system calls and computes, and neither allocates nor locks: the child
 /// is a copy of one thread of this process.
 unsafe fn in_child(flags: u64, work: impl FnOnce() -> u64) -> Option<u64> {
+    // SAFETY: as promised above.
+    unsafe { in_child_looked_at(flags, work, |_| ()) }.map(|(answer, ())| answer)
+}
+
+/// The same, with a look at the child when it has exited and before it is reaped.
+///
+/// # Safety
+///
+/// As for [`in_child`].
+unsafe fn in_child_looked_at<T>(
+    flags: u64,
+    work: impl FnOnce() -> u64,
+    look: impl FnOnce(u64) -> T,
+) -> Option<(u64, T)> {
     let flags = flags | libc::SIGCHLD as u64;
     // SAFETY: a child with its own memory and stack, as promised above.
     unsafe {
@@ -25,11 +39,15 @@ unsafe fn in_child(flags: u64, work: impl FnOnce() -> u64) -> Option<u64> {
             let answer = work();
             syscall(libc::SYS_exit_group, [answer, 0, 0, 0, 0, 0]);
         }
+        let child = pid.cast_unsigned();
+        let exited = u64::from((libc::WEXITED | libc::WNOWAIT).cast_unsigned());
+        syscall(libc::SYS_waitid, [libc::P_PID.into(), child, 0, exited, 0, 0]);
+        let seen = look(child);
         let mut status = 0_i32;
         let place = &raw mut status as u64;
-        let waited = syscall(libc::SYS_wait4, [pid.cast_unsigned(), place, 0, 0, 0, 0]);
+        let waited = syscall(libc::SYS_wait4, [child, place, 0, 0, 0, 0]);
         let ended = waited == pid && pid > 0 && libc::WIFEXITED(status);
-        ended.then(|| libc::WEXITSTATUS(status).cast_unsigned().into())
+        ended.then(|| (libc::WEXITSTATUS(status).cast_unsigned().into(), seen))
     }
 }
 
@@ -84,6 +102,82 @@ pub(crate) fn setns_needs_own_fs() -> Option<bool> {
         }
         // SAFETY: raw calls only.
         unsafe { in_child(libc::CLONE_FS as u64, join) }.unwrap_or(UNTRIED)
+    };
+    // SAFETY: raw calls only.
+    unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED).map(|answer| answer != 0)
+}
+
+/// Writes `/proc/PID/ns/pid` and a zero into the place, and returns where it begins.
+fn link_of(pid: u64, place: &mut [u8; 40]) -> u64 {
+    let mut at = place.len();
+    let mut rest = pid;
+    let mut put = |byte| {
+        at -= 1;
+        place[at] = byte;
+    };
+    b"/ns/pid\0".iter().rev().for_each(|byte| put(*byte));
+    while rest > 0 {
+        put(b'0' + (rest % 10).to_le_bytes()[0]);
+        rest /= 10;
+    }
+    b"/proc/".iter().rev().for_each(|byte| put(*byte));
+    place[at..].as_ptr() as u64
+}
+
+/// What a look at an exited process answers, whose memory its user could not look into:
+/// 0 or an errno. `look` makes raw calls only and is given the number of the process.
+fn look_at_hidden(look: impl FnOnce(u64) -> i64) -> Option<i32> {
+    let hide = || call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as u64, 0, 0]).cast_unsigned();
+    let work = || {
+        // Without capabilities where the program was executed.
+        if call(libc::SYS_unshare, [NEWUSER, 0, 0]) != 0 {
+            return UNTRIED;
+        }
+        let seen = |pid| errno_of(look(pid)).unwrap_or(0).unsigned_abs().into();
+        // SAFETY: raw calls only.
+        unsafe { in_child_looked_at(0, hide, seen) }.map_or(UNTRIED, |(_, seen)| seen)
+    };
+    // SAFETY: raw calls only.
+    let answer = unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED)?;
+    i32::try_from(answer).ok()
+}
+
+/// Whether an exited process whose memory its user could not look into is still kept
+/// from that user.
+pub(crate) fn dumpable_outlives_memory() -> Option<bool> {
+    let look = |pid| {
+        let (mut path, mut target) = ([0_u8; 40], [0_u8; 64]);
+        let path = link_of(pid, &mut path);
+        call(libc::SYS_readlink, [path, target.as_mut_ptr() as u64, target.len() as u64])
+    };
+    look_at_hidden(look).map(|errno| errno == libc::EACCES)
+}
+
+/// Whether a request on a pidfd asks for access to a process before it asks whether the
+/// process has exited.
+pub(crate) fn pidfd_access_first() -> Option<bool> {
+    const PIDFD_GET_NET_NAMESPACE: u64 = 0xff04;
+    let look = |pid| {
+        let fd = call(libc::SYS_pidfd_open, [pid, 0, 0]).cast_unsigned();
+        call(libc::SYS_ioctl, [fd, PIDFD_GET_NET_NAMESPACE, 0])
+    };
+    look_at_hidden(look).map(|errno| errno == libc::EACCES)
+}
+
+/// Whether the owner of a filesystem may force its unmount.
+pub(crate) fn owner_forces_umount() -> Option<bool> {
+    let work = || {
+        if call(libc::SYS_unshare, [NEWUSER | NEWNS, 0, 0]) != 0 {
+            return UNTRIED;
+        }
+        let (place, kind) = (c"/proc".as_ptr() as u64, c"tmpfs".as_ptr() as u64);
+        // SAFETY: the names outlive the call.
+        let mounted = unsafe { syscall(libc::SYS_mount, [kind, place, kind, 0, 0, 0]) };
+        if mounted != 0 {
+            return UNTRIED;
+        }
+        let forced = call(libc::SYS_umount2, [place, libc::MNT_FORCE.cast_unsigned().into(), 0]);
+        u64::from(errno_of(forced) != Some(libc::EPERM))
     };
     // SAFETY: raw calls only.
     unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED).map(|answer| answer != 0)

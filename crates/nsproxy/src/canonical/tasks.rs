@@ -54,6 +54,7 @@ impl View<'_> {
             parent_exec_id,
             executed,
             user_dumpable,
+            exec_state,
         } = kernel.tasks[idx];
         let numbers = self.pid(pid);
         let parent = real_parent.map(|parent| self.task_number(parent));
@@ -65,6 +66,7 @@ impl View<'_> {
             "task {numbers} {state:?} parent {parent:?} children {children:?} vfork {waits:?}"
         ));
         // The memory of who lives answers for itself.
+        let mm = mm.or(exec_state);
         let looked_into = mm.is_none() && user_dumpable;
         self.say(&format!(
             " exit {exit_signal:?} {exit_code} pdeath {pdeath_signal} blocked {blocked:x} pending {pending:x} nnp {no_new_privs} exceeded {nproc_exceeded} executed {executed} {parent_executed} dumpable {looked_into}"
@@ -135,7 +137,6 @@ impl View<'_> {
             // Shown as a list, in the order in which they get a signal.
             first_in_group: _,
             freed,
-            autokill,
         } = self.kernel.pids[idx];
         let name = self.meet("pid", idx.raw());
         let numbers: Vec<(u32, String)> = self
@@ -153,7 +154,7 @@ impl View<'_> {
             .group_members(idx)
             .map(|member| self.task_number(self.kernel.signals[member].leader))
             .collect();
-        format!("pid{name} {numbers:?} of {task:?} group {group:?} freed {freed} autokill {autokill}")
+        format!("pid{name} {numbers:?} of {task:?} group {group:?} freed {freed}")
     }
 
     /// Who shares credentials with whom makes no difference.
@@ -207,7 +208,7 @@ impl View<'_> {
     }
 
     fn mm(&mut self, idx: Idx<Mm>) {
-        let Mm { users: _, dumpable, user_ns, first_shm } = self.kernel.mms[idx];
+        let Mm { users: _, exited: _, dumpable, user_ns, first_shm } = self.kernel.mms[idx];
         let name = self.meet("mm", idx.raw());
         self.say(&format!(" mm{name} dumpable {dumpable} in {}", self.ns(NsRef::User(user_ns))));
         let mut at = first_shm;
@@ -269,7 +270,9 @@ impl View<'_> {
         let File { count: _, kind, cred } = self.kernel.files_open[idx];
         let what = match kind {
             FileKind::Ns(ns) => self.ns(ns),
-            FileKind::Pidfd { pid, thread } => format!("pidfd {} {thread}", self.pid(pid)),
+            FileKind::Pidfd { pid, thread, autokill } => {
+                format!("pidfd {} {thread} autokill {autokill}", self.pid(pid))
+            }
             FileKind::Cgroup(cgroup) => format!("cgroup {}", self.cgroup(cgroup)),
             FileKind::Map(ns, kind) => format!("{kind:?} map of {}", self.ns(NsRef::User(ns))),
             FileKind::Setgroups(ns) => format!("setgroups of {}", self.ns(NsRef::User(ns))),

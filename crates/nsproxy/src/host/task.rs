@@ -141,6 +141,6 @@ impl Kernel {
         let (task, of) = (self.host_living(task)?, self.observe(of)?);
         let pid = self.tasks[of].pid;
         self.pids[pid].count += 1;
-        Ok(self.fd_install(task, FileKind::Pidfd { pid, thread: false }, true))
+        Ok(self.fd_install(task, FileKind::Pidfd { pid, thread: false, autokill: false }, true))
     }
 }

@@ -442,8 +442,9 @@ impl Kernel {
         let locked = self.mounts[at.mnt].has(MNT_LOCKED);
         self.refuse_if(locked, Rule::UmountLocked)?;
         // umount(2) EPERM: MNT_FORCE.
-        let sb_owner = self.supers[self.mounts[at.mnt].sb].user_ns;
-        let forced = flags & MNT_FORCE != 0 && !self.ns_capable(task, sb_owner, Cap::SysAdmin);
+        let by_owner = self.params.features.owner_forces_umount;
+        let owner = if by_owner { self.supers[self.mounts[at.mnt].sb].user_ns } else { self.init_user_ns };
+        let forced = flags & MNT_FORCE != 0 && !self.ns_capable(task, owner, Cap::SysAdmin);
         self.refuse_if(forced, Rule::UmountForce)
     }
 

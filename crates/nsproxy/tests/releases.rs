@@ -1,0 +1,116 @@
+//! What one release does and another does not, as its kernel answered.
+
+use nsproxy::uapi::*;
+use nsproxy::{CloneArgs, Errno, Kernel, NsKind, NsLink, Params, PidfdIoctl, Prctl, TaskId};
+
+fn on(major: u8, minor: u8) -> (Kernel, TaskId) {
+    let mut kernel = Kernel::boot(Params::for_release(major, minor));
+    let init = kernel.init();
+    let shell = kernel.fork(init).unwrap().task;
+    (kernel, shell)
+}
+
+/// A user without privilege.
+fn become_user(kernel: &mut Kernel, task: TaskId) {
+    kernel.setresgid(task, 1000, 1000, 1000).unwrap();
+    kernel.setresuid(task, 1000, 1000, 1000).unwrap();
+    kernel.execve(task, &nsproxy::Program::default()).unwrap();
+}
+
+fn errno<T>(answer: Result<T, nsproxy::Denial>) -> Option<Errno> {
+    answer.err().map(|denial| denial.errno)
+}
+
+#[test]
+fn since_7_0_pivot_root_looks_for_its_paths_first() {
+    for (release, expected) in [((6, 19), Errno::EPERM), ((7, 0), Errno::ENOENT)] {
+        let (mut kernel, shell) = on(release.0, release.1);
+        become_user(&mut kernel, shell);
+        assert_eq!(errno(kernel.pivot_root(shell, "/none", "/")), Some(expected));
+        assert_eq!(errno(kernel.pivot_root(shell, "/", "/")), Some(Errno::EPERM));
+    }
+}
+
+#[test]
+fn since_7_2_who_may_look_into_the_exited_is_asked_where_they_executed() {
+    for (release, expected) in [((7, 1), Errno::EACCES), ((7, 2), Errno::ENOENT)] {
+        let (mut kernel, root) = on(release.0, release.1);
+        kernel.unshare(root, CLONE_NEWUSER).unwrap();
+        let child = kernel.fork(root).unwrap();
+        kernel.execve(child.task, &nsproxy::Program::default()).unwrap();
+        kernel.prctl(child.task, Prctl::SetDumpable(0)).unwrap();
+        kernel.exit(child.task, 0).unwrap();
+        let answer = kernel.open_ns(root, child.pid.cast_signed(), NsLink::PidForChildren);
+        assert_eq!(errno(answer), Some(expected));
+        kernel.check().unwrap();
+    }
+}
+
+#[test]
+fn on_7_2_a_change_of_shared_memory_reaches_the_exited() {
+    for (release, expected) in [((7, 1), Errno::ENOENT), ((7, 2), Errno::EACCES)] {
+        let (mut kernel, user) = on(release.0, release.1);
+        become_user(&mut kernel, user);
+        let sharer = kernel.fork(user).unwrap().task;
+        let child =
+            kernel.clone3(sharer, &CloneArgs::new(CLONE_VM | CLONE_PARENT).with_exit_signal(0)).unwrap();
+        kernel.exit(child.task, 0).unwrap();
+        kernel.prctl(sharer, Prctl::SetDumpable(0)).unwrap();
+        let answer = kernel.open_ns(user, child.pid.cast_signed(), NsLink::PidForChildren);
+        assert_eq!(errno(answer), Some(expected));
+        // It is held until the last of them is reaped.
+        kernel.exit(sharer, 0).unwrap();
+        kernel.check().unwrap();
+        kernel.wait4(user, -1, WALL).unwrap();
+        kernel.wait4(user, -1, WALL).unwrap();
+        kernel.check().unwrap();
+    }
+}
+
+#[test]
+fn before_the_owner_of_a_filesystem_may_the_first_root_forces_its_unmount() {
+    for (by_owner, expected) in [(true, None), (false, Some(Errno::EPERM))] {
+        let (mut kernel, shell) = on(5, 10);
+        kernel.params_mut().features.owner_forces_umount = by_owner;
+        kernel.unshare(shell, CLONE_NEWUSER | CLONE_NEWNS).unwrap();
+        kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+        assert_eq!(errno(kernel.umount(shell, "/mnt", MNT_FORCE)), expected);
+    }
+}
+
+#[test]
+fn a_stable_6_12_asks_for_access_to_the_exited_first() {
+    for (first, expected) in [(false, Errno::ESRCH), (true, Errno::EACCES)] {
+        let (mut kernel, shell) = on(6, 12);
+        kernel.params_mut().features.pidfd_access_first = first;
+        let child = kernel.fork(shell).unwrap();
+        let fd = kernel.pidfd_open(shell, child.pid.cast_signed(), 0).unwrap();
+        kernel.unshare(shell, CLONE_NEWUSER).unwrap();
+        kernel.exit(child.task, 0).unwrap();
+        let request = PidfdIoctl::GetNamespace(NsLink::Own(NsKind::Net), 0);
+        assert_eq!(errno(kernel.pidfd_ioctl(shell, fd, request)), Some(expected));
+    }
+}
+
+#[test]
+fn only_the_pidfd_of_the_clone_kills_by_its_close() {
+    let (mut kernel, shell) = on(7, 2);
+    let flags = CLONE_PIDFD | CLONE_PIDFD_AUTOKILL | CLONE_AUTOREAP;
+    let child = kernel.clone3(shell, &CloneArgs::new(flags).with_exit_signal(0)).unwrap();
+    let other = kernel.pidfd_open(shell, child.pid.cast_signed(), 0).unwrap();
+    kernel.close(shell, other).unwrap();
+    assert!(kernel.status(shell, child.task).is_ok());
+    let copy = kernel.dup(shell, child.pidfd.unwrap(), true).unwrap();
+    kernel.close(shell, child.pidfd.unwrap()).unwrap();
+    assert!(kernel.status(shell, child.task).is_ok());
+    kernel.close(shell, copy).unwrap();
+    assert!(kernel.status(shell, child.task).is_err());
+}
+
+#[test]
+fn the_root_below_all_that_an_empty_namespace_shows_is_plain() {
+    let (mut kernel, shell) = on(7, 2);
+    kernel.unshare(shell, UNSHARE_EMPTY_MNTNS).unwrap();
+    let lines = kernel.mountinfo(shell).unwrap();
+    assert_eq!((lines.len(), lines[0].options.as_str(), lines[0].fstype), (1, "rw", "nullfs"));
+}
