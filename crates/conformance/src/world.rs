@@ -95,8 +95,11 @@ fn diverged(difference: String) -> Stop {
 const ROUND: usize = 8;
 /// After so many calls the caller is asked what only it can see.
 const INSPECTION: usize = 4;
-/// How long the end or the stop of a task may take to be seen.
-const SETTLE: Duration = Duration::from_secs(1);
+/// How long the end or the stop of a task may take to be seen, on a machine that is busy
+/// or slow.
+const SETTLE: Duration = Duration::from_secs(5);
+/// The same when a difference is looked for that is there: each look takes as long.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to give back the charge of a dead namespace.
 const RELEASE: Duration = Duration::from_secs(15);
 
@@ -124,6 +127,19 @@ pub(crate) struct World {
     pub(crate) eager: bool,
 }
 
+/// Makes the real world, when the kernel has given back what those before it took.
+fn start(kind: Kind, place: Option<&Home>) -> io::Result<Real> {
+    let until = Instant::now() + RELEASE;
+    loop {
+        let real = Real::start(kind.flags(), place.map(|place| &place.directory));
+        let full = real.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull);
+        if !full || Instant::now() > until {
+            return real;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 impl World {
     /// Makes a world on both sides and compares the two for the first time.
     pub(crate) fn new(machine: &Machine, kind: Kind, place: Option<&Home>) -> Result<World, Stop> {
@@ -138,7 +154,7 @@ impl World {
             return Err(diverged(format!("the model refuses to make a world with {flags:#x}: {made:?}")));
         };
         let init = child.task;
-        let real = Real::start(kind.flags(), place.map(|place| &place.directory))?;
+        let real = start(kind, place)?;
         let first = Actor { name: String::from("init"), task: init, slot: 0, pid: 1, held: None };
         let mut world = World {
             kernel,
@@ -410,7 +426,7 @@ impl World {
         self.bury();
         let living = seen::living(&self.kernel);
         self.known.namespaces.forget(|inum| living.contains_key(&inum));
-        let until = Instant::now() + SETTLE;
+        let until = Instant::now() + if self.eager { SETTLE_AGAIN } else { SETTLE };
         loop {
             let differences = self.differences();
             if differences.is_empty() {
