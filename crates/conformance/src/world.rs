@@ -307,12 +307,8 @@ impl World {
         let lost = state != Ok(State::Running);
         let call = Call { kernel: &self.kernel, world: self.init, task, slot, child, lost };
         let mut answer = self.real.perform(&call, op).map_err(diverged)?;
-        // user, pid and net namespaces give their charge back a little after their end.
-        // Where the model says there is room, or refuses for what is asked later, the kernel
-        // may get as far only after a while.
-        let full = model.as_ref().is_err_and(|denial| denial.errno == Errno::ENOSPC);
         let patience = Instant::now() + RELEASE;
-        while answer == Answer::Refused(libc::ENOSPC) && !full && Instant::now() < patience {
+        while releases_late(op, &answer, &model) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(5));
             answer = self.real.perform(&call, op).map_err(diverged)?;
         }
@@ -498,6 +494,23 @@ impl World {
             ghost.pid != 0 && !taken && self.real.exists(ghost.pid)
         };
         self.ghosts.iter().filter(walks).map(|ghost| format!("{}: still there as {}", ghost.name, ghost.pid))
+    }
+}
+
+/// Whether a refusal may come of what the kernel gives back a little after its end. Where
+/// the model says that there is room, or refuses for what is asked later, the kernel may get
+/// as far only after a while.
+fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> bool {
+    let says = |errno| model.as_ref().is_err_and(|denial| denial.errno == errno);
+    match answer {
+        // The charges of user, pid and net namespaces.
+        Answer::Refused(libc::ENOSPC) => !says(Errno::ENOSPC),
+        // The number of a task, which is free only after the task is gone from /proc.
+        Answer::Refused(libc::EEXIST) => {
+            let chosen = matches!(op, Op::Clone3 { set_tid, .. } if !set_tid.is_empty());
+            chosen && !says(Errno::EEXIST)
+        }
+        _ => false,
     }
 }
 

@@ -54,9 +54,13 @@ impl Kernel {
         self.hook(Hook::BprmCheck, Rule::ExecLsm)?;
         let mut new = self.prepare_creds(task);
         self.bprm_fill_uid(task, program, &mut new);
-        self.cap_bprm_creds_from_file(task, program, &mut new);
+        let secure = self.cap_bprm_creds_from_file(task, program, &mut new);
         self.set_cred_ucounts(&mut new);
         let task = self.de_thread(task);
+        if secure {
+            // prctl(2) PR_SET_PDEATHSIG: no parent signals a program with privileges.
+            self.tasks[task].pdeath_signal = 0;
+        }
         self.exec_mmap(task, &new, program.unreadable);
         self.set_exec_dumpable(task, program.unreadable);
         self.unshare_sighand(task);
@@ -96,8 +100,9 @@ impl Kernel {
         }
     }
 
-    /// capabilities(7), "Transformation of capabilities during `execve()`".
-    fn cap_bprm_creds_from_file(&self, task: Idx<Task>, program: &Program, new: &mut Cred) {
+    /// capabilities(7), "Transformation of capabilities during `execve()`". Returns whether
+    /// the program has to be on its guard (`secureexec`).
+    fn cap_bprm_creds_from_file(&self, task: Idx<Task>, program: &Program, new: &mut Cred) -> bool {
         let old = self.cred_of(task);
         let root = self.make_kuid(new.user_ns, 0);
         let caps = self.file_caps(task, program, new);
@@ -114,8 +119,12 @@ impl Kernel {
                 effective = true;
             }
         }
-        // __is_setuid: against the real ids of before.
-        let id_changed = new.euid != old.uid || new.egid != old.gid;
+        // From 6.17 on against the effective ids of before, until then against the real ones.
+        let id_changed = if self.params.since(6, 17) {
+            new.euid != old.euid || !old.in_group(new.egid)
+        } else {
+            new.euid != old.uid || new.egid != old.gid
+        };
         if (id_changed || !granted.within(old.cap_permitted)) && self.unsafe_exec(task) {
             // No gain for a task that others could steer, or that gave up gaining.
             if self.tasks[task].no_new_privs || !self.ns_capable(task, new.user_ns, Cap::Setuid) {
@@ -134,6 +143,8 @@ impl Kernel {
         new.cap_permitted = granted.or(new.cap_ambient);
         new.cap_effective = if effective { new.cap_permitted } else { new.cap_ambient };
         new.securebits &= !SECBIT_KEEP_CAPS;
+        let gained = effective || !new.cap_permitted.within(new.cap_ambient);
+        id_changed || new.euid != old.uid || new.egid != old.gid || Some(new.uid) != root && gained
     }
 
     /// File capabilities count in the namespace whose root they were made for and below.

@@ -217,10 +217,11 @@ impl Kernel {
             self.unlink_child(child);
             self.link_child(reaper, child);
             for thread in self.threads(child) {
-                let pdeath = self.tasks[thread].pdeath_signal;
-                if pdeath != 0 {
+                let pdeath = u32::from(self.tasks[thread].pdeath_signal);
+                // group_send_sig_info: it comes from the father, who must be allowed to.
+                if pdeath != 0 && self.check_kill_permission(father, thread, pdeath).is_ok() {
                     let force = self.is_foreign(father, thread);
-                    self.due.push((self.task_id(thread), u32::from(pdeath), force));
+                    self.due.push((self.task_id(thread), pdeath, force));
                 }
             }
             if !same_group {

@@ -10,6 +10,7 @@ mod namespace;
 mod pivot;
 mod pnode;
 mod procfs;
+mod propagate;
 mod remount;
 mod show;
 mod statmount;
@@ -52,6 +53,12 @@ pub(crate) const MNT_LOCK_ATIME: u32 = 0x10_0000;
 pub(crate) const MNT_LOCKED: u32 = 0x20_0000;
 /// Marked by `MNT_EXPIRE`, to go at the second call.
 pub(crate) const MNT_EXPIRED: u32 = 0x40_0000;
+/// These three only while mounts are taken down. One that goes;
+pub(crate) const MNT_UMOUNT: u32 = 0x80_0000;
+/// one that may have to go with others;
+pub(crate) const T_UMOUNT_CANDIDATE: u32 = 0x100_0000;
+/// one below which all candidates are known to be only covered.
+pub(crate) const T_MARKED: u32 = 0x200_0000;
 
 /// A place in the tree: a directory entry as seen through one mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -181,7 +181,12 @@ impl Kernel {
 
     /// kill(2) EPERM: a matching id, or `CAP_KILL` in the target's user namespace.
     /// Ids are compared as global ones, whatever the user namespaces.
-    fn check_kill_permission(&self, task: Idx<Task>, target: Idx<Task>, signal: u32) -> Result<(), Denial> {
+    pub(crate) fn check_kill_permission(
+        &self,
+        task: Idx<Task>,
+        target: Idx<Task>,
+        signal: u32,
+    ) -> Result<(), Denial> {
         // kill(2) EINVAL: not a signal.
         self.refuse_if(signal > NSIG, Rule::SignalNumber)?;
         let same_group = self.tasks[task].signal == self.tasks[target].signal;

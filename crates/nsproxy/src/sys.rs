@@ -188,6 +188,13 @@ impl Kernel {
         let saved = self.wanted_id(task, family, wanted[2])?;
         let old = self.cred_of(task).ids(family);
         let own = [old.real, old.effective, old.saved];
+        // __sys_setresuid: what changes nothing needs nothing, and leaves the filesystem id.
+        let same = real.is_none_or(|id| id == old.real)
+            && effective.is_none_or(|id| id == old.effective && id == old.filesystem)
+            && saved.is_none_or(|id| id == old.saved);
+        if same {
+            return Ok(());
+        }
         let capable = self.setid_capable(task, family);
         // setresuid(2) EPERM: only to an id held already.
         let held = [real, effective, saved].into_iter().flatten().all(|id| own.contains(&id));

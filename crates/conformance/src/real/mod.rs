@@ -20,7 +20,7 @@ pub(crate) const CGROUP_FD: i32 = 1003;
 pub(crate) const SPARE_FD: i32 = 1004;
 
 /// How long an actor may take for a call before something is wrong.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -131,12 +131,13 @@ impl Kernel {
             |group: Option<u32>, loaded: &Loaded| group.and_then(|group| loaded.groups.get(&group).copied());
         let peer = find(line.shared, loaded);
         // Peers have one master, and no group is below itself.
-        let master = match peer {
-            Some(peer) => self.mounts[peer].master,
-            None => find(line.master, loaded),
-        };
-        if let Some(master) = master {
-            self.add_slave(mnt, master);
+        match peer {
+            Some(peer) => self.add_slave_behind(mnt, peer),
+            None => {
+                if let Some(master) = find(line.master, loaded) {
+                    self.add_slave(mnt, master);
+                }
+            }
         }
         if let Some(group) = line.shared {
             if let Some(peer) = peer {

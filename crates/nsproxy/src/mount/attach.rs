@@ -3,20 +3,25 @@
 use super::pnode::Propagation;
 use super::{
     Dentry, MNT_EXPIRED, MNT_LOCK_ATIME, MNT_LOCK_NODEV, MNT_LOCK_NOEXEC, MNT_LOCK_NOSUID, MNT_LOCK_READONLY,
-    MNT_LOCKED, MNT_NODEV, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_UNBINDABLE, Mount, Path,
+    MNT_LOCKED, MNT_NODEV, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_UMOUNT, MNT_UNBINDABLE, MntNamespace,
+    Mount, Path,
 };
 use crate::Kernel;
 use crate::arena::Idx;
+use crate::ns_common::NsRef;
 use crate::rule::{Denial, Rule};
+use crate::user_namespace::UserNamespace;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+
+/// How many mounts are about to come to each namespace.
+pub(super) type Pending = BTreeMap<Idx<MntNamespace>, usize>;
 
 /// How a tree is copied.
 #[allow(clippy::struct_excessive_bools)] // Independent switches, named at each use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CopyFlags {
     /// A copy of a shared mount becomes its slave.
-    pub(super) shared_to_slave: bool,
-    /// A copy becomes a slave, whatever the original is.
     pub(super) slave: bool,
     /// A copy becomes shared.
     pub(super) make_shared: bool,
@@ -65,24 +70,19 @@ impl Kernel {
         if how.lock {
             flags = locked(flags);
         }
-        let (sb, shared, master) = {
-            let old = &self.mounts[old];
-            (old.sb, old.shared(), old.master)
-        };
+        let (sb, shared) = (self.mounts[old].sb, self.mounts[old].shared());
         let copy = self.new_mount(sb, root, flags);
         if let Some(idmap) = self.mounts[old].idmap {
             self.idmaps[idmap].count += 1;
             self.mounts[copy].idmap = Some(idmap);
         }
-        if how.slave || how.shared_to_slave && shared {
+        if how.slave && shared {
             self.add_slave(copy, old);
         } else {
             if shared {
                 self.join_peers(copy, old);
             }
-            if let Some(master) = master {
-                self.add_slave(copy, master);
-            }
+            self.add_slave_behind(copy, old);
         }
         if how.make_shared {
             self.make_shared(copy);
@@ -97,7 +97,7 @@ impl Kernel {
         top: Idx<Mount>,
         dentry: Idx<Dentry>,
         how: CopyFlags,
-    ) -> Vec<(Idx<Mount>, Idx<Mount>)> {
+    ) -> Result<Vec<(Idx<Mount>, Idx<Mount>)>, Denial> {
         let copy = self.clone_mnt(top, dentry, how);
         let mut pairs = Vec::with_capacity(8);
         pairs.push((top, copy));
@@ -109,26 +109,36 @@ impl Kernel {
             while let Some(child) = next_child {
                 let Mount { mountpoint, root, next_child: after, .. } = self.mounts[child];
                 next_child = after;
-                let skipped = old == top && !self.is_subdir(mountpoint, dentry)
-                    || !how.unbindable && self.mounts[child].has(MNT_UNBINDABLE)
-                    || !how.ns_files && self.is_mnt_ns_file(root);
-                if !skipped {
-                    let twin = self.clone_mnt(child, root, how);
-                    self.hook_mount(twin, new, mountpoint);
-                    if how.lock {
-                        self.mounts[twin].flags |= MNT_LOCKED;
-                    }
-                    pairs.push((child, twin));
+                if old == top && !self.is_subdir(mountpoint, dentry) {
+                    continue;
                 }
+                if !how.unbindable && self.mounts[child].has(MNT_UNBINDABLE) {
+                    // It must not be left out, either: what it covers would come to light.
+                    let locked = self.mounts[child].has(MNT_LOCKED);
+                    if let Err(denial) = self.refuse_if(locked, Rule::CopyUnbindableLocked) {
+                        self.umount_all(copy);
+                        return Err(denial);
+                    }
+                    continue;
+                }
+                if !how.ns_files && self.is_mnt_ns_file(root) {
+                    continue;
+                }
+                let twin = self.clone_mnt(child, root, how);
+                self.hook_mount(twin, new, mountpoint);
+                if how.lock {
+                    self.mounts[twin].flags |= MNT_LOCKED;
+                }
+                pairs.push((child, twin));
             }
         }
-        pairs
+        Ok(pairs)
     }
 
     /// A plain copy of a tree, the top first: for hosts.
     pub(crate) fn host_copy_mounts(&mut self, top: Idx<Mount>, root: Idx<Dentry>) -> Vec<Idx<Mount>> {
         let how = CopyFlags { unbindable: true, ..CopyFlags::default() };
-        let pairs = self.copy_tree(top, root, how);
+        let pairs = self.copy_tree(top, root, how).unwrap_or_default();
         pairs.into_iter().map(|(_, copy)| copy).collect()
     }
 
@@ -143,6 +153,12 @@ impl Kernel {
         mount.mountpoint = at;
         mount.next_child = next;
         mount.prev_child = None;
+    }
+
+    /// Says where a mount belongs; nobody finds it there yet.
+    pub(super) fn set_mountpoint(&mut self, mnt: Idx<Mount>, parent: Idx<Mount>, at: Idx<Dentry>) {
+        self.mounts[mnt].parent = Some(parent);
+        self.mounts[mnt].mountpoint = at;
     }
 
     pub(crate) fn unhook_mount(&mut self, mnt: Idx<Mount>) {
@@ -195,26 +211,29 @@ impl Kernel {
         at: Path,
         moving: bool,
     ) -> Result<(), Denial> {
-        let tree = self.mount_tree(source);
+        let mut pending = Pending::default();
         if !moving && let Some(ns) = self.mounts[at.mnt].ns {
-            // mount(2) ENOSPC: fs.mount-max.
-            let count = self.mnt_ns[ns].nr_mounts as usize + tree.len();
-            let full = count > self.params.mount_max as usize;
-            self.refuse_if(full, Rule::MountMax)?;
+            self.count_mounts(ns, source, &mut pending)?;
         }
-        let propagates = self.mounts[at.mnt].shared();
-        let receivers = self.receivers(at.mnt);
-        if propagates {
-            // mount_namespaces(7): a mount namespace's file has no copies.
-            let ns_file = self.is_mnt_ns_file(self.mounts[source].root) && !receivers.is_empty();
-            self.refuse_if(ns_file, Rule::PropagateNsFile)?;
-            for mnt in &tree {
-                self.make_shared(*mnt);
+        let home = self.mounts[at.mnt].ns.map(|ns| self.ruling_user_ns(NsRef::Mnt(ns)));
+        let mut copies = Vec::new();
+        if self.mounts[at.mnt].shared() {
+            let mut tree = self.mount_tree(source);
+            tree.retain(|mnt| self.invent_group_id(*mnt));
+            if let Err(denial) = self.propagate_mnt(at, source, &mut copies, &mut pending) {
+                for copy in copies {
+                    self.mounts[copy].parent = None;
+                    self.umount_all(copy);
+                }
+                for mnt in tree {
+                    self.mounts[mnt].group = 0;
+                }
+                return Err(denial);
+            }
+            for mnt in self.mount_tree(source) {
+                self.mounts[mnt].flags &= !MNT_UNBINDABLE;
             }
         }
-        let home = self.mounts[at.mnt].ns.map(|ns| self.ruling_user_ns(crate::ns_common::NsRef::Mnt(ns)));
-        // Before the tree is in its place: it may be a peer of that place itself.
-        let copies = if propagates { self.propagate_mnt(at, source) } else { Vec::new() };
         if moving {
             self.unhook_mount(source);
         }
@@ -226,20 +245,32 @@ impl Kernel {
         Ok(())
     }
 
+    /// mount(2) ENOSPC: fs.mount-max, for what is there and what is about to be.
+    pub(super) fn count_mounts(
+        &self,
+        ns: Idx<MntNamespace>,
+        top: Idx<Mount>,
+        pending: &mut Pending,
+    ) -> Result<(), Denial> {
+        let more = pending.entry(ns).or_default();
+        *more += self.mount_tree(top).len();
+        let full = self.mnt_ns[ns].nr_mounts as usize + *more > self.params.mount_max as usize;
+        self.refuse_if(full, Rule::MountMax)
+    }
+
     /// A propagated copy: locked when it comes from a foreign namespace, and below
     /// whatever was mounted there before.
-    fn attach_copy(&mut self, copy: Idx<Mount>, home: Option<Idx<crate::user_namespace::UserNamespace>>) {
-        let Mount { parent: Some(parent), mountpoint, root, .. } = self.mounts[copy] else {
+    fn attach_copy(&mut self, copy: Idx<Mount>, home: Option<Idx<UserNamespace>>) {
+        let Mount { parent: Some(parent), mountpoint, root, ns: None, .. } = self.mounts[copy] else {
             return;
         };
-        let covered = self
-            .submounts(parent)
-            .find(|child| *child != copy && self.mounts[*child].mountpoint == mountpoint);
-        let there = self.mounts[parent].ns.map(|ns| self.ruling_user_ns(crate::ns_common::NsRef::Mnt(ns)));
+        let there = self.mounts[parent].ns.map(|ns| self.ruling_user_ns(NsRef::Mnt(ns)));
         if there != home {
             self.lock_mnt_tree(copy);
         }
         self.mounts[copy].flags &= !MNT_LOCKED;
+        let covered = self.lookup_mnt(Path { mnt: parent, dentry: mountpoint });
+        self.hook_mount(copy, parent, mountpoint);
         self.commit_tree(copy);
         if let Some(covered) = covered {
             // On the root of the copy; since 6.16 on what covers that.
@@ -250,94 +281,6 @@ impl Kernel {
             self.unhook_mount(covered);
             self.hook_mount(covered, top.mnt, top.dentry);
         }
-    }
-
-    /// Copies of `source` for every receiver of the place, hooked in at each.
-    /// `mount_namespaces(7)`: copies on peers are peers, copies on slaves are slaves.
-    fn propagate_mnt(&mut self, at: Path, source: Idx<Mount>) -> Vec<Idx<Mount>> {
-        let mut copies = Vec::new();
-        let mut todo = alloc::vec![(at.mnt, source)];
-        let mut done = self.peers(at.mnt);
-        while let Some((dest, source)) = todo.pop() {
-            let peers = self.peers(dest);
-            for peer in &peers {
-                if *peer != dest {
-                    self.propagate_one(*peer, at.dentry, source, CopyFlags::default(), &mut copies);
-                }
-            }
-            for peer in peers {
-                for slave in self.slaves(peer) {
-                    if done.contains(&slave) {
-                        continue;
-                    }
-                    // Its peers get theirs from it, also those that are slaves of the same master.
-                    done.extend(self.peers(slave));
-                    let how = CopyFlags {
-                        slave: true,
-                        make_shared: self.mounts[slave].shared(),
-                        ..CopyFlags::default()
-                    };
-                    let copy = self.propagate_one(slave, at.dentry, source, how, &mut copies);
-                    todo.push((slave, copy.unwrap_or(source)));
-                }
-            }
-        }
-        copies
-    }
-
-    fn propagate_one(
-        &mut self,
-        dest: Idx<Mount>,
-        dentry: Idx<Dentry>,
-        source: Idx<Mount>,
-        how: CopyFlags,
-        copies: &mut Vec<Idx<Mount>>,
-    ) -> Option<Idx<Mount>> {
-        // A receiver that does not show the directory gets nothing.
-        let visible = self.is_subdir(dentry, self.mounts[dest].root);
-        if !visible || self.mounts[dest].ns.is_none() {
-            return None;
-        }
-        let root = self.mounts[source].root;
-        let copy = self.copy_tree(source, root, how)[0].1;
-        self.hook_mount(copy, dest, dentry);
-        copies.push(copy);
-        Some(copy)
-    }
-
-    /// Where the end of a mount propagates to: the copies that nothing holds in place.
-    fn propagate_umount(&self, tree: &[Idx<Mount>]) -> Vec<Idx<Mount>> {
-        let mut all = tree.to_vec();
-        let mut candidates = Vec::new();
-        for mnt in tree {
-            let Mount { parent: Some(parent), mountpoint, .. } = self.mounts[*mnt] else {
-                continue;
-            };
-            for receiver in self.receivers(parent) {
-                let at = Path { mnt: receiver, dentry: mountpoint };
-                candidates.extend(self.lookup_mnt(at).filter(|child| !tree.contains(child)));
-            }
-        }
-        // A copy goes when all that is mounted on it goes, but for what covers it; locked
-        // ones only with their parent.
-        loop {
-            let next = candidates.iter().copied().find(|mnt| {
-                let mount = &self.mounts[*mnt];
-                let parent_goes =
-                    mount.parent.is_some_and(|parent| all.contains(&parent) || candidates.contains(&parent));
-                let free = !mount.has(MNT_LOCKED) || parent_goes;
-                let root = mount.root;
-                let empty = self
-                    .submounts(*mnt)
-                    .all(|child| all.contains(&child) || self.mounts[child].mountpoint == root);
-                !all.contains(mnt) && free && empty
-            });
-            match next {
-                Some(mnt) => all.push(mnt),
-                None => break,
-            }
-        }
-        all.split_off(tree.len())
     }
 
     /// The end of a whole namespace, or of a tree that never got into one: nobody else
@@ -360,33 +303,16 @@ impl Kernel {
         }
     }
 
-    /// What covers a copy that goes, and does not go itself, covers what the copy did.
-    fn reparent_cover(&mut self, mnt: Idx<Mount>, going: &[Idx<Mount>]) {
-        let root = self.mounts[mnt].root;
-        let cover = self.submounts(mnt).find(|child| self.mounts[*child].mountpoint == root);
-        let Some(cover) = cover.filter(|cover| !going.contains(cover)) else {
-            return;
-        };
-        let mut at = mnt;
-        while let Mount { parent: Some(parent), mountpoint, .. } = self.mounts[at] {
-            if !going.contains(&parent) {
-                self.unhook_mount(cover);
-                self.hook_mount(cover, parent, mountpoint);
-                return;
-            }
-            at = parent;
-        }
-    }
-
     /// Takes a tree out of its namespace, and the copies of it where it was propagated to.
     pub(super) fn umount_tree(&mut self, top: Idx<Mount>, how: Umount) {
+        self.propagate_mount_unlock(top);
         let mut tree = self.mount_tree(top);
-        let more = self.propagate_umount(&tree);
-        tree.extend(&more);
-        for mnt in more {
-            self.reparent_cover(mnt, &tree);
-        }
         for mnt in &tree {
+            self.mounts[*mnt].flags |= MNT_UMOUNT;
+        }
+        self.propagate_umount(&mut tree);
+        for mnt in &tree {
+            self.change_mnt_propagation(*mnt, Propagation::Private);
             if let Some(ns) = self.mounts[*mnt].ns.take() {
                 self.mnt_ns[ns].nr_mounts -= 1;
             }
@@ -399,26 +325,10 @@ impl Kernel {
             if !stays {
                 self.unhook_mount(*mnt);
             }
-            self.change_mnt_propagation(*mnt, Propagation::Private);
+            self.mounts[*mnt].flags &= !MNT_UMOUNT;
         }
         for mnt in tree {
             self.cleanup_mnt(mnt);
         }
-    }
-
-    /// Whether a mount or a copy of it is in use, so that umount without force fails.
-    pub(super) fn propagate_mount_busy(&self, mnt: Idx<Mount>) -> bool {
-        let Mount { count, parent, mountpoint, first_child, .. } = self.mounts[mnt];
-        if count > 0 || first_child.is_some() {
-            return true;
-        }
-        let Some(parent) = parent else { return false };
-        self.receivers(parent).into_iter().any(|receiver| {
-            let at = Path { mnt: receiver, dentry: mountpoint };
-            self.lookup_mnt(at).is_some_and(|copy| {
-                let copy = &self.mounts[copy];
-                copy.first_child.is_none() && copy.count > 0
-            })
-        })
     }
 }

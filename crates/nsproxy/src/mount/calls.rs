@@ -110,16 +110,21 @@ impl Kernel {
         self.refuse_if(!own, Rule::MountForeign)?;
         self.check_copy(task, old, recurse)?;
         let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
-        let copy = self.loopback(old, recurse, how);
+        let copy = self.loopback(old, recurse, how)?;
         self.graft_tree(copy, at)
     }
 
     /// A copy of the mount at a place, or of it and all that is mounted below.
-    pub(super) fn loopback(&mut self, old: Path, recurse: bool, how: CopyFlags) -> Idx<Mount> {
+    pub(super) fn loopback(
+        &mut self,
+        old: Path,
+        recurse: bool,
+        how: CopyFlags,
+    ) -> Result<Idx<Mount>, Denial> {
         if recurse {
-            self.copy_tree(old.mnt, old.dentry, how)[0].1
+            Ok(self.copy_tree(old.mnt, old.dentry, how)?[0].1)
         } else {
-            self.clone_mnt(old.mnt, old.dentry, how)
+            Ok(self.clone_mnt(old.mnt, old.dentry, how))
         }
     }
 

@@ -91,7 +91,13 @@ impl Kernel {
             return Err(denial);
         }
         let how = CopyFlags { ns_files: true, ..CopyFlags::default() };
-        let copy = self.loopback(at, recurse, how);
+        let copy = match self.loopback(at, recurse, how) {
+            Ok(copy) => copy,
+            Err(denial) => {
+                self.free_anon_ns(ns);
+                return Err(denial);
+            }
+        };
         self.mounts[copy].flags &= !MNT_LOCKED;
         self.fill_anon_ns(ns, copy);
         Ok(copy)
@@ -113,9 +119,8 @@ impl Kernel {
             kernel.refuse_if(reveals, Rule::OpenTreeReveals)?;
             let unbindable = foreign && kernel.params.since(7, 2);
             kernel.check_copy_of(task, at, recurse, unbindable)?;
-            let how =
-                CopyFlags { ns_files: true, shared_to_slave: foreign, unbindable, ..CopyFlags::default() };
-            Ok(kernel.loopback(at, recurse, how))
+            let how = CopyFlags { ns_files: true, slave: foreign, unbindable, ..CopyFlags::default() };
+            kernel.loopback(at, recurse, how)
         })
     }
 
@@ -139,7 +144,7 @@ impl Kernel {
         };
         let old_root = self.mnt_ns[old].root;
         let dentry = self.mounts[old_root].root;
-        let how = CopyFlags { shared_to_slave: foreign, ..CopyFlags::default() };
+        let how = CopyFlags { slave: foreign, ..CopyFlags::default() };
         let root = self.clone_mnt(old_root, dentry, how);
         self.mounts[shown].flags &= !MNT_LOCKED;
         self.hook_mount(shown, root, dentry);

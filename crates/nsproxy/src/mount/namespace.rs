@@ -40,10 +40,9 @@ impl Kernel {
         let common = self.ns_common_new(caller, user_ns, NsKind::Mnt, Rule::MntNsCount)?;
         let foreign = self.ruling_user_ns(NsRef::Mnt(old)) != user_ns;
         // mount_namespaces(7): a less privileged namespace gets the mounts as one unit.
-        let how =
-            CopyFlags { shared_to_slave: foreign, unbindable: true, lock: foreign, ..CopyFlags::default() };
+        let how = CopyFlags { slave: foreign, unbindable: true, lock: foreign, ..CopyFlags::default() };
         let how = CopyFlags {
-            shared_to_slave: how.shared_to_slave && !self.params.lacks(Effect::Slaves),
+            slave: how.slave && !self.params.lacks(Effect::Slaves),
             lock: how.lock && !self.params.lacks(Effect::Locks),
             ..how
         };
@@ -54,7 +53,13 @@ impl Kernel {
             let copy = self.clone_mnt(old_root, dentry, how);
             alloc::vec![(old_root, copy)]
         } else {
-            self.copy_tree(old_root, dentry, how)
+            match self.copy_tree(old_root, dentry, how) {
+                Ok(pairs) => pairs,
+                Err(denial) => {
+                    self.release_ns_now(common.released(NsKind::Mnt));
+                    return Err(denial);
+                }
+            }
         };
         let root = pairs[0].1;
         let nr_mounts = u32::try_from(pairs.len()).unwrap_or(u32::MAX);

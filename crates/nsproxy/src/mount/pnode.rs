@@ -17,11 +17,6 @@ pub(crate) enum Propagation {
 }
 
 impl Kernel {
-    fn alloc_group(&mut self) -> u32 {
-        self.next_group += 1;
-        self.next_group
-    }
-
     /// The peers of a mount, itself first.
     pub(super) fn peers(&self, mnt: Idx<Mount>) -> Vec<Idx<Mount>> {
         let mut all = alloc::vec![mnt];
@@ -37,22 +32,80 @@ impl Kernel {
         core::iter::successors(self.mounts[mnt].first_slave, |slave| self.mounts[*slave].next_slave).collect()
     }
 
-    /// Everybody who receives what is mounted on `mnt`, besides itself.
-    pub(super) fn receivers(&self, mnt: Idx<Mount>) -> Vec<Idx<Mount>> {
-        let mut all = self.peers(mnt);
-        let mut next = 0;
-        while next < all.len() {
-            for slave in self.slaves(all[next]) {
-                for peer in self.peers(slave) {
-                    if !all.contains(&peer) {
-                        all.push(peer);
-                    }
-                }
-            }
-            next += 1;
+    /// The copies of a propagation that goes on: in no namespace yet.
+    pub(super) fn is_new(&self, mnt: Idx<Mount>) -> bool {
+        self.mounts[mnt].ns.is_none()
+    }
+
+    /// The next one that receives what is mounted on `origin`.
+    pub(super) fn propagation_next(&self, mut mnt: Idx<Mount>, origin: Idx<Mount>) -> Option<Idx<Mount>> {
+        if !self.is_new(mnt)
+            && let Some(slave) = self.mounts[mnt].first_slave
+        {
+            return Some(slave);
         }
-        all.remove(0);
-        all
+        let end = self.mounts[origin].master;
+        loop {
+            let Mount { master, next_peer, next_slave, .. } = self.mounts[mnt];
+            if master == end {
+                return Some(next_peer).filter(|next| *next != origin);
+            }
+            if next_slave.is_some() {
+                return next_slave;
+            }
+            mnt = master?;
+        }
+    }
+
+    /// Everybody who receives what is mounted on `mnt`, besides itself.
+    pub(super) fn receivers(&self, mnt: Idx<Mount>) -> impl Iterator<Item = Idx<Mount>> {
+        let next = move |at: &Idx<Mount>| self.propagation_next(*at, mnt);
+        core::iter::successors(next(&mnt), next)
+    }
+
+    /// The first of the next peer group below `origin`. Peers are neighbours among the
+    /// slaves of their master.
+    pub(super) fn next_group(&self, mut mnt: Idx<Mount>, origin: Idx<Mount>) -> Option<Idx<Mount>> {
+        let top = self.mounts[origin].group;
+        loop {
+            loop {
+                let Mount { group, next_peer, next_slave, first_slave, .. } = self.mounts[mnt];
+                if !self.is_new(mnt) && first_slave.is_some() {
+                    return first_slave;
+                }
+                if group == top {
+                    if next_peer == origin {
+                        return None;
+                    }
+                } else if next_slave != Some(next_peer) {
+                    break;
+                }
+                mnt = next_peer;
+            }
+            // The last of its group.
+            loop {
+                let Mount { master: Some(master), next_slave, .. } = self.mounts[mnt] else {
+                    return None;
+                };
+                if next_slave.is_some() {
+                    return next_slave;
+                }
+                let Mount { next_peer, next_slave, group, .. } = self.mounts[master];
+                mnt = next_peer;
+                if group == top || next_slave == Some(mnt) {
+                    break;
+                }
+                mnt = master;
+            }
+            if mnt == origin {
+                return None;
+            }
+        }
+    }
+
+    /// Whether two mounts are in one peer group.
+    pub(super) fn are_peers(&self, one: Idx<Mount>, other: Idx<Mount>) -> bool {
+        self.mounts[one].shared() && self.mounts[one].group == self.mounts[other].group
     }
 
     pub(crate) fn join_peers(&mut self, mnt: Idx<Mount>, of: Idx<Mount>) {
@@ -66,9 +119,28 @@ impl Kernel {
 
     pub(crate) fn add_slave(&mut self, slave: Idx<Mount>, master: Idx<Mount>) {
         let next = self.mounts[master].first_slave.replace(slave);
-        self.mounts[slave].master = Some(master);
-        self.mounts[slave].prev_slave = None;
-        self.mounts[slave].next_slave = next;
+        self.link_slave(slave, master, None, next);
+    }
+
+    /// Makes a mount a slave of what `peer` is a slave of, next to it.
+    pub(crate) fn add_slave_behind(&mut self, slave: Idx<Mount>, peer: Idx<Mount>) {
+        if let Some(master) = self.mounts[peer].master {
+            let next = self.mounts[peer].next_slave.replace(slave);
+            self.link_slave(slave, master, Some(peer), next);
+        }
+    }
+
+    fn link_slave(
+        &mut self,
+        slave: Idx<Mount>,
+        master: Idx<Mount>,
+        prev: Option<Idx<Mount>>,
+        next: Option<Idx<Mount>>,
+    ) {
+        let mount = &mut self.mounts[slave];
+        mount.master = Some(master);
+        mount.prev_slave = prev;
+        mount.next_slave = next;
         if let Some(next) = next {
             self.mounts[next].prev_slave = Some(slave);
         }
@@ -98,34 +170,38 @@ impl Kernel {
         self.mounts[mnt].group = 0;
     }
 
-    /// Neither shared nor a slave nor a master: nothing reaches it, nothing leaves it.
-    fn is_unrelated(&self, mnt: Idx<Mount>) -> bool {
-        let Mount { next_peer, master, first_slave, group, .. } = self.mounts[mnt];
-        group == 0 && next_peer == mnt && master.is_none() && first_slave.is_none()
-    }
-
     /// Leaves the peer group. Slaves go to a remaining peer, or to the own master.
     fn leave_group(&mut self, mnt: Idx<Mount>) -> Option<Idx<Mount>> {
-        let heir = match self.mounts[mnt].next_peer {
-            peer if peer != mnt => Some(peer),
-            _ => self.mounts[mnt].master,
-        };
+        let Mount { master, next_peer, .. } = self.mounts[mnt];
+        let heir = if next_peer == mnt { master } else { Some(next_peer) };
         self.leave_peers(mnt);
-        for slave in self.slaves(mnt) {
-            self.drop_master(slave);
-            if let Some(heir) = heir {
-                self.add_slave(slave, heir);
-            }
-        }
+        self.transfer_propagation(mnt, heir);
         heir
     }
 
-    pub(crate) fn make_shared(&mut self, mnt: Idx<Mount>) {
-        if !self.mounts[mnt].shared() {
-            let group = self.alloc_group();
-            self.mounts[mnt].group = group;
+    /// Slaves get another master, in the order they have.
+    fn transfer_propagation(&mut self, mnt: Idx<Mount>, to: Option<Idx<Mount>>) {
+        for slave in self.slaves(mnt).into_iter().rev() {
+            self.drop_master(slave);
+            if let Some(to) = to {
+                self.add_slave(slave, to);
+            }
         }
+    }
+
+    pub(crate) fn make_shared(&mut self, mnt: Idx<Mount>) {
+        self.invent_group_id(mnt);
         self.mounts[mnt].flags &= !MNT_UNBINDABLE;
+    }
+
+    /// Returns whether it had no group before.
+    pub(super) fn invent_group_id(&mut self, mnt: Idx<Mount>) -> bool {
+        let alone = !self.mounts[mnt].shared();
+        if alone {
+            self.next_group += 1;
+            self.mounts[mnt].group = self.next_group;
+        }
+        alone
     }
 
     pub(crate) fn change_mnt_propagation(&mut self, mnt: Idx<Mount>, to: Propagation) {
@@ -133,31 +209,20 @@ impl Kernel {
             self.make_shared(mnt);
             return;
         }
-        if self.is_unrelated(mnt) {
-            self.set_unbindable(mnt, to);
-            return;
-        }
-        let was_shared = self.mounts[mnt].shared();
-        let heir = self.leave_group(mnt);
-        if to == Propagation::Slave {
-            if was_shared && let Some(heir) = heir.filter(|heir| Some(*heir) != self.mounts[mnt].master) {
-                // The former peers are the masters now.
-                self.drop_master(mnt);
-                self.add_slave(mnt, heir);
-            }
-            return;
-        }
+        let Mount { master, group, .. } = self.mounts[mnt];
+        let heir = if group == 0 { master } else { self.leave_group(mnt) };
         self.drop_master(mnt);
-        self.set_unbindable(mnt, to);
-    }
-
-    /// Making an unbindable mount a slave leaves it unbindable.
-    fn set_unbindable(&mut self, mnt: Idx<Mount>, to: Propagation) {
         let flags = &mut self.mounts[mnt].flags;
         match to {
+            // The former peers are the masters now. What is unbindable stays so.
+            Propagation::Slave => {
+                if let Some(heir) = heir {
+                    self.add_slave(mnt, heir);
+                }
+            }
             Propagation::Unbindable => *flags |= MNT_UNBINDABLE,
             Propagation::Private => *flags &= !MNT_UNBINDABLE,
-            Propagation::Shared | Propagation::Slave => {}
+            Propagation::Shared => {}
         }
     }
 }

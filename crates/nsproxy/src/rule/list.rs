@@ -380,6 +380,7 @@ rules! {
     BindUnbindable: EINVAL, "__do_loopback", "mount(2) EINVAL MS_UNBINDABLE", ALWAYS, "The source is marked unbindable.";
     BindForeign: EINVAL, "may_copy_tree", "mount(2) EINVAL", ALWAYS, "The source is a mount of another mount namespace.";
     BindLockedChildren: EINVAL, "has_locked_children", "mount_namespaces(7)", ALWAYS, "A bind without its locked submounts would show what they cover.";
+    CopyUnbindableLocked: EPERM, "copy_tree", "mount_namespaces(7)", ALWAYS, "A locked submount that is unbindable can be neither copied nor left out.";
     PropagateNsFile: EINVAL, "copy_tree", "mount_namespaces(7)", ALWAYS, "A mount namespace's file does not propagate.";
     MountDirFile: ENOTDIR, "graft_tree", "mount(2) ENOTDIR", ALWAYS, "Directories go on directories and files on files.";
     MountMax: ENOSPC, "count_mounts", "mount(2) ENOSPC mount-max", ALWAYS, "The mount namespace would have more mounts than fs.mount-max.";
