@@ -142,6 +142,11 @@ impl Kernel {
     fn exit_notify(&mut self, task: Idx<Task>) {
         self.tasks[task].state = State::Zombie;
         let signal = self.tasks[task].signal;
+        let PidNamespace { reboot, child_reaper, .. } = self.pid_ns[self.task_active_pid_ns(task)];
+        if reboot != 0 && child_reaper == Some(task) {
+            // reboot(2): the last thread of init says how its process seems to have ended.
+            self.signals[signal].group_exit_code = Some(reboot);
+        }
         let leader = self.signals[signal].leader;
         if task != leader {
             // A thread that leads nothing is reaped at once.
@@ -368,13 +373,8 @@ impl Kernel {
         }
     }
 
-    /// The status init seems to have ended with after a reboot(2) in its namespace.
+    /// The status word that wait has for a task.
     fn shown_status(&self, task: Idx<Task>) -> u32 {
-        let ns = self.task_active_pid_ns(task);
-        let PidNamespace { reboot, child_reaper, .. } = self.pid_ns[ns];
-        if reboot != 0 && child_reaper == Some(task) {
-            return reboot;
-        }
         self.signal_of(task).group_exit_code.unwrap_or(self.tasks[task].exit_code)
     }
 

@@ -319,8 +319,15 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
     if view.tasks.iter().any(waits) {
         return false;
     }
-    let ignores = |task: &TaskId| view.kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
-    dying.len() < 2 || !dying.iter().any(ignores)
+    let ignores =
+        |kernel: &Kernel, task: &TaskId| kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
+    // An init that ends ignores it from then on, and so do all that share its handlers.
+    let infected = |task: &TaskId| {
+        let init = copy.status(copy.init(), *task).is_ok_and(|status| status.ns_pid.last() == Some(&1));
+        !init && ignores(&copy, task) && !ignores(view.kernel, task)
+    };
+    dying.len() < 2
+        || !dying.iter().any(|task| ignores(view.kernel, task)) && !view.tasks.iter().any(infected)
 }
 
 /// Whether a signal other than SIGKILL might go to a task that waits for the child of a

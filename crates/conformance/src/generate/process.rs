@@ -123,8 +123,11 @@ impl Generator {
         let one = *self.random.pick(&[1, 1, 0, -1, 2, 299, 40, 77, 5_000_000]);
         let busy = self.pid(view);
         // The last of these numbers is the machine's, where others live as well: one
-        // that is surely taken, or hardly.
-        let free = 31_000 + i32::try_from(self.random.below(1700)).unwrap_or(0);
+        // that is surely taken, or one that nobody has right now.
+        let mut free = 31_000 + i32::try_from(self.random.below(1700)).unwrap_or(0);
+        while std::path::Path::new(&format!("/proc/{free}")).exists() {
+            free += 1;
+        }
         let outer = *self.random.pick(&[1, free]);
         let levels = view.kernel.status(view.init, view.me).map_or(1, |status| status.ns_pid.len());
         let new = usize::from(flags & nsproxy::uapi::CLONE_NEWPID != 0);

@@ -98,6 +98,7 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         Rule::UmountLocked | Rule::MoveLocked => {
             &["mount over it", "unmount it in the mount namespace that it came from"]
         }
+        Rule::CopyUnbindableLocked => &["make it bindable again: mount --make-private"],
         Rule::BindLockedChildren => &["bind it with all that is mounted in it: mount --rbind"],
         Rule::PivotNewNotMount | Rule::PivotBusy | Rule::PivotLocked => {
             &["bind the directory to itself first"]

@@ -17,6 +17,9 @@ use alloc::vec::Vec;
 /// How many mounts are about to come to each namespace.
 pub(super) type Pending = BTreeMap<Idx<MntNamespace>, usize>;
 
+/// A mount and its copy.
+pub(super) type Pair = (Idx<Mount>, Idx<Mount>);
+
 /// How a tree is copied.
 #[allow(clippy::struct_excessive_bools)] // Independent switches, named at each use.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +100,7 @@ impl Kernel {
         top: Idx<Mount>,
         dentry: Idx<Dentry>,
         how: CopyFlags,
-    ) -> Result<Vec<(Idx<Mount>, Idx<Mount>)>, Denial> {
+    ) -> Result<Vec<Pair>, Denial> {
         let copy = self.clone_mnt(top, dentry, how);
         let mut pairs = Vec::with_capacity(8);
         pairs.push((top, copy));

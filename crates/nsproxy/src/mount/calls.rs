@@ -93,7 +93,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn source(&self, task: Idx<Task>, source: &str) -> Result<Path, Denial> {
+    fn source(&mut self, task: Idx<Task>, source: &str) -> Result<Path, Denial> {
         // mount(2) EINVAL: no source.
         if source.is_empty() {
             return Err(self.params.denial(Rule::MountSourceEmpty));
@@ -427,8 +427,7 @@ impl Kernel {
         // umount(2) EINVAL: unknown flags.
         let known = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
         self.refuse_if(flags & !known != 0, Rule::UmountFlags)?;
-        // LOOKUP_MOUNTPOINT: what is mounted over a root is meant, too.
-        let at = self.follow_down(self.lookup(task, target)?);
+        let at = self.lookup_to_umount(task, target)?;
         self.can_umount(task, at, flags)?;
         self.do_umount(task, at.mnt, flags)
     }

@@ -1,6 +1,6 @@
 //! From names to places (`fs/namei.c`), and the few calls that make names.
 
-use super::{Dentry, FsType, MNT_READONLY, Path, SuperBlock};
+use super::{Dentry, FsType, MNT_EXPIRED, MNT_READONLY, Path, SuperBlock};
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
@@ -11,30 +11,54 @@ use crate::task::{Fs, Task, TaskId};
 use crate::uapi::{NAME_MAX, PATH_MAX};
 
 impl Kernel {
-    /// The place a path names for a task; mounts are crossed, the last one too.
-    pub(crate) fn lookup(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
-        self.check_path_length(path)?;
-        let missing = self.params.denial(Rule::PathMissing);
-        let fs = self.tasks[task].fs.ok_or(missing)?;
-        let Fs { root, pwd, .. } = self.fss[fs];
-        // path_resolution(7): the empty path names nothing.
-        if path.is_empty() {
-            return Err(missing);
+    /// The place a path names for a task; mounts are crossed, the last one too. The mount
+    /// where the walk ends was used thereby, and is not about to expire any more (`mntput`).
+    pub(crate) fn lookup(&mut self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+        let (end, walked) = self.walk(task, path);
+        if let Some(Path { mnt, .. }) = end {
+            self.mounts[mnt].flags &= !MNT_EXPIRED;
         }
+        walked
+    }
+
+    /// The same for umount(2), which gives the mark.
+    pub(super) fn lookup_to_umount(&mut self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+        let (_, walked) = self.walk(task, path);
+        // LOOKUP_MOUNTPOINT: what is mounted over a root is meant, too.
+        walked.map(|at| self.follow_down(at)).or_else(|_| self.lookup(task, path))
+    }
+
+    /// How far the path leads, and what it names.
+    fn walk(&self, task: Idx<Task>, path: &str) -> (Option<Path>, Result<Path, Denial>) {
+        let missing = self.params.denial(Rule::PathMissing);
+        // path_resolution(7): the empty path names nothing.
+        let start =
+            self.check_path_length(path).and(self.tasks[task].fs.filter(|_| !path.is_empty()).ok_or(missing));
+        let Fs { root, pwd, .. } = match start {
+            Ok(fs) => self.fss[fs],
+            Err(denial) => return (None, Err(denial)),
+        };
         let mut at = if path.starts_with('/') { root } else { pwd };
         for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
-            if !self.dentries[at.dentry].dir {
-                return Err(self.params.denial(Rule::PathNotDir));
+            match self.walk_component(at, name, root) {
+                Ok(next) => at = next,
+                Err(denial) => return (Some(at), Err(denial)),
             }
-            at = if name == ".." {
-                self.follow_dotdot(at, root)
-            } else {
-                self.check_name_length(at, name)?;
-                let dentry = self.find_child(at.dentry, name).ok_or(missing)?;
-                self.follow_down(Path { dentry, ..at })
-            };
         }
-        Ok(at)
+        (Some(at), Ok(at))
+    }
+
+    fn walk_component(&self, at: Path, name: &str, root: Path) -> Result<Path, Denial> {
+        if !self.dentries[at.dentry].dir {
+            return Err(self.params.denial(Rule::PathNotDir));
+        }
+        if name == ".." {
+            return Ok(self.follow_dotdot(at, root));
+        }
+        self.check_name_length(at, name)?;
+        let found = self.find_child(at.dentry, name);
+        let dentry = found.ok_or_else(|| self.params.denial(Rule::PathMissing))?;
+        Ok(self.follow_down(Path { dentry, ..at }))
     }
 
     /// `path_resolution(7)` ENAMETOOLONG: a path fits in a page, with the zero at its end.
@@ -77,7 +101,7 @@ impl Kernel {
         }
     }
 
-    pub(crate) fn lookup_dir(&self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
+    pub(crate) fn lookup_dir(&mut self, task: Idx<Task>, path: &str) -> Result<Path, Denial> {
         let at = self.lookup(task, path)?;
         if self.dentries[at.dentry].dir {
             Ok(at)

@@ -1,6 +1,6 @@
 //! Mount namespaces: copying, joining, ending; chroot and chdir (`fs/namespace.c`, `fs/open.c`).
 
-use super::attach::CopyFlags;
+use super::attach::{CopyFlags, Pair};
 use super::{MNT_LOCKED, Mount, Path};
 use crate::Kernel;
 use crate::arena::Idx;
@@ -76,7 +76,7 @@ impl Kernel {
     }
 
     /// Root and working directory follow to the copied mounts.
-    fn move_fs(&mut self, fs: Idx<Fs>, pairs: &[(Idx<Mount>, Idx<Mount>)], empty: bool) {
+    fn move_fs(&mut self, fs: Idx<Fs>, pairs: &[Pair], empty: bool) {
         let Fs { root, pwd, .. } = self.fss[fs];
         let top = pairs[0].1;
         let moved = |path: Path| {

@@ -141,7 +141,7 @@ impl Kernel {
 
     /// Adds to the mounts that go, parents first, those that go with them.
     ///
-    /// Documentation/filesystems/propagate_umount.txt: none that has something else mounted
+    /// `propagate_umount.txt` of the kernel: none that has something else mounted
     /// on it, and no locked one without what it is locked to.
     pub(super) fn propagate_umount(&mut self, set: &mut Vec<Idx<Mount>>) {
         let candidates = self.gather_candidates(set);

@@ -141,7 +141,7 @@ impl Kernel {
         caller: TaskId,
         flags: u32,
         attr: &MountAttr,
-        place: impl FnOnce(&Self, Idx<Task>) -> Result<Path, Denial>,
+        place: impl FnOnce(&mut Self, Idx<Task>) -> Result<Path, Denial>,
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::MountSetattr)?;
         self.refuse_if(true, Rule::SetattrMissing)?;

@@ -178,6 +178,11 @@ pub(super) const CASES: &[Case] = &[
         let recurse = if bad { 0 } else { MS_REC };
         kernel.mount(shell, "/", "/home", "", MS_BIND | recurse)
     }),
+    (Rule::CopyUnbindableLocked, |bad| {
+        let (mut kernel, shell) = locked();
+        make(&mut kernel, shell, "/tmp", if bad { MS_UNBINDABLE } else { MS_PRIVATE });
+        kernel.mount(shell, "/", "/home", "", MS_BIND | MS_REC)
+    }),
     (Rule::PropagateNsFile, |bad| {
         let (mut kernel, shell) = tree();
         make(&mut kernel, shell, "/", MS_SHARED);
