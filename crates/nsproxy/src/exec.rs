@@ -56,6 +56,7 @@ impl Kernel {
         self.bprm_fill_uid(task, program, &mut new);
         let secure = self.cap_bprm_creds_from_file(task, program, &mut new);
         self.set_cred_ucounts(&mut new);
+        self.finish_handlers(task);
         let task = self.de_thread(task);
         if secure {
             // prctl(2) PR_SET_PDEATHSIG: no parent signals a program with privileges.

@@ -97,6 +97,8 @@ pub(crate) enum FileKind {
     },
     /// Any other file: no good for the calls of this crate.
     Plain,
+    /// A POSIX message queue of this namespace, open for writing.
+    Queue(NsId),
 }
 
 impl Kernel {
@@ -257,7 +259,7 @@ impl Kernel {
                 }
                 self.put_path(path);
             }
-            FileKind::Plain => {}
+            FileKind::Plain | FileKind::Queue(_) => {}
         }
     }
 
@@ -308,7 +310,7 @@ impl Kernel {
                 FileKind::TimensOffsets(_) => Descriptor::TimensOffsets,
                 FileKind::Socket(_) => Descriptor::Socket,
                 FileKind::Path { .. } => Descriptor::Path,
-                FileKind::Plain => Descriptor::Plain,
+                FileKind::Plain | FileKind::Queue(_) => Descriptor::Plain,
             };
             (fd, descriptor)
         };

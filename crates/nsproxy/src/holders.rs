@@ -58,7 +58,7 @@ impl Kernel {
                 }
                 FileKind::Map(user_ns, _) | FileKind::Setgroups(user_ns) => Some(NsRef::User(user_ns)),
                 FileKind::Socket(net) => Some(NsRef::Net(net)),
-                FileKind::Cgroup(_) | FileKind::Path { .. } | FileKind::Plain => None,
+                FileKind::Cgroup(_) | FileKind::Path { .. } | FileKind::Plain | FileKind::Queue(_) => None,
             };
             if held == Some(ns) {
                 let socket = matches!(file.kind, FileKind::Socket(_));

@@ -83,6 +83,8 @@ pub(crate) struct IpcNamespace {
     pub(crate) sems: Vec<SemSet>,
     pub(crate) msgs: Vec<MsgQueue>,
     pub(crate) queues: Vec<Mqueue>,
+    /// Their filesystem, wherever it is mounted, has been made read-only.
+    pub(crate) readonly: bool,
 }
 
 impl IpcNamespace {
@@ -95,6 +97,7 @@ impl IpcNamespace {
             sems: Vec::new(),
             msgs: Vec::new(),
             queues: Vec::new(),
+            readonly: false,
         }
     }
 

@@ -347,18 +347,46 @@ impl Kernel {
         // sigaction(2) EINVAL: not a signal, or one that cannot be caught.
         let fixed = signal == 0 || signal > NSIG || matches!(signal, SIGKILL | SIGSTOP);
         self.refuse_if(fixed, Rule::SigactionNumber)?;
-        if let Some(sighand) = self.tasks[task].sighand {
-            let bit = 1u64 << (signal % 64);
-            let sighand = &mut self.sighands[sighand];
-            sighand.ignored &= !bit;
-            sighand.handled &= !bit;
-            match to {
-                Disposition::Default => {}
-                Disposition::Ignore => sighand.ignored |= bit,
-                Disposition::Handle => sighand.handled |= bit,
-            }
+        self.finish_handlers(task);
+        let Some(sighand) = self.tasks[task].sighand else { return Ok(()) };
+        let mask = 1u64 << (signal % 64);
+        let sighand = &mut self.sighands[sighand];
+        sighand.ignored &= !mask;
+        sighand.handled &= !mask;
+        match to {
+            Disposition::Default => {}
+            Disposition::Ignore => sighand.ignored |= mask,
+            Disposition::Handle => sighand.handled |= mask,
+        }
+        let unwanted =
+            to == Disposition::Ignore || to == Disposition::Default && IGNORED_BY_DEFAULT & bit(signal) != 0;
+        if unwanted {
+            // sigaction(2): what is ignored from now on does not wait, blocked or not.
+            self.forget_pending(task, bit(signal));
         }
         Ok(())
+    }
+
+    /// Handlers of the program have run before it makes its next call.
+    pub(crate) fn finish_handlers(&mut self, task: Idx<Task>) {
+        let Some(sighand) = self.tasks[task].sighand else { return };
+        let handled = self.sighands[sighand].handled >> 1;
+        let group = self.tasks[task].signal;
+        for thread in self.threads(task) {
+            let Task { blocked, state, .. } = self.tasks[thread];
+            if state == State::Running {
+                self.tasks[thread].pending &= blocked | !handled;
+                self.signals[group].shared_pending &= blocked | !handled;
+            }
+        }
+    }
+
+    fn forget_pending(&mut self, task: Idx<Task>, signals: u64) {
+        let group = self.tasks[task].signal;
+        self.signals[group].shared_pending &= !signals;
+        for thread in self.threads(task) {
+            self.tasks[thread].pending &= !signals;
+        }
     }
 
     /// sigprocmask(2) with `SIG_SETMASK`; bit n-1 stands for signal n. What was

@@ -265,6 +265,8 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         | Op::Sethostname(_) => true,
         // The limits of the machine's own user namespace are not the world's.
         Op::WriteMaxNamespaces { .. } => !view.is_init() && !sets_limits_outside(view),
+        // In a namespace that has lost all else, the root is the machine's own.
+        Op::Setns { .. } => !view.is_init() && !bares_machine(view, op),
         // A remount of nsfs itself would be one for the whole machine.
         Op::Mount { flags, .. } if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT => {
             !view.is_init() && !sees_nsfs(view)
@@ -277,6 +279,12 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
 fn sees_nsfs(view: &View<'_>) -> bool {
     let lines = view.kernel.mountinfo(view.me);
     lines.is_ok_and(|lines| lines.iter().any(|line| line.fstype == "nsfs"))
+}
+
+fn bares_machine(view: &View<'_>, op: &Op) -> bool {
+    let mut copy = view.kernel.clone();
+    let _ = copy.apply(view.me, op);
+    copy.mountinfo(view.me).is_ok_and(|lines| lines.iter().any(|line| line.fstype == "rootfs"))
 }
 
 fn sets_limits_outside(view: &View<'_>) -> bool {

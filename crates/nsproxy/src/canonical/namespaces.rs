@@ -81,7 +81,8 @@ impl View<'_> {
     }
 
     fn ipc(&self, idx: Idx<IpcNamespace>) -> String {
-        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues } = &self.kernel.ipc_ns[idx];
+        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues, readonly } =
+            &self.kernel.ipc_ns[idx];
         let segments: Vec<String> = shms
             .iter()
             .map(|shm| {
@@ -92,7 +93,7 @@ impl View<'_> {
                 format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed}")
             })
             .collect();
-        format!("{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?}")
+        format!("{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?} readonly {readonly}")
     }
 
     fn pids(&self, idx: Idx<PidNamespace>) -> String {

@@ -46,6 +46,11 @@ impl Kernel {
         Ok(self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name))
     }
 
+    /// mount(2) EROFS: the filesystem of the queues can be mounted, and made read-only.
+    fn check_queues_writable(&self, ns: Idx<IpcNamespace>) -> Result<(), Denial> {
+        self.refuse_if(self.ipc_ns[ns].readonly, Rule::PathReadOnly)
+    }
+
     /// `mq_open(3)`, mode 0600: with `create` (`O_CREAT`) and `exclusive` (`O_EXCL`).
     pub fn mq_open(
         &mut self,
@@ -65,12 +70,14 @@ impl Kernel {
             Some(queue) => {
                 // mq_open(3) EEXIST: O_EXCL and it exists.
                 self.refuse_if(create && exclusive, Rule::MqExists)?;
+                self.check_queues_writable(ns)?;
                 let allowed =
                     queue.uid == uid || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::DacOverride);
                 // mq_open(3) EACCES: another user's queue.
                 self.refuse_if(!allowed, Rule::MqAccess)?;
             }
             None if create => {
+                self.check_queues_writable(ns)?;
                 let owner = self.ruling_user_ns(NsRef::Ipc(ns));
                 // mq_open(3) EOVERFLOW: ids that the queue's filesystem cannot hold.
                 let unmapped = !self.maps_fs_ids(task, owner);
@@ -79,7 +86,8 @@ impl Kernel {
             }
             None => return Err(self.params.denial(Rule::MqMissing)),
         }
-        self.open_file(task, FileKind::Plain, true)
+        let ns = self.ns_id(NsRef::Ipc(ns));
+        self.open_file(task, FileKind::Queue(ns), true)
     }
 
     /// A new queue (`mqueue_create_attr`).
@@ -105,6 +113,7 @@ impl Kernel {
         let task = self.enter(caller, Call::MqUnlink)?;
         let name = self.check_mq_name(name)?;
         let ns = self.current_nsproxy(task).ipc;
+        self.check_queues_writable(ns)?;
         let Some(queue) = self.find_queue(ns, name)? else {
             // mq_unlink(3) ENOENT.
             return Err(self.params.denial(Rule::MqMissing));

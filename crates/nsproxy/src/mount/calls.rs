@@ -367,7 +367,11 @@ impl Kernel {
         };
         let sb = self.new_super(fstype, user_ns, owner);
         self.supers[sb].shown = shown;
-        self.supers[sb].readonly = readonly;
+        self.supers[sb].readonly = match shown.and_then(|ns| self.resolve_ns(ns)) {
+            // The filesystem of the queues is there before anybody mounts it.
+            Some(NsRef::Ipc(ns)) => self.ipc_ns[ns].readonly,
+            _ => readonly,
+        };
         if fstype == FsType::Proc {
             let pid_ns = proc.pid_ns.unwrap_or_else(|| self.task_active_pid_ns(task));
             self.get_ns(NsRef::Pid(pid_ns));
@@ -375,6 +379,20 @@ impl Kernel {
             self.supers[sb].subset_pid = proc.subset_pid;
         }
         sb
+    }
+
+    /// `reconfigure_super`
+    pub(super) fn set_super_readonly(&mut self, sb: Idx<SuperBlock>, readonly: bool) -> Result<(), Denial> {
+        let SuperBlock { shown, readonly: before, .. } = self.supers[sb];
+        let written = |kind| matches!(kind, FileKind::Queue(ns) if Some(ns) == shown);
+        let busy = readonly && !before && self.files_open.iter().any(|(_, file)| written(file.kind));
+        // mount(2) EBUSY: something is open for writing.
+        self.refuse_if(busy, Rule::RemountBusy)?;
+        self.supers[sb].readonly = readonly;
+        if let Some(NsRef::Ipc(ns)) = self.supers[sb].shown.and_then(|ns| self.resolve_ns(ns)) {
+            self.ipc_ns[ns].readonly = readonly;
+        }
+        Ok(())
     }
 
     /// `mount_namespaces(7)`: a new proc or sysfs must not show more than one that is
@@ -472,8 +490,7 @@ impl Kernel {
             let sb = self.mounts[mnt].sb;
             let allowed = self.ns_capable(task, self.supers[sb].user_ns, Cap::SysAdmin);
             self.refuse_if(!allowed, Rule::RemountSuper)?;
-            self.supers[sb].readonly = true;
-            return Ok(());
+            return self.set_super_readonly(sb, true);
         }
         // umount(2) EINVAL: the root of the tree.
         let top = self.mounts[mnt].parent.is_none();

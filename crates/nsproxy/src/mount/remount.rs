@@ -109,7 +109,7 @@ impl Kernel {
         // mount(2) EPERM: CAP_SYS_ADMIN where the filesystem was mounted from.
         let capable = self.ns_capable(task, self.supers[sb].user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::RemountSuper)?;
-        self.supers[sb].readonly = flags & MS_RDONLY != 0;
+        self.set_super_readonly(sb, flags & MS_RDONLY != 0)?;
         self.set_mount_flags(at.mnt, wanted);
         Ok(())
     }

@@ -391,6 +391,7 @@ rules! {
     MoveUnbindable: EINVAL, "do_move_mount", "mount(2) EINVAL MS_MOVE", ALWAYS, "A tree with unbindable mounts cannot move below a shared one.";
     MoveLoop: ELOOP, "do_move_mount", "mount(2) ELOOP", ALWAYS, "A mount cannot move below itself.";
     RemountLocked: EPERM, "can_change_locked_flags", "mount_namespaces(7)", ALWAYS, "A flag set by a more privileged namespace cannot be cleared.";
+    RemountBusy: EBUSY, "sb_prepare_remount_readonly", "mount(2) EBUSY", ALWAYS, "A filesystem with a file open for writing cannot be made read-only.";
     RemountSuper: EPERM, "do_remount", "mount(2) EPERM", ALWAYS, "Changing the filesystem itself needs CAP_SYS_ADMIN in the user namespace it was mounted from.";
     FsTypeMissing: EINVAL lookup, "do_new_mount", "mount(2) EINVAL", ALWAYS, "A new mount needs a filesystem type.";
     FsTypeUnknown: ENODEV lookup, "get_fs_type", "mount(2) ENODEV", ALWAYS, "The kernel has no such filesystem.";

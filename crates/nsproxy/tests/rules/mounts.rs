@@ -252,6 +252,15 @@ pub(super) const CASES: &[Case] = &[
         let kept = if bad { 0 } else { MS_NODEV };
         kernel.mount(shell, "", "/tmp", "", MS_REMOUNT | MS_BIND | kept)
     }),
+    (Rule::RemountBusy, |bad| {
+        let (mut kernel, shell) = tree();
+        kernel.mount(shell, "", "/tmp", "mqueue", 0).unwrap();
+        let fd = kernel.mq_open(shell, "/queue", true, false).unwrap();
+        if !bad {
+            kernel.close(shell, fd).unwrap();
+        }
+        kernel.mount(shell, "", "/tmp", "", MS_REMOUNT | MS_RDONLY)
+    }),
     (Rule::RemountSuper, |bad| {
         let (mut kernel, shell) = locked();
         if !bad {
