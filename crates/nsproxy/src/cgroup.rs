@@ -288,6 +288,9 @@ impl Kernel {
         let task = self.enter(caller, Call::Write)?;
         self.check_free_fd(task)?;
         let to = self.find_cgroup(task, path)?;
+        // open(2) EACCES: the file is opened before anybody is looked for.
+        let writable = self.owns_cgroup(task, to);
+        self.refuse_if(!writable, Rule::CgroupAccess)?;
         let target = if pid == 0 { task } else { self.task_by_vpid(task, i64::from(pid))? };
         let from = self.tasks[target].cgroup;
         // cgroups(7): the files here and at the common ancestor.
