@@ -67,7 +67,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         return replay(args, guarded.as_ref(), root);
     }
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)).max(1);
+    // While one of two waits for the kernel to take a mount or a namespace down, the other goes on.
+    let two_each = || std::thread::available_parallelism().map_or(1, |all| 2 * usize::from(all));
+    let jobs = args.jobs.unwrap_or_else(two_each).max(1);
     println!("seed {seed}, {jobs} at a time, Linux {}", release());
     let (sender, receiver) = mpsc::channel();
     let mut workers = Vec::new();

@@ -1,6 +1,8 @@
 //! A world: fresh namespaces of every kind, made the same way in the kernel and in
 //! the model, and then stepped through one call at a time.
 
+mod compare;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -15,11 +17,12 @@ use crate::answer;
 use crate::cgroup::Home;
 use crate::explain::Through;
 use crate::machine::{CGROUP, Machine};
+use crate::real::Real;
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
-use crate::real::{Real, look_at};
-use crate::seen::{self, Inside, Known, Life, Seen};
+use crate::seen::Known;
 use crate::sys::SLOTS;
+use compare::Watched;
 
 /// Which namespaces the first process of a world gets, and what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,15 +94,8 @@ fn diverged(difference: String) -> Stop {
     Stop::Diverged(Divergence { differences: vec![difference] })
 }
 
-/// After so many calls everything of everybody is read, changed or not.
-const ROUND: usize = 8;
 /// After so many calls the caller is asked what only it can see.
 const INSPECTION: usize = 4;
-/// How long the end or the stop of a task may take to be seen, on a machine that is busy
-/// or slow.
-const SETTLE: Duration = Duration::from_secs(5);
-/// The same when a difference is looked for that is there: each look takes as long.
-const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to give back the charge of a dead namespace.
 const RELEASE: Duration = Duration::from_secs(15);
 
@@ -121,8 +117,7 @@ pub(crate) struct World {
     unordered: bool,
     /// How many calls were made.
     calls: usize,
-    /// What the model showed of everybody's files when it was compared last.
-    last: BTreeMap<TaskId, Option<Inside>>,
+    watched: BTreeMap<TaskId, Watched>,
     /// Whether the caller is asked after every call, not only after some.
     pub(crate) eager: bool,
 }
@@ -167,7 +162,7 @@ impl World {
             named: 0,
             unordered: false,
             calls: 0,
-            last: BTreeMap::new(),
+            watched: BTreeMap::new(),
             eager: false,
         };
         world.model(&Op::Execve(nsproxy::Program::default()))?;
@@ -414,86 +409,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// Compares what is seen of every actor. Ends and stops take their time, so what
-    /// differs is looked at again before it counts.
-    pub(crate) fn compare(&mut self) -> Result<(), Stop> {
-        self.bury();
-        let living = seen::living(&self.kernel);
-        self.known.namespaces.forget(|inum| living.contains_key(&inum));
-        let until = Instant::now() + if self.eager { SETTLE_AGAIN } else { SETTLE };
-        loop {
-            let differences = self.differences();
-            if differences.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                return Err(Stop::Diverged(Divergence { differences }));
-            }
-            std::thread::sleep(Duration::from_micros(300));
-        }
-    }
-
-    fn differences(&mut self) -> Vec<String> {
-        let mut known = self.known.clone();
-        known.groups = seen::Classes::default();
-        let mut found: Vec<String> = self.undead().collect();
-        for actor in &self.actors {
-            match self.compare_one(actor, &mut known) {
-                Ok(more) => found.extend(more),
-                Err(difference) => found.push(difference),
-            }
-        }
-        if found.is_empty() {
-            let inside = |actor: &Actor| {
-                let seen = seen::model(&self.kernel, self.init, actor.task, self.cgroup.1)?;
-                Some((actor.task, seen.inside))
-            };
-            self.last = self.actors.iter().filter_map(inside).collect();
-            self.ghosts.clear();
-            self.known = known;
-        }
-        found
-    }
-
-    fn compare_one(&self, actor: &Actor, known: &mut Known) -> Result<Vec<String>, String> {
-        let Actor { name, task, .. } = actor;
-        let mut model: Seen = seen::model(&self.kernel, self.init, *task, self.cgroup.1)
-            .ok_or_else(|| format!("{name}: the model has lost it"))?;
-        // All of everybody now and then; between, what the model says has changed.
-        let whole = self.eager
-            || self.calls.is_multiple_of(ROUND)
-            || model.status.life == Life::Dying
-            || self.last.get(task).is_none_or(|last| *last != model.inside);
-        if !whole {
-            model.inside = None;
-        }
-        let kernel = look_at(&self.real, model.status.pid, &self.cgroup.0, whole)
-            .ok_or_else(|| format!("{name}: no such process as {}", model.status.pid))?;
-        Ok(seen::compare(name, &kernel, &model, known))
-    }
-
-    /// Parts with the actors that the model has reaped. They must be gone.
-    fn bury(&mut self) {
-        let kernel = &self.kernel;
-        for actor in &mut self.actors {
-            if let Ok(status) = kernel.status(self.init, actor.task) {
-                actor.pid = status.pid;
-            }
-        }
-        let gone = |actor: &Actor| kernel.status(kernel.init(), actor.task).is_err();
-        self.ghosts.extend(self.actors.iter().filter(|actor| gone(actor)).cloned());
-        self.actors.retain(|actor| !gone(actor));
-    }
-
-    /// The buried who are still there, unless another has their number now.
-    fn undead(&self) -> impl Iterator<Item = String> {
-        let walks = |ghost: &&Actor| {
-            let taken = self.actors.iter().any(|actor| actor.pid == ghost.pid);
-            ghost.pid != 0 && !taken && self.real.exists(ghost.pid)
-        };
-        self.ghosts.iter().filter(walks).map(|ghost| format!("{}: still there as {}", ghost.name, ghost.pid))
     }
 }
 

@@ -1,28 +1,60 @@
 //! What the running kernel shows of a task, read through the world's /proc.
 
+use std::os::fd::OwnedFd;
+
 use nsproxy::NsLink;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 
 use super::Real;
 use crate::seen::{Inside, Life, Line, Mount, Seen, Status, below, tree};
 
-/// Reads a task's files. `pid` is its number in the world; `None` if it is not there.
-/// `cgroup` is the path of the world's cgroup, of which the model knows nothing but
-/// the part below.
-pub(crate) fn look(real: &Real, pid: u32, cgroup: &str) -> Option<Seen> {
-    look_at(real, pid, cgroup, true)
+/// What is read of a task after every call, kept open. The kernel makes each text anew,
+/// and asks anew whether the runner may read it, whenever it is read. It is of the task
+/// that has the number: whoever is executed in its place gets both.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub(crate) pid: u32,
+    status: OwnedFd,
+    links: [Option<OwnedFd>; 10],
 }
 
-/// The same; without what is `inside` where only numbers, ids and links are wanted.
-pub(crate) fn look_at(real: &Real, pid: u32, cgroup: &str, inside: bool) -> Option<Seen> {
-    let stat = if inside { read(real, &format!("{pid}/stat"))? } else { String::new() };
-    let status = status(&read(real, &format!("{pid}/status"))?, &stat)?;
-    let links = NsLink::ALL.map(|link| link_number(real, pid, link));
-    let inside = match status.life {
-        Life::Running | Life::Stopped if inside => self::inside(real, pid, cgroup),
-        _ => None,
-    };
-    Some(Seen { status, links, inside })
+/// More than `/proc/PID/status` ever is.
+const STATUS_LEN: usize = 0x4000;
+/// More than the text of a link to a namespace.
+const LINK_LEN: usize = 64;
+
+impl Window {
+    /// `pid` is the task's number in the world; `None` if it is not there.
+    pub(crate) fn open(real: &Real, pid: u32) -> Option<Self> {
+        let open = |name: &str, flags: OFlags| {
+            let path = format!("{pid}/{name}");
+            rustix::fs::openat(&real.proc, path, flags | OFlags::CLOEXEC, Mode::empty()).ok()
+        };
+        let link = |link: NsLink| open(&format!("ns/{}", link.name()), OFlags::PATH | OFlags::NOFOLLOW);
+        Some(Self { pid, status: open("status", OFlags::RDONLY)?, links: NsLink::ALL.map(link) })
+    }
+
+    /// Reads a task's files; without what is `inside` where only numbers, ids and links
+    /// are wanted. `cgroup` is the path of the world's cgroup, of which the model knows
+    /// nothing but the part below.
+    pub(crate) fn look(&self, real: &Real, cgroup: &str, inside: bool) -> Option<Seen> {
+        let stat = if inside { read(real, &format!("{}/stat", self.pid))? } else { String::new() };
+        let mut text = Vec::with_capacity(STATUS_LEN);
+        rustix::io::pread(&self.status, spare_capacity(&mut text), 0).ok().filter(|len| *len < STATUS_LEN)?;
+        let status = status(std::str::from_utf8(&text).ok()?, &stat)?;
+        let links = self.links.each_ref().map(|link| link_number(link.as_ref()?));
+        let inside = match status.life {
+            Life::Running | Life::Stopped if inside => self::inside(real, self.pid, cgroup),
+            _ => None,
+        };
+        Some(Seen { status, links, inside })
+    }
+}
+
+/// All that there is to see of a task now.
+pub(super) fn look(real: &Real, pid: u32, cgroup: &str) -> Option<Seen> {
+    Window::open(real, pid)?.look(real, cgroup, true)
 }
 
 pub(super) fn read(real: &Real, path: &str) -> Option<String> {
@@ -39,48 +71,90 @@ pub(super) fn read(real: &Real, path: &str) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-fn link_number(real: &Real, pid: u32, link: NsLink) -> Option<u64> {
-    let path = format!("{pid}/ns/{}", link.name());
-    let text = rustix::fs::readlinkat(&real.proc, path, Vec::new()).ok()?;
-    let text = text.to_str().ok()?;
+fn link_number(link: &OwnedFd) -> Option<u64> {
+    let mut room = [0; LINK_LEN];
+    let len = rustix::fs::readlinkat_raw(link, "", &mut room[..]).ok()?;
+    let text = std::str::from_utf8(&room[..len]).ok()?;
     text.split_once('[')?.1.strip_suffix(']')?.parse().ok()
 }
 
 /// Set in the flags of `/proc/PID/stat` for a task that is exiting.
 const PF_EXITING: u64 = 0x4;
 
+/// The lines `Name:\tvalue` of a text, cheap to ask for in their order.
+struct Fields<'a> {
+    text: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Fields<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, rest: text }
+    }
+
+    fn text(&mut self, name: &str) -> Option<&'a str> {
+        self.search(name).or_else(|| {
+            self.rest = self.text;
+            self.search(name)
+        })
+    }
+
+    fn search(&mut self, name: &str) -> Option<&'a str> {
+        while let Some((line, rest)) = self.rest.split_once('\n') {
+            self.rest = rest;
+            if let Some(value) = line.strip_prefix(name).and_then(|line| line.strip_prefix(':')) {
+                return Some(value.trim());
+            }
+        }
+        None
+    }
+
+    fn number(&mut self, name: &str) -> Option<u32> {
+        self.text(name)?.split_whitespace().next()?.parse().ok()
+    }
+
+    fn numbers(&mut self, name: &str) -> Option<Vec<u32>> {
+        self.text(name)?.split_whitespace().map(|word| word.parse().ok()).collect()
+    }
+
+    fn four(&mut self, name: &str) -> Option<[u32; 4]> {
+        self.numbers(name)?.try_into().ok()
+    }
+
+    fn bits(&mut self, name: &str) -> Option<u64> {
+        u64::from_str_radix(self.text(name)?, 16).ok()
+    }
+}
+
 fn status(text: &str, stat: &str) -> Option<Status> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let numbers = |name: &str| -> Option<Vec<u32>> {
-        field(name)?.split_whitespace().map(|word| word.parse().ok()).collect()
-    };
-    let one = |name: &str| numbers(name)?.first().copied();
-    let last = |name: &str| numbers(name)?.last().copied();
-    let caps = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
-    let four = |name: &str| <[u32; 4]>::try_from(numbers(name)?).ok();
     let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse().ok());
     let flags: u64 = flags.unwrap_or(0);
-    let life = match field("State:")?.as_bytes().first()? {
-        b'Z' | b'X' => Life::Zombie,
-        b'T' | b't' => Life::Stopped,
-        _ if flags & PF_EXITING != 0 => Life::Dying,
-        _ => Life::Running,
-    };
-    let _ = last;
+    let mut fields = Fields::new(text);
     Some(Status {
-        life,
-        tgid: one("Tgid:")?,
-        pid: one("Pid:")?,
-        ppid: one("PPid:")?,
-        ns_pid: numbers("NSpid:")?,
-        pgid: one("NSpgid:")?,
-        sid: one("NSsid:")?,
-        uids: four("Uid:")?,
-        gids: four("Gid:")?,
-        groups: numbers("Groups:")?,
-        caps: [caps("CapInh:")?, caps("CapPrm:")?, caps("CapEff:")?, caps("CapBnd:")?, caps("CapAmb:")?],
-        no_new_privs: one("NoNewPrivs:")? != 0,
-        threads: one("Threads:")?,
+        life: match fields.text("State")?.as_bytes().first()? {
+            b'Z' | b'X' => Life::Zombie,
+            b'T' | b't' => Life::Stopped,
+            _ if flags & PF_EXITING != 0 => Life::Dying,
+            _ => Life::Running,
+        },
+        tgid: fields.number("Tgid")?,
+        pid: fields.number("Pid")?,
+        ppid: fields.number("PPid")?,
+        uids: fields.four("Uid")?,
+        gids: fields.four("Gid")?,
+        groups: fields.numbers("Groups")?,
+        ns_pid: fields.numbers("NSpid")?,
+        pgid: fields.number("NSpgid")?,
+        sid: fields.number("NSsid")?,
+        threads: fields.number("Threads")?,
+        caps: [
+            fields.bits("CapInh")?,
+            fields.bits("CapPrm")?,
+            fields.bits("CapEff")?,
+            fields.bits("CapBnd")?,
+            fields.bits("CapAmb")?,
+        ],
+        no_new_privs: fields.number("NoNewPrivs")? != 0,
     })
 }
 

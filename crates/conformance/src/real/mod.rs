@@ -4,7 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod call;
 mod look;
 
-pub(crate) use look::look_at;
+pub(crate) use look::Window;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
