@@ -46,8 +46,12 @@ impl Scores {
         self.mistakes.extend(other.mistakes);
     }
 
-    /// The table, and whether nothing in it is wrong.
-    pub(crate) fn report(&self) -> bool {
+    pub(crate) fn all_right(&self) -> bool {
+        self.calls.values().all(|score| score.wrong == 0)
+    }
+
+    /// Prints the table.
+    pub(crate) fn report(&self) {
         let sum = |of: fn(&Score) -> u64| self.calls.values().map(of).sum::<u64>();
         let (right, open, wrong) = (sum(|s| s.right), sum(|s| s.undecided), sum(|s| s.wrong));
         let all = (right + open + wrong).max(1);
@@ -71,7 +75,6 @@ impl Scores {
         for mistake in self.mistakes.iter().take(40) {
             println!("wrong: {mistake}");
         }
-        wrong == 0
     }
 
     /// Asks about a call that was refused.

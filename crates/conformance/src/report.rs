@@ -1,5 +1,6 @@
 //! What workers tell, and how it is shown.
 
+use std::fmt::{Display, Formatter};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -71,18 +72,17 @@ impl Message {
 }
 
 impl Scenario {
-    /// Shows it, and keeps it if asked to.
-    pub(crate) fn show(&self, keep: Option<&Path>) -> std::io::Result<()> {
-        println!(
-            "\ndifference, after {} calls of the world with seed {}:\n{}",
-            self.after, self.seed, self.text
-        );
-        if let Some(directory) = keep {
-            std::fs::create_dir_all(directory)?;
-            let path = directory.join(format!("{:016x}.ns", self.seed));
-            std::fs::write(&path, &self.text)?;
-            println!("kept as {}", path.display());
-        }
-        Ok(())
+    /// Keeps it in a directory, if there is one for it.
+    pub(crate) fn keep(&self, directory: Option<&Path>) -> std::io::Result<()> {
+        let Some(directory) = directory else { return Ok(()) };
+        std::fs::create_dir_all(directory)?;
+        std::fs::write(directory.join(format!("{:016x}.ns", self.seed)), &self.text)
+    }
+}
+
+impl Display for Scenario {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { seed, after, text, .. } = self;
+        writeln!(f, "\ndifference, after {after} calls of the world with seed {seed}:\n{text}")
     }
 }

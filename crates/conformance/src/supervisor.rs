@@ -70,7 +70,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     // While one of two waits for the kernel to take a mount or a namespace down, the other goes on.
     let two_each = || std::thread::available_parallelism().map_or(1, |all| 2 * usize::from(all));
     let jobs = args.jobs.unwrap_or_else(two_each).max(1);
-    println!("seed {seed}, {jobs} at a time, Linux {}", release());
+    if !args.json {
+        println!("seed {seed}, {jobs} at a time, Linux {}", release());
+    }
     let (sender, receiver) = mpsc::channel();
     let mut workers = Vec::new();
     let mut seeds = Random::new(seed);
@@ -101,12 +103,13 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         workers.push(child);
     }
     drop(sender);
-    let mut gathered = Gathered::new(jobs);
+    let mut gathered = Gathered::new(seed, jobs);
     for (job, message) in receiver {
-        if let Message::Found(scenario) = &message
-            && !args.json
-        {
-            scenario.show(args.keep.as_deref())?;
+        if let Message::Found(scenario) = &message {
+            scenario.keep(args.keep.as_deref())?;
+            if !args.json {
+                println!("{scenario}");
+            }
         }
         gathered.take(job, message);
         gathered.show_progress();
@@ -174,6 +177,7 @@ fn release() -> String {
 
 /// What all workers have told so far.
 struct Gathered {
+    seed: u64,
     counts: Vec<Count>,
     coverage: Coverage,
     scores: Scores,
@@ -183,9 +187,10 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(jobs: usize) -> Self {
+    fn new(seed: u64, jobs: usize) -> Self {
         let now = Instant::now();
         Self {
+            seed,
             counts: vec![Count::default(); jobs],
             coverage: Coverage::default(),
             scores: Scores::default(),
@@ -230,25 +235,51 @@ impl Gathered {
         operations * 1000 / self.started.elapsed().as_millis().max(1)
     }
 
+    /// Prints what came of it. `true` if both sides agree.
     fn report(&self, args: &Args) -> bool {
-        if args.coverage && !args.json {
+        if args.json {
+            println!("{}", self.json(args));
+        } else {
+            self.print(args);
+        }
+        self.found.is_empty() && (!args.explain || self.scores.all_right())
+    }
+
+    fn json(&self, args: &Args) -> serde_json::Value {
+        let mut summary = serde_json::json!({
+            "seed": self.seed,
+            "jobs": self.counts.len(),
+            "release": release(),
+            "operations": self.sum(|count| count.operations),
+            "refused": self.sum(|count| count.refused),
+            "worlds": self.sum(|count| count.worlds),
+            "operations_per_second": u64::try_from(self.rate()).unwrap_or(0),
+            "rules": self.coverage.all(),
+            "met": self.coverage.met(),
+            "coverage": self.coverage,
+            "divergences": self.found,
+        });
+        if args.explain {
+            summary["explained"] = serde_json::json!(self.scores);
+        }
+        summary
+    }
+
+    fn print(&self, args: &Args) {
+        if args.coverage {
             print!("{}", self.coverage);
         }
-        let (operations, refused) = (self.sum(|count| count.operations), self.sum(|count| count.refused));
-        let (met, rules, divergences) = (self.coverage.met(), self.coverage.all(), self.found.len());
-        if args.json {
-            let summary = serde_json::json!({
-                "operations": operations, "refused": refused, "coverage": self.coverage, "met": met, "rules": rules,
-                "divergences": self.found, "operations_per_second": u64::try_from(self.rate()).unwrap_or(0),
-            });
-            println!("{summary}");
-        } else {
-            println!(
-                "{operations} operations, {refused} refused, {met} of {rules} rules met, {divergences} divergences"
-            );
-            println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
+        println!(
+            "{} operations, {} refused, {} of {} rules met, {} divergences",
+            self.sum(|count| count.operations),
+            self.sum(|count| count.refused),
+            self.coverage.met(),
+            self.coverage.all(),
+            self.found.len()
+        );
+        println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
+        if args.explain {
+            self.scores.report();
         }
-        let explained = !args.explain || self.scores.report();
-        self.found.is_empty() && explained
     }
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::Question;
-use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
+use nsproxy::uapi::{
+    CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_REMOUNT, SIGCHLD,
+};
 use nsproxy::{Denial, Errno, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
@@ -332,6 +334,10 @@ impl World {
     /// Makes a call on both sides and compares everything. Returns the model's answer.
     pub(crate) fn step(&mut self, actor: usize, op: &Op) -> Result<Result<Reply, Denial>, Stop> {
         let Actor { name, task, .. } = self.actors[actor].clone();
+        if remounts_outside(&self.kernel, task, op) {
+            let text = "not made: a remount without MS_BIND where nsfs or cgroup2 is mounted might be one for the whole machine";
+            return Err(io::Error::other(text).into());
+        }
         let (answer, model) = self.both(actor, op)?;
         let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
         let ended = answer == Answer::Pending;
@@ -427,6 +433,15 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
         }
         _ => false,
     }
+}
+
+/// Whether a call may remount a file system that the world shares with the machine
+/// outside: of these there is one only, whatever namespace it is mounted in.
+pub(crate) fn remounts_outside(kernel: &Kernel, task: TaskId, op: &Op) -> bool {
+    let Op::Mount { flags, .. } = op else { return false };
+    let shared = |fstype: &str| matches!(fstype, "nsfs" | "cgroup2");
+    flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT
+        && kernel.mountinfo(task).is_ok_and(|lines| lines.iter().any(|line| shared(line.fstype)))
 }
 
 /// How many processes have ended between the two.

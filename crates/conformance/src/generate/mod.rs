@@ -18,6 +18,7 @@ use nsproxy::op::Op;
 use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
 use crate::random::Random;
+use crate::world::remounts_outside;
 
 macro_rules! areas {
     ($($name:ident $text:literal $weight:literal;)*) => {
@@ -248,7 +249,7 @@ impl Generator {
 /// What must not be done: the world's first process stays, and what is shared with the
 /// machine outside is left alone.
 fn allowed(view: &View<'_>, op: &Op) -> bool {
-    use nsproxy::uapi::{CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM, MS_BIND, MS_REMOUNT};
+    use nsproxy::uapi::{CLONE_FILES, CLONE_FS, CLONE_THREAD, CLONE_VM};
     let shared = CLONE_THREAD | CLONE_FS | CLONE_FILES | CLONE_VM;
     let fine = match op {
         Op::Clone(flags) | Op::Clone3 { flags, .. } | Op::Clone3Odd { flags, .. } => {
@@ -267,18 +268,9 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         Op::WriteMaxNamespaces { .. } => !view.is_init() && !sets_limits_outside(view),
         // In a namespace that has lost all else, the root is the machine's own.
         Op::Setns { .. } => !view.is_init() && !bares_machine(view, op),
-        // A remount of nsfs itself would be one for the whole machine.
-        Op::Mount { flags, .. } if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT => {
-            !view.is_init() && !sees_nsfs(view)
-        }
         _ => !view.is_init(),
     };
-    fine && survivable(view, op)
-}
-
-fn sees_nsfs(view: &View<'_>) -> bool {
-    let lines = view.kernel.mountinfo(view.me);
-    lines.is_ok_and(|lines| lines.iter().any(|line| line.fstype == "nsfs"))
+    fine && !remounts_outside(view.kernel, view.me, op) && survivable(view, op)
 }
 
 fn bares_machine(view: &View<'_>, op: &Op) -> bool {
