@@ -330,10 +330,12 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
         || !dying.iter().any(|task| ignores(view.kernel, task)) && !view.tasks.iter().any(infected)
 }
 
-/// Whether a signal other than SIGKILL might go to a task that waits for the child of a
-/// vfork: it is taken only afterwards, and the model has no such queue.
+/// Whether a signal other than SIGKILL might go to a process of which a thread waits for
+/// the child of a vfork: it is taken only afterwards, and the model has no such queue.
 fn waits_for_vfork(view: &View<'_>, op: &Op) -> bool {
-    let held = |task: TaskId| view.state(task) == Some(State::VforkWait);
+    let waits = |task: TaskId| view.state(task) == Some(State::VforkWait);
+    let group = |task: TaskId| view.kernel.status(view.init, task).map(|status| status.tgid).ok();
+    let held = |task: TaskId| view.tasks.iter().any(|one| waits(*one) && group(*one) == group(task));
     match op {
         Op::Kill { signal: 0 | 9, .. } | Op::PidfdSendSignal { signal: 0 | 9, .. } => false,
         Op::Kill { pid: pid @ 1.., .. } => view.kernel.find_task(view.me, *pid).is_some_and(held),
