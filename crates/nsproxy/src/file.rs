@@ -15,6 +15,7 @@ use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{Resource, Task, TaskId};
 use crate::uapi::CLONE_FILES;
+use crate::ucount::Ucounts;
 use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
 
@@ -98,7 +99,10 @@ pub(crate) enum FileKind {
     /// Any other file: no good for the calls of this crate.
     Plain,
     /// A POSIX message queue of this namespace, open for writing.
-    Queue(NsId),
+    Queue {
+        ns: NsId,
+        ucounts: Option<Idx<Ucounts>>,
+    },
 }
 
 impl Kernel {
@@ -259,7 +263,8 @@ impl Kernel {
                 }
                 self.put_path(path);
             }
-            FileKind::Plain | FileKind::Queue(_) => {}
+            FileKind::Queue { ucounts, .. } => self.put_queue(ucounts),
+            FileKind::Plain => {}
         }
     }
 
@@ -310,7 +315,7 @@ impl Kernel {
                 FileKind::TimensOffsets(_) => Descriptor::TimensOffsets,
                 FileKind::Socket(_) => Descriptor::Socket,
                 FileKind::Path { .. } => Descriptor::Path,
-                FileKind::Plain | FileKind::Queue(_) => Descriptor::Plain,
+                FileKind::Plain | FileKind::Queue { .. } => Descriptor::Plain,
             };
             (fd, descriptor)
         };

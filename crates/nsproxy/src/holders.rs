@@ -26,6 +26,8 @@ pub enum Holder {
     Socket,
     /// A namespace file that is mounted somewhere.
     Mount,
+    /// A message queue that was made from this user namespace, and has a name still.
+    Queue,
     /// A segment of shared memory that is attached somewhere.
     SharedMemory,
     /// A filesystem mounted from this user namespace, or showing this pid namespace.
@@ -58,7 +60,10 @@ impl Kernel {
                 }
                 FileKind::Map(user_ns, _) | FileKind::Setgroups(user_ns) => Some(NsRef::User(user_ns)),
                 FileKind::Socket(net) => Some(NsRef::Net(net)),
-                FileKind::Cgroup(_) | FileKind::Path { .. } | FileKind::Plain | FileKind::Queue(_) => None,
+                FileKind::Queue { ucounts, .. } => {
+                    ucounts.map(|ucounts| NsRef::User(self.ucounts[ucounts].ns))
+                }
+                FileKind::Cgroup(_) | FileKind::Path { .. } | FileKind::Plain => None,
             };
             if held == Some(ns) {
                 let socket = matches!(file.kind, FileKind::Socket(_));
@@ -67,6 +72,9 @@ impl Kernel {
                 all.push(Holder::OpenedFrom);
             }
         }
+        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.queues);
+        let makers = queues.filter_map(|queue| queue.ucounts).map(|record| self.ucounts[record].ns);
+        all.extend(makers.filter(|maker| NsRef::User(*maker) == ns).map(|_| Holder::Queue));
         let attached = self.shm_attached.iter().filter(|(_, shm)| NsRef::Ipc(shm.ns) == ns);
         all.extend(attached.map(|_| Holder::SharedMemory));
         let released = self.released.iter().filter(|dead| dead.owner.map(NsRef::User) == Some(ns));

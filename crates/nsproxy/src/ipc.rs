@@ -85,10 +85,12 @@ pub(crate) struct IpcNamespace {
     pub(crate) queues: Vec<Mqueue>,
     /// Their filesystem, wherever it is mounted, has been made read-only.
     pub(crate) readonly: bool,
+    /// The owner of their directory: who made the namespace.
+    pub(crate) maker: (Kuid, Kgid),
 }
 
 impl IpcNamespace {
-    pub(crate) fn new(common: NsCommon) -> Self {
+    pub(crate) fn new(common: NsCommon, maker: (Kuid, Kgid)) -> Self {
         Self {
             common,
             limits: Limits::default(),
@@ -98,6 +100,7 @@ impl IpcNamespace {
             msgs: Vec::new(),
             queues: Vec::new(),
             readonly: false,
+            maker,
         }
     }
 
@@ -158,7 +161,9 @@ impl Kernel {
             // The frees that are under way are waited for before ENOSPC.
             common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
         }
-        Ok(self.ipc_ns.insert(IpcNamespace::new(common?)))
+        let cred = self.cred_of(caller);
+        let maker = (cred.fsuid, cred.fsgid);
+        Ok(self.ipc_ns.insert(IpcNamespace::new(common?, maker)))
     }
 
     /// Runs the pending releases of one kind. Returns whether there were any.
@@ -177,7 +182,9 @@ impl Kernel {
     pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
         self.forget_shms(ns);
         let dead = self.ipc_ns[ns].common.released(NsKind::Ipc);
-        self.ipc_ns.remove(ns);
+        for queue in self.ipc_ns.take(ns).queues {
+            self.put_queue(queue.ucounts);
+        }
         self.release_ns_later(dead);
     }
 

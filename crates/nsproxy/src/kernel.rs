@@ -296,7 +296,7 @@ impl Kernel {
             nodename: Name::new(b"(none)"),
             domainname: Name::new(b"(none)"),
         });
-        let ipc = self.ipc_ns.insert(IpcNamespace::new(initial(NsKind::Ipc, owner)));
+        let ipc = self.ipc_ns.insert(IpcNamespace::new(initial(NsKind::Ipc, owner), (0, 0)));
         let top = self.cgroups.insert(Cgroup {
             count: 2,
             parent: None,

@@ -41,6 +41,8 @@ pub(crate) struct NetNamespace {
     /// Devices besides the loopback device, which every namespace has.
     pub(crate) devices: Vec<NetDev>,
     pub(crate) lo_up: bool,
+    /// The loopback device has its address from the first time that it is up, and keeps it.
+    pub(crate) lo_address: bool,
     pub(crate) next_ifindex: u32,
 }
 
@@ -57,7 +59,7 @@ pub struct Device {
 
 impl NetNamespace {
     pub(crate) fn new(common: NsCommon) -> Self {
-        Self { common, devices: Vec::new(), lo_up: false, next_ifindex: 2 }
+        Self { common, devices: Vec::new(), lo_up: false, lo_address: false, next_ifindex: 2 }
     }
 
     fn has(&self, name: &str) -> bool {
@@ -203,6 +205,7 @@ impl Kernel {
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
         if name == "lo" {
             self.net_ns[ns].lo_up = up;
+            self.net_ns[ns].lo_address |= up;
             return Ok(());
         }
         let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
@@ -283,9 +286,9 @@ impl Kernel {
     pub fn connect_loopback(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Connect)?;
         let ns = self.socket_net(task, fd)?;
-        // connect(2) ENETUNREACH: lo is down.
-        let down = !self.net_ns[ns].lo_up;
-        self.refuse_if(down, Rule::NetUnreachable)
+        // connect(2) ENETUNREACH: the route to an own address outlasts the device's going down.
+        let routed = self.net_ns[ns].lo_address;
+        self.refuse_if(!routed, Rule::NetUnreachable)
     }
 
     /// `SIOCGSKNS`: a descriptor of the socket's net namespace.

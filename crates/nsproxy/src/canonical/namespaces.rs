@@ -81,7 +81,7 @@ impl View<'_> {
     }
 
     fn ipc(&self, idx: Idx<IpcNamespace>) -> String {
-        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues, readonly } =
+        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues, readonly, maker } =
             &self.kernel.ipc_ns[idx];
         let segments: Vec<String> = shms
             .iter()
@@ -93,7 +93,17 @@ impl View<'_> {
                 format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed}")
             })
             .collect();
-        format!("{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?} readonly {readonly}")
+        let queues: Vec<String> = queues
+            .iter()
+            .map(|queue| {
+                let ucounts = &self.kernel.ucounts;
+                let maker = queue.ucounts.map(|record| self.ns(NsRef::User(ucounts[record].ns)));
+                format!("{:?} {} {} by {maker:?}", queue.name, queue.uid, queue.gid)
+            })
+            .collect();
+        format!(
+            "{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?} of {maker:?} readonly {readonly}"
+        )
     }
 
     fn pids(&self, idx: Idx<PidNamespace>) -> String {
@@ -121,7 +131,7 @@ impl View<'_> {
     }
 
     fn net(&self, idx: Idx<NetNamespace>) -> String {
-        let NetNamespace { common: _, devices, lo_up, next_ifindex } = &self.kernel.net_ns[idx];
+        let NetNamespace { common: _, devices, lo_up, lo_address, next_ifindex } = &self.kernel.net_ns[idx];
         let devices: Vec<String> = devices
             .iter()
             .map(|device| {
@@ -133,7 +143,7 @@ impl View<'_> {
                 format!("{name:?} {ifindex} up {up} from {peer}")
             })
             .collect();
-        format!("lo {lo_up} {devices:?} next {next_ifindex}")
+        format!("lo {lo_up} {lo_address} {devices:?} next {next_ifindex}")
     }
 
     /// Where the other end of a cable is.

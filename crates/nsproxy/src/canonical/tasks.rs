@@ -280,7 +280,11 @@ impl View<'_> {
             FileKind::Socket(net) => format!("socket in {}", self.ns(NsRef::Net(net))),
             FileKind::Path { path, detached } => format!("place {} {detached}", self.place(path)),
             FileKind::Plain => String::from("plain"),
-            FileKind::Queue(ns) => format!("queue of {:?}", self.kernel.resolve_ns(ns).map(|ns| self.ns(ns))),
+            FileKind::Queue { ns, ucounts } => {
+                let maker = ucounts.map(|record| self.ns(NsRef::User(self.kernel.ucounts[record].ns)));
+                let ns = self.kernel.resolve_ns(ns).map(|ns| self.ns(ns));
+                format!("queue of {ns:?} by {maker:?}")
+            }
         };
         let name = self.meet("file", idx.raw());
         format!("file{name} {what} opened with {}", self.cred(cred))

@@ -11,14 +11,17 @@ use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::{NAME_MAX, PATH_MAX};
+use crate::ucount::Ucounts;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mqueue {
     pub(crate) name: String,
     pub(crate) uid: Kuid,
     pub(crate) gid: Kgid,
+    /// Whose `RLIMIT_MSGQUEUE` it counts for; from 5.14 on this holds a user namespace.
+    pub(crate) ucounts: Option<Idx<Ucounts>>,
 }
 
 impl Kernel {
@@ -86,8 +89,10 @@ impl Kernel {
             }
             None => return Err(self.params.denial(Rule::MqMissing)),
         }
+        let ucounts = self.find_queue(ns, name)?.and_then(|queue| queue.ucounts);
+        self.get_queue(ucounts);
         let ns = self.ns_id(NsRef::Ipc(ns));
-        self.open_file(task, FileKind::Queue(ns), true)
+        self.open_file(task, FileKind::Queue { ns, ucounts }, true)
     }
 
     /// A new queue (`mqueue_create_attr`).
@@ -104,7 +109,9 @@ impl Kernel {
         let cred = self.cred_of(task);
         let (uid, gid) = (cred.fsuid, cred.fsgid);
         let name = String::from(name);
-        self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid });
+        let ucounts = self.params.since(5, 14).then_some(cred.ucounts);
+        self.get_queue(ucounts);
+        self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid, ucounts });
         Ok(())
     }
 
@@ -119,13 +126,27 @@ impl Kernel {
             return Err(self.params.denial(Rule::MqMissing));
         };
         let fsuid = self.cred_of(task).fsuid;
-        // The directory belongs to root of the namespace's owner.
-        let own = queue.uid == fsuid || self.root_of(self.ruling_user_ns(NsRef::Ipc(ns))) == fsuid;
+        let own = queue.uid == fsuid || self.ipc_ns[ns].maker.0 == fsuid;
         let allowed = own || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::Fowner);
         // unlink(2) EPERM: the directory is sticky.
         self.refuse_if(!allowed, Rule::MqSticky)?;
+        let ucounts = queue.ucounts;
         self.ipc_ns[ns].queues.retain(|queue| queue.name != name);
+        self.put_queue(ucounts);
         Ok(())
+    }
+
+    /// A queue is there as long as it has a name or is open somewhere.
+    fn get_queue(&mut self, ucounts: Option<Idx<Ucounts>>) {
+        if let Some(ucounts) = ucounts {
+            self.ucounts[ucounts].count += 1;
+        }
+    }
+
+    pub(crate) fn put_queue(&mut self, ucounts: Option<Idx<Ucounts>>) {
+        if let Some(ucounts) = ucounts {
+            self.put_ucounts(ucounts);
+        }
     }
 
     /// The queue names a task can see.

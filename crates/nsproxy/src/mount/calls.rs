@@ -83,14 +83,22 @@ impl Kernel {
             _ => None,
         };
         self.refuse_if(kind.is_none(), Rule::MountFlags)?;
-        let own = self.check_mnt(task, at.mnt);
-        self.refuse_if(!own, Rule::MountForeign)?;
+        self.may_change_propagation(task, at.mnt)?;
         let Some(kind) = kind else { return Ok(()) };
         let tree = if flags & MS_REC != 0 { self.mount_tree(at.mnt) } else { alloc::vec![at.mnt] };
         for mnt in tree {
             self.change_mnt_propagation(mnt, kind);
         }
         Ok(())
+    }
+
+    /// mount(2): also a mount of another namespace, if the caller may mount there.
+    fn may_change_propagation(&self, task: Idx<Task>, mnt: Idx<Mount>) -> Result<(), Denial> {
+        let ns = self.mounts[mnt].ns;
+        self.refuse_if(ns.is_none(), Rule::PropagationUnmounted)?;
+        let Some(ns) = ns else { return Ok(()) };
+        let capable = self.ns_capable(task, self.ruling_user_ns(NsRef::Mnt(ns)), Cap::SysAdmin);
+        self.refuse_if(!capable, Rule::PropagationPrivilege)
     }
 
     fn source(&mut self, task: Idx<Task>, source: &str) -> Result<Path, Denial> {
@@ -384,7 +392,7 @@ impl Kernel {
     /// `reconfigure_super`
     pub(super) fn set_super_readonly(&mut self, sb: Idx<SuperBlock>, readonly: bool) -> Result<(), Denial> {
         let SuperBlock { shown, readonly: before, .. } = self.supers[sb];
-        let written = |kind| matches!(kind, FileKind::Queue(ns) if Some(ns) == shown);
+        let written = |kind| matches!(kind, FileKind::Queue { ns, .. } if Some(ns) == shown);
         let busy = readonly && !before && self.files_open.iter().any(|(_, file)| written(file.kind));
         // mount(2) EBUSY: something is open for writing.
         self.refuse_if(busy, Rule::RemountBusy)?;
@@ -417,20 +425,27 @@ impl Kernel {
             .mounts
             .iter()
             .filter(|(_, mount)| mount.ns == Some(ns))
-            .find(|(mnt, _)| self.fully_visible(*mnt, fstype, *flags));
+            .filter(|(mnt, _)| self.fully_visible(*mnt, fstype, *flags))
+            .min_by_key(|(_, mount)| mount.id);
         // mount_too_revealing
         self.refuse_if(visible.is_none(), Rule::MountTooRevealing)?;
         if let Some((_, mount)) = visible {
-            *flags |= mount.flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
+            *flags |= self.locks_shown(mount) & (MNT_LOCK_READONLY | MNT_LOCK_ATIME);
         }
         Ok(())
+    }
+
+    /// The flags of a mount, of which a read-only filesystem locks one.
+    fn locks_shown(&self, mount: &Mount) -> u32 {
+        if self.supers[mount.sb].readonly { mount.flags | MNT_LOCK_READONLY } else { mount.flags }
     }
 
     fn fully_visible(&self, mnt: Idx<Mount>, fstype: FsType, flags: u32) -> bool {
         let mount = &self.mounts[mnt];
         let sb = &self.supers[mount.sb];
-        let readonly_kept = !mount.has(MNT_LOCK_READONLY) || flags & MNT_READONLY != 0;
-        let atime_kept = !mount.has(MNT_LOCK_ATIME) || flags & MNT_ATIME_MASK == mount.flags & MNT_ATIME_MASK;
+        let shown = self.locks_shown(mount);
+        let readonly_kept = shown & MNT_LOCK_READONLY == 0 || flags & MNT_READONLY != 0;
+        let atime_kept = shown & MNT_LOCK_ATIME == 0 || flags & MNT_ATIME_MASK == shown & MNT_ATIME_MASK;
         let uncovered = self.submounts(mnt).all(|child| {
             let child = &self.mounts[child];
             !child.has(MNT_LOCKED) || self.dentries[child.mountpoint].always_empty

@@ -165,12 +165,12 @@ impl Kernel {
         let over =
             uid.zip(gid).is_some_and(|(uid, gid)| self.capable_wrt_inode(task, uid, gid, Cap::DacOverride));
         self.refuse_if(!(open || own || over), Rule::PathAccess)?;
-        if open
-            && !dir
-            && let Some(NsRef::Ipc(ns)) = shown.and_then(|ns| self.resolve_ns(ns))
-        {
-            // mqueue(7): a file made there is a queue.
-            self.make_queue(task, ns, name)?;
+        if open && !dir {
+            // mqueue(7): a file made there is a queue, while there is a namespace for it.
+            match shown.and_then(|ns| self.resolve_ns(ns)) {
+                Some(NsRef::Ipc(ns)) => self.make_queue(task, ns, name)?,
+                _ => self.refuse_if(true, Rule::PathAccess)?,
+            }
         }
         let sealed = matches!(fstype, FsType::Sysfs | FsType::Nsfs | FsType::Cgroup2);
         // mknod(2) EACCES, mkdir(2) EPERM: nothing is made here.

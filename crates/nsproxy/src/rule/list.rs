@@ -333,7 +333,7 @@ rules! {
     NetDevMoveTarget: EPERM, "rtnl_link_get_net_capable", "rtnetlink(7) EPERM", ALWAYS, "Moving a device needs CAP_NET_ADMIN in the owner of the net namespace it goes to.";
     NetDevDelete: EOPNOTSUPP, "rtnl_delete_link", "rtnetlink(7) EOPNOTSUPP", ALWAYS, "Only devices made by software can be deleted.";
     NetNsFd: EINVAL lookup, "get_net_ns_by_fd", "rtnetlink(7) EINVAL", ALWAYS, "The descriptor names no net namespace.";
-    NetUnreachable: ENETUNREACH, "ip_route_output_key", "connect(2) ENETUNREACH", ALWAYS, "The net namespace's loopback device is down, so there is no route.";
+    NetUnreachable: ENETUNREACH, "ip_route_output_key", "connect(2) ENETUNREACH", ALWAYS, "The net namespace's loopback device has not been up yet, so there is no route.";
     SocketNotOne: ENOTTY lookup, "sock_ioctl", "socket(7)", ALWAYS, "The descriptor is not a socket.";
     SocketNsPrivilege: EPERM, "sock_ioctl", "netns SIOCGSKNS", ALWAYS, "Asking a socket for its net namespace needs CAP_NET_ADMIN in the namespace's owner.";
 }
@@ -390,6 +390,8 @@ rules! {
     MoveSharedParent: EINVAL, "do_move_mount", "mount(2) EINVAL MS_MOVE", ALWAYS, "A mount whose parent is shared cannot be moved.";
     MoveUnbindable: EINVAL, "do_move_mount", "mount(2) EINVAL MS_MOVE", ALWAYS, "A tree with unbindable mounts cannot move below a shared one.";
     MoveLoop: ELOOP, "do_move_mount", "mount(2) ELOOP", ALWAYS, "A mount cannot move below itself.";
+    PropagationUnmounted: EINVAL, "may_change_propagation", "mount(2) EINVAL", ALWAYS, "A mount that has been unmounted passes nothing on.";
+    PropagationPrivilege: EPERM, "may_change_propagation", "mount(2) EPERM", ALWAYS, "What a mount passes on is changed by who has CAP_SYS_ADMIN in the owner of its mount namespace.";
     RemountLocked: EPERM, "can_change_locked_flags", "mount_namespaces(7)", ALWAYS, "A flag set by a more privileged namespace cannot be cleared.";
     RemountBusy: EBUSY, "sb_prepare_remount_readonly", "mount(2) EBUSY", ALWAYS, "A filesystem with a file open for writing cannot be made read-only.";
     RemountSuper: EPERM, "do_remount", "mount(2) EPERM", ALWAYS, "Changing the filesystem itself needs CAP_SYS_ADMIN in the user namespace it was mounted from.";

@@ -268,6 +268,35 @@ pub(super) const CASES: &[Case] = &[
         }
         kernel.mount(shell, "", if bad { "/mnt" } else { "/home" }, "", MS_REMOUNT | MS_RDONLY)
     }),
+    (Rule::PropagationUnmounted, |bad| {
+        let (mut kernel, shell) = tree();
+        kernel.chdir(shell, "/mnt").unwrap();
+        if bad {
+            kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
+        }
+        kernel.mount(shell, "", ".", "", MS_SHARED)
+    }),
+    (Rule::PropagationPrivilege, |bad| {
+        // A user in a container's mount namespace, whose root directory root takes elsewhere.
+        let (mut kernel, init, _) = boot();
+        let owner = user(&mut kernel);
+        let inside = kernel.sys_clone(owner, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS).unwrap().task;
+        let outside = kernel.sys_clone(init, CLONE_NEWNS | CLONE_NEWUTS).unwrap().task;
+        let root = kernel.fork(init).unwrap().task;
+        let join = |kernel: &mut Kernel, target| {
+            let number = pid(kernel, target);
+            let fd = kernel.pidfd_open(root, number, 0).unwrap();
+            kernel.setns(root, fd, u32::try_from(CLONE_NEWNS | CLONE_NEWUTS).unwrap()).unwrap();
+        };
+        join(&mut kernel, inside);
+        let task = kernel.sys_clone(root, CLONE_FS).unwrap().task;
+        kernel.setresgid(task, 1000, 1000, 1000).unwrap();
+        kernel.setresuid(task, 1000, 1000, 1000).unwrap();
+        if bad {
+            join(&mut kernel, outside);
+        }
+        kernel.mount(task, "", "/", "", MS_SHARED)
+    }),
     (Rule::FsTypeMissing, |bad| {
         let (mut kernel, shell) = tree();
         kernel.mount(shell, "none", "/tmp", if bad { "" } else { "tmpfs" }, 0)
