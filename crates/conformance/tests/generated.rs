@@ -1,8 +1,7 @@
-//! Generated calls, the scenarios of differences that were, and what a killed run leaves.
+//! Generated calls, and the scenarios of differences that were.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 fn conformance(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_conformance")).args(args).output().unwrap()
@@ -40,45 +39,4 @@ fn what_differed_once_agrees() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     let output = command.arg("--replay").args(&files).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-}
-
-/// Processes whose environment has this mark.
-fn marked(mark: &str) -> usize {
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    all.filter(|entry| {
-        std::fs::read(entry.path().join("environ"))
-            .is_ok_and(|environment| environment.windows(mark.len()).any(|window| window == mark.as_bytes()))
-    })
-    .count()
-}
-
-#[test]
-fn a_killed_run_leaves_nothing() {
-    testkit::require_namespaces!();
-    let mark = format!("CONFORMANCE_TEST={}", std::process::id());
-    let (name, value) = mark.split_once('=').unwrap();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["--operations", "1000000", "--seed", "5"])
-        .env(name, value)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    assert!(marked(&mark) > 1, "the run has workers");
-    let cgroup = cgroup_of(run.id());
-    run.kill().unwrap();
-    run.wait().unwrap();
-    let until = Instant::now() + Duration::from_secs(20);
-    while marked(&mark) > 0 || cgroup.as_ref().is_some_and(|path| path.exists()) {
-        assert!(Instant::now() < until, "{} processes left, cgroup {cgroup:?}", marked(&mark));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The directory that a run makes for itself, where it can.
-fn cgroup_of(pid: u32) -> Option<PathBuf> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let line = text.lines().find(|line| line.contains(" - cgroup2 "))?;
-    let path = Path::new(line.split(' ').nth(4)?).join(format!("conformance-{pid}"));
-    path.exists().then_some(path)
 }
