@@ -114,3 +114,18 @@ fn the_root_below_all_that_an_empty_namespace_shows_is_plain() {
     let lines = kernel.mountinfo(shell).unwrap();
     assert_eq!((lines.len(), lines[0].options.as_str(), lines[0].fstype), (1, "rw", "nullfs"));
 }
+
+#[test]
+fn the_root_below_all_is_not_mounted_again_nor_changed() {
+    let (mut kernel, shell) = on(7, 2);
+    kernel.unshare(shell, UNSHARE_EMPTY_MNTNS).unwrap();
+    let user = kernel.fork(shell).unwrap().task;
+    kernel.unshare(user, CLONE_NEWUSER | UNSHARE_EMPTY_MNTNS).unwrap();
+    for task in [shell, user] {
+        assert_eq!(errno(kernel.mount(task, "none", "/", "", MS_REMOUNT)), Some(Errno::EINVAL));
+        assert_eq!(errno(kernel.mount(task, "/", "/", "", MS_BIND)), Some(Errno::EINVAL));
+    }
+    assert_eq!(errno(kernel.umount(shell, "/", 0)), Some(Errno::EINVAL));
+    assert_eq!(errno(kernel.umount(user, "/", 0)), Some(Errno::EPERM));
+    kernel.check().unwrap();
+}

@@ -178,13 +178,19 @@ impl Kernel {
     }
 
     /// Attaches a new tree; the tree is dropped when that fails.
+    /// `SB_NOUSER`: since 7.0 the root nobody sees is a filesystem like that.
+    pub(super) fn refuse_nouser(&self, sb: Idx<SuperBlock>) -> Result<(), Denial> {
+        self.refuse_if(self.supers[sb].fstype == FsType::Rootfs, Rule::MountNouser)
+    }
+
     fn graft_tree(&mut self, top: Idx<Mount>, at: Path) -> Result<(), Denial> {
         self.mounts[top].flags &= !MNT_LOCKED;
         let dir = |dentry| self.dentries[dentry].dir;
         // mount(2) ENOTDIR: a directory on a file or the other way round.
         let mixed = dir(at.dentry) != dir(self.mounts[top].root);
         let grafted = self
-            .refuse_if(mixed, Rule::MountDirFile)
+            .refuse_nouser(self.mounts[top].sb)
+            .and_then(|()| self.refuse_if(mixed, Rule::MountDirFile))
             .and_then(|()| self.attach_recursive_mnt(top, at, false));
         if grafted.is_err() {
             self.umount_all(top);
@@ -505,6 +511,7 @@ impl Kernel {
             let sb = self.mounts[mnt].sb;
             let allowed = self.ns_capable(task, self.supers[sb].user_ns, Cap::SysAdmin);
             self.refuse_if(!allowed, Rule::RemountSuper)?;
+            self.refuse_nouser(sb)?;
             return self.set_super_readonly(sb, true);
         }
         // umount(2) EINVAL: the root of the tree.

@@ -106,6 +106,7 @@ impl Kernel {
         let wanted = Self::mount_flags(flags, Some(self.mounts[at.mnt].flags));
         self.check_remount(task, at, wanted)?;
         let sb = self.mounts[at.mnt].sb;
+        self.refuse_nouser(sb)?;
         // mount(2) EPERM: CAP_SYS_ADMIN where the filesystem was mounted from.
         let capable = self.ns_capable(task, self.supers[sb].user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::RemountSuper)?;

@@ -382,6 +382,7 @@ rules! {
     BindLockedChildren: EINVAL, "has_locked_children", "mount_namespaces(7)", ALWAYS, "A bind without its locked submounts would show what they cover.";
     CopyUnbindableLocked: EPERM, "copy_tree", "mount_namespaces(7)", ALWAYS, "A locked submount that is unbindable can be neither copied nor left out.";
     PropagateNsFile: EINVAL, "copy_tree", "mount_namespaces(7)", ALWAYS, "A mount namespace's file does not propagate.";
+    MountNouser: EINVAL, "graft_tree", "none", since(7, 0), "The filesystem at the root of all mounts is the kernel's own, not to be mounted again or changed.";
     MountDirFile: ENOTDIR, "graft_tree", "mount(2) ENOTDIR", ALWAYS, "Directories go on directories and files on files.";
     MountMax: ENOSPC, "count_mounts", "mount(2) ENOSPC mount-max", ALWAYS, "The mount namespace would have more mounts than fs.mount-max.";
     MoveDirFile: EINVAL, "do_move_mount", "mount(2) EINVAL", ALWAYS, "Directories go on directories and files on files.";

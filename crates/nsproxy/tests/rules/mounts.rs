@@ -319,6 +319,11 @@ pub(super) const CASES: &[Case] = &[
         let inner = kernel.sys_clone(shell, flags).unwrap().task;
         kernel.mount(inner, "proc", "/tmp", "proc", 0)
     }),
+    (Rule::MountNouser, |bad| {
+        let (mut kernel, _, shell) = release(7, 2);
+        kernel.unshare(shell, UNSHARE_EMPTY_MNTNS).unwrap();
+        kernel.mount(shell, "none", "/", "", MS_REMOUNT | if bad { 0 } else { MS_BIND })
+    }),
     (Rule::MountTwice, |bad| {
         let (mut kernel, shell) = tree();
         kernel.mount(shell, "sysfs", "/sys", "sysfs", 0).unwrap();
