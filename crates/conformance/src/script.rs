@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use nsproxy::op::{MntNsWanted, MountWanted, Op, Reply};
 use nsproxy::{Denial, Fd, TaskId};
 
+use crate::generate::reaches_outside;
 use crate::world::{Stop, World};
 
 /// Stands for a number that has a name, while a call is printed.
@@ -167,7 +168,8 @@ pub(crate) enum Played {
     Diverged { made: Vec<Step>, differences: Vec<String> },
 }
 
-/// Plays a script in a world. Steps of somebody who is not there are passed over.
+/// Plays a script in a world. Steps of somebody who is not there are passed over, and those
+/// that would change the machine, as they did not before others were left out.
 pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     let mut names = Names::new(world);
     world.eager = true;
@@ -175,6 +177,9 @@ pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     for step in steps {
         let Some((task, op)) = names.resolve(world, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };
+        if reaches_outside(&world.kernel, task, &op) {
+            continue;
+        }
         made.push(step.clone());
         match world.step(actor, &op) {
             Ok(model) => names.learn(step.number, task, &model),

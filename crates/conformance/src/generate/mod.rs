@@ -116,9 +116,13 @@ impl View<'_> {
     }
 
     fn namespace(&self, task: TaskId, link: nsproxy::NsLink) -> Option<NsId> {
-        let all = self.kernel.namespaces_of(task).ok()?;
-        all.into_iter().find(|(name, _)| *name == link)?.1.map(|ns| ns.id)
+        namespace(self.kernel, task, link)
     }
+}
+
+fn namespace(kernel: &Kernel, task: TaskId, link: nsproxy::NsLink) -> Option<NsId> {
+    let all = kernel.namespaces_of(task).ok()?;
+    all.into_iter().find(|(name, _)| *name == link)?.1.map(|ns| ns.id)
 }
 
 /// Chooses calls.
@@ -264,13 +268,11 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         | Op::WriteSetgroups { .. }
         | Op::Mkdir(_)
         | Op::Sethostname(_) => true,
-        // The limits of the machine's own user namespace are not the world's.
-        Op::WriteMaxNamespaces { .. } => !view.is_init() && !sets_limits_outside(view),
         // In a namespace that has lost all else, the root is the machine's own.
         Op::Setns { .. } => !view.is_init() && !bares_machine(view, op),
         _ => !view.is_init(),
     };
-    fine && !remounts_outside(view.kernel, view.me, op) && survivable(view, op)
+    fine && !reaches_outside(view.kernel, view.me, op) && survivable(view, op)
 }
 
 fn bares_machine(view: &View<'_>, op: &Op) -> bool {
@@ -279,12 +281,19 @@ fn bares_machine(view: &View<'_>, op: &Op) -> bool {
     copy.mountinfo(view.me).is_ok_and(|lines| lines.iter().any(|line| line.fstype == "rootfs"))
 }
 
-fn sets_limits_outside(view: &View<'_>) -> bool {
+/// Whether a call might change the machine, not only the world.
+pub(crate) fn reaches_outside(kernel: &Kernel, me: TaskId, op: &Op) -> bool {
+    // The limits of the machine's own user namespace are not the world's.
+    let limits = matches!(op, Op::WriteMaxNamespaces { .. }) && sets_limits_outside(kernel, me);
+    limits || remounts_outside(kernel, me, op)
+}
+
+fn sets_limits_outside(kernel: &Kernel, me: TaskId) -> bool {
     let user = nsproxy::NsLink::Own(nsproxy::NsKind::User);
-    let outside = view.namespace(view.kernel.init(), user);
-    let capable = outside
-        .is_some_and(|ns| view.kernel.host_capable(view.me, ns, nsproxy::Cap::SysResource).unwrap_or(true));
-    view.namespace(view.me, user) == outside && capable
+    let outside = namespace(kernel, kernel.init(), user);
+    let capable =
+        outside.is_some_and(|ns| kernel.host_capable(me, ns, nsproxy::Cap::SysResource).unwrap_or(true));
+    namespace(kernel, me, user) == outside && capable
 }
 
 /// Whether the world's first process is alive and can still be told things afterwards,
