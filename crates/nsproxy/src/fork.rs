@@ -356,8 +356,14 @@ impl Kernel {
 
     fn copy_process(&mut self, parent: Idx<Task>, args: &KernelCloneArgs<'_>) -> Result<Idx<Task>, Denial> {
         self.check_clone_flags(parent, args.flags, args.exit_signal)?;
+        // Until 5.17 before a user namespace is made, of the caller as it is.
+        let early = !self.params.since(5, 17);
+        if early {
+            self.check_nproc(parent, self.tasks[parent].cred)?;
+        }
         let cred = self.copy_creds(parent, args.flags)?;
-        let made = self.copy_process_as(parent, args, cred);
+        let allowed = if early { Ok(()) } else { self.check_nproc(parent, cred) };
+        let made = allowed.and_then(|()| self.copy_process_as(parent, args, cred));
         if made.is_err() {
             self.dec_nproc(self.creds[cred].ucounts);
             self.put_cred(cred);
@@ -371,8 +377,10 @@ impl Kernel {
         args: &KernelCloneArgs<'_>,
         cred: Idx<Cred>,
     ) -> Result<Idx<Task>, Denial> {
-        self.check_task_limits(parent, cred)?;
-        self.tasks[parent].nproc_exceeded = false;
+        // clone(2) EAGAIN: threads-max.
+        let full = self.tasks.len() >= self.params.threads_max as usize;
+        self.refuse_if(full, Rule::ForkMaxThreads)?;
+        self.hook(Hook::TaskAlloc, Rule::ForkLsm)?;
         let fs = self.tasks[parent].fs.expect("a running task has an fs_struct");
         let fs = if any(args.flags, CLONE_FS) {
             self.fss[fs].users += 1;
@@ -387,7 +395,7 @@ impl Kernel {
         made
     }
 
-    fn check_task_limits(&self, parent: Idx<Task>, cred: Idx<Cred>) -> Result<(), Denial> {
+    fn check_nproc(&mut self, parent: Idx<Task>, cred: Idx<Cred>) -> Result<(), Denial> {
         let Cred { ucounts, uid, .. } = self.creds[cred];
         if self.is_nproc_overlimit(ucounts, parent) {
             // clone(2) EAGAIN: RLIMIT_NPROC, unless root or capable in the first namespace.
@@ -395,10 +403,8 @@ impl Kernel {
                 uid == 0 || self.capable(parent, Cap::SysResource) || self.capable(parent, Cap::SysAdmin);
             self.refuse_if(!exempt, Rule::ForkNproc)?;
         }
-        // clone(2) EAGAIN: threads-max.
-        let full = self.tasks.len() >= self.params.threads_max as usize;
-        self.refuse_if(full, Rule::ForkMaxThreads)?;
-        self.hook(Hook::TaskAlloc, Rule::ForkLsm)
+        self.tasks[parent].nproc_exceeded = false;
+        Ok(())
     }
 
     fn copy_process_at(

@@ -281,7 +281,13 @@ impl Kernel {
         }
     }
 
+    /// `open_related_ns`: before 6.11 it began with the descriptor.
+    fn check_fd_first(&self, task: Idx<Task>) -> Result<(), Denial> {
+        if self.params.since(6, 11) { Ok(()) } else { self.check_free_fd(task) }
+    }
+
     fn ns_get_owner(&mut self, task: Idx<Task>, ns: NsRef) -> Result<NsAnswer, Denial> {
+        self.check_fd_first(task)?;
         // ioctl_nsfs(2) EPERM: outside what the caller's user namespace can see.
         let own = self.current_user_ns(task);
         let owner = self.common(ns).owner.filter(|owner| self.in_userns(own, *owner));
@@ -294,6 +300,7 @@ impl Kernel {
         match ns {
             NsRef::User(_) => self.ns_get_owner(task, ns),
             NsRef::Pid(pid_ns) => {
+                self.check_fd_first(task)?;
                 let active = self.task_active_pid_ns(task);
                 // ioctl_nsfs(2) EPERM: above the caller's pid namespace.
                 let parent = self.pid_ns[pid_ns].parent.filter(|parent| self.in_pidns(active, *parent));

@@ -1,7 +1,9 @@
 //! What one release does and another does not, as its kernel answered.
 
 use nsproxy::uapi::*;
-use nsproxy::{CloneArgs, Errno, Kernel, NsKind, NsLink, Params, PidfdIoctl, Prctl, TaskId};
+use nsproxy::{
+    CloneArgs, Errno, Kernel, NsIoctl, NsKind, NsLink, Params, PidfdIoctl, Prctl, Resource, TaskId,
+};
 
 fn on(major: u8, minor: u8) -> (Kernel, TaskId) {
     let mut kernel = Kernel::boot(Params::for_release(major, minor));
@@ -128,4 +130,29 @@ fn the_root_below_all_is_not_mounted_again_nor_changed() {
     assert_eq!(errno(kernel.umount(shell, "/", 0)), Some(Errno::EINVAL));
     assert_eq!(errno(kernel.umount(user, "/", 0)), Some(Errno::EPERM));
     kernel.check().unwrap();
+}
+
+#[test]
+fn before_5_17_too_many_tasks_count_before_a_user_namespace_is_made() {
+    for (release, expected) in [((5, 10), Errno::EAGAIN), ((5, 17), Errno::EPERM)] {
+        let (mut kernel, user) = on(release.0, release.1);
+        become_user(&mut kernel, user);
+        kernel.unshare(user, CLONE_NEWUSER).unwrap();
+        kernel.prlimit(user, 0, Resource::Nproc, 1, 1).unwrap();
+        // Without a map nobody in there can make another.
+        let answer = kernel.clone3(user, &CloneArgs::new(CLONE_NEWUSER));
+        assert_eq!(errno(answer), Some(expected));
+        assert_eq!(errno(kernel.fork(user)), Some(Errno::EAGAIN));
+    }
+}
+
+#[test]
+fn before_6_11_a_related_namespace_takes_its_descriptor_first() {
+    for (minor, expected) in [(10, Errno::EMFILE), (11, Errno::EPERM)] {
+        let (mut kernel, shell) = on(6, minor);
+        let own = kernel.open_ns(shell, 1, NsLink::Own(NsKind::User)).unwrap();
+        kernel.prlimit(shell, 0, Resource::Nofile, 1, 1).unwrap();
+        assert_eq!(errno(kernel.ns_ioctl(shell, own, NsIoctl::GetUserns)), Some(expected));
+        assert_eq!(errno(kernel.ns_ioctl(shell, own, NsIoctl::GetParent)), Some(expected));
+    }
 }
