@@ -277,7 +277,10 @@ impl Kernel {
             let global_init = self.tasks[parent].signal == self.first_signal;
             !global_init && theirs.pgrp != pgrp && theirs.session == own.session
         };
-        let stopped = members.iter().any(|member| self.tasks[*member].state == State::Stopped);
+        let stopped = members.iter().any(|member| {
+            let ends = self.signal_of(*member).group_exit_code.is_some();
+            self.tasks[*member].state == State::Stopped && !ends
+        });
         if !stopped || members.iter().any(tied) {
             return;
         }

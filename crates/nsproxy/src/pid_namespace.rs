@@ -171,6 +171,16 @@ impl Kernel {
         }
         let group = self.tasks[init].signal;
         let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
+        // All are told before the first one ends, so nobody is merely stopped any more.
+        for pid in &pids {
+            if let Some(task) = self.pids[*pid].task
+                && self.tasks[task].signal != group
+                && self.signal_of(task).live > 0
+            {
+                let signal = self.tasks[task].signal;
+                self.signals[signal].group_exit_code.get_or_insert(SIGKILL);
+            }
+        }
         for pid in pids {
             // An earlier death may have freed this pid together with its task.
             let Some(task) = self.pids.get(pid).and_then(|pid| pid.task) else {
