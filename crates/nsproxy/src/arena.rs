@@ -88,12 +88,11 @@ struct Slot<T> {
 pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
     first_free: u32,
-    live: u32,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), first_free: 0, live: 0 }
+        Self { slots: Vec::new(), first_free: 0 }
     }
 }
 
@@ -103,7 +102,6 @@ impl<T: Clone> Arena<T> {
     #[inline(always)]
     #[allow(clippy::inline_always)]
     pub(crate) fn insert(&mut self, value: T) -> Idx<T> {
-        self.live += 1;
         let position = self.first_free as usize;
         if position != 0 {
             let slot = &mut self.slots[position];
@@ -136,7 +134,6 @@ impl<T: Clone> Arena<T> {
         slot.generation = slot.generation.wrapping_add(1);
         slot.next_free = self.first_free;
         self.first_free = idx.raw();
-        self.live -= 1;
     }
 
     /// Frees the place and hands out what was in it.
@@ -163,8 +160,9 @@ impl<T: Clone> Arena<T> {
         (current == generation && current & 1 == 1).then_some(idx)
     }
 
+    /// How many are alive. Looks at all places.
     pub(crate) fn len(&self) -> usize {
-        self.live as usize
+        self.iter().count()
     }
 
     /// Everything alive, in index order.

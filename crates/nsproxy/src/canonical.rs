@@ -145,12 +145,15 @@ impl<'a> View<'a> {
             released,
             host_refs,
             first_signal,
+            // How many are shown.
+            nr_threads: _,
             // How things are found, and no more.
             idr_nodes: _,
             ucounts_hash: _,
             recent_ucounts: _,
             shm_creators: _,
             // Empty between two calls.
+            copies: _,
             zap_wakeups: _,
             autokill: _,
             due: _,
@@ -201,9 +204,8 @@ impl<'a> View<'a> {
     }
 
     fn released(&self, released: &Released) -> String {
-        let (kind, owner, ucounts) = released.holds();
-        let owner = owner.map(|owner| self.ns(NsRef::User(owner)));
+        let (kind, ucounts) = released.holds();
         let charged = ucounts.map(|record| self.charged(record));
-        format!("released {kind} of {owner:?} charged to {charged:?}")
+        format!("released {kind} charged to {charged:?}")
     }
 }

@@ -7,12 +7,11 @@ use crate::capability::Cap;
 use crate::cred::Kuid;
 use crate::file::{Fd, FileKind};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::{NsProxy, NsSet};
+use crate::nsproxy::{Making, NsProxy, NsSet};
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::CLONE_NEWCGROUP;
-use crate::user_namespace::UserNamespace;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,31 +44,27 @@ impl Kernel {
     /// The same cgroup namespace, or a new one rooted where the caller is.
     pub(crate) fn copy_cgroup_ns(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<CgroupNamespace>,
     ) -> Result<Idx<CgroupNamespace>, Denial> {
         // Without cgroups the flag is accepted and nothing is made (`cgroup_namespace.h`).
-        if flags & CLONE_NEWCGROUP == 0 || !self.params.features.built(NsKind::Cgroup) {
+        if making.flags & CLONE_NEWCGROUP == 0 || !self.params.features.built(NsKind::Cgroup) {
             self.cgroup_ns[old].common.count += 1;
             return Ok(old);
         }
         // cgroup_namespaces(7): CAP_SYS_ADMIN, asked for once more.
-        let capable = self.ns_capable(caller, user_ns, Cap::SysAdmin);
+        let capable = self.ns_capable(making.caller, making.user_ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::CgroupNsAdmin)?;
-        let common = self.ns_common_new(caller, user_ns, NsKind::Cgroup, Rule::CgroupNsCount)?;
-        let root = self.tasks[caller].cgroup;
+        let common = self.ns_common_new(making, NsKind::Cgroup, Rule::CgroupNsCount)?;
+        let root = self.tasks[making.caller].cgroup;
         self.cgroups[root].count += 1;
         Ok(self.cgroup_ns.insert(CgroupNamespace { common, root }))
     }
 
     pub(crate) fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
-        let CgroupNamespace { common, root } = &self.cgroup_ns[ns];
-        let (dead, root) = (common.released(NsKind::Cgroup), *root);
+        let root = self.cgroup_ns[ns].root;
         self.cgroup_ns.remove(ns);
         self.put_cgroup(root);
-        self.release_ns_now(dead);
     }
 
     pub(crate) fn cgroupns_install(
@@ -111,6 +106,7 @@ impl Kernel {
         let cgroup = match into {
             None => own,
             Some(fd) => {
+                // clone(2) CLONE_INTO_CGROUP EBADF: no such descriptor.
                 let bad = self.params.denial(Rule::IntoCgroupBadFd);
                 let file = self.fget(parent, fd).map_err(|_| bad)?;
                 // clone(2) CLONE_INTO_CGROUP: EBADF unless it is a cgroup directory.
@@ -127,6 +123,7 @@ impl Kernel {
                 let outside = self.crosses_delegation(parent, own, cgroup);
                 self.refuse_if(outside, Rule::IntoCgroupDelegation)?;
                 let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
+                // cgroups(7), "no internal processes": EBUSY beside controlled children.
                 self.refuse_if(internal, Rule::IntoCgroupBusy)?;
                 // cgroups(7): the threads of a process stay in one domain.
                 self.refuse_if(thread && cgroup != own, Rule::IntoCgroupThread)?;
@@ -205,6 +202,7 @@ impl Kernel {
                 let children = &self.cgroups[at].children;
                 children.iter().copied().find(|child| self.cgroups[*child].name == name)
             };
+            // path_resolution(7) ENOENT.
             at = next.ok_or_else(|| self.params.denial(Rule::CgroupMissing))?;
         }
         Ok(at)
@@ -247,6 +245,7 @@ impl Kernel {
         let cgroup = self.find_cgroup(task, path)?;
         let Cgroup { procs, parent, ref children, .. } = self.cgroups[cgroup];
         let allowed = parent.is_none_or(|parent| self.owns_cgroup(task, parent));
+        // rmdir(2) EACCES: the parent directory's owner.
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
         // rmdir(2) EBUSY: processes or children.
         let busy = procs > 0 || !children.is_empty() || parent.is_none();
@@ -324,6 +323,7 @@ impl Kernel {
         self.check_free_fd(task)?;
         let cgroup = self.find_cgroup(task, path)?;
         let allowed = self.owns_cgroup(task, cgroup);
+        // cgroups(7), "delegation": the file is its owner's to write.
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
         self.cgroups[cgroup].pids_max = max;
         Ok(())
@@ -335,6 +335,7 @@ impl Kernel {
         self.check_free_fd(task)?;
         let cgroup = self.find_cgroup(task, path)?;
         let allowed = self.owns_cgroup(task, cgroup);
+        // cgroups(7), "delegation": the file is its owner's to write.
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
         // cgroups(7): not beside processes, but for the root.
         let Cgroup { procs, parent, .. } = self.cgroups[cgroup];

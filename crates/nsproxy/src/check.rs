@@ -51,6 +51,7 @@ impl Kernel {
         }
         self.check_groups()?;
         self.check_counts()?;
+        self.check_ucounts_held()?;
         self.check_ucounts()?;
         self.check_shm_creators()?;
         self.check_mounts()
@@ -180,14 +181,6 @@ impl Kernel {
         for (_, ns) in self.pid_ns.iter() {
             ns.parent.into_iter().for_each(|parent| counts.add(NsRef::Pid(parent)));
         }
-        for ns in self.all_ns() {
-            let owner = self.common(ns).owner;
-            counts.extend(owner.map(NsRef::User));
-        }
-        for released in &self.released {
-            let owner = released.owner;
-            counts.extend(owner.map(NsRef::User));
-        }
         for (_, file) in self.files_open.iter() {
             match file.kind {
                 FileKind::Ns(ns) => counts.add(ns),
@@ -222,9 +215,40 @@ impl Kernel {
     }
 
     fn check_shm_creators(&self) -> Result<(), Broken> {
-        let shms = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.shms);
+        let shms = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.shms);
         let created: u32 = shms.map(|shm| u32::from(shm.creator.is_some())).sum();
         broken(created == self.shm_creators, "segments with a creator are counted", &created)
+    }
+
+    /// Who names a record of charges, and with it holds its user namespace.
+    fn check_ucounts_held(&self) -> Result<(), Broken> {
+        let namespaces = self.all_ns().into_iter().map(|ns| self.common(ns));
+        let creds = self.creds.iter().map(|(_, cred)| Some(cred.ucounts));
+        let released = self.released.iter().map(|dead| dead.ucounts);
+        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues).map(|queue| queue.ucounts);
+        let open = self.files_open.iter().map(|(_, file)| match file.kind {
+            FileKind::Queue { ucounts, .. } => ucounts,
+            _ => None,
+        });
+        let charged = namespaces.clone().map(|ns| ns.ucounts);
+        let all = charged.chain(released).chain(creds).chain(queues).chain(open);
+        let mut held: BTreeMap<u32, u32> = BTreeMap::new();
+        for record in all.flatten() {
+            *held.entry(record.raw()).or_default() += 1;
+        }
+        for (idx, record) in self.ucounts.iter() {
+            let at = (idx, record.count);
+            broken(
+                held.get(&idx.raw()) == Some(&record.count),
+                "a record counts what is charged to it",
+                &at,
+            )?;
+        }
+        for ns in namespaces {
+            let of_owner = ns.ucounts.is_none_or(|record| Some(self.ucounts[record].ns) == ns.owner);
+            broken(of_owner, "a namespace is charged to a record of its owner", &ns.inum)?;
+        }
+        Ok(())
     }
 
     fn check_ucounts(&self) -> Result<(), Broken> {

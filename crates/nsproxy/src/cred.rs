@@ -5,6 +5,7 @@ use crate::arena::Idx;
 use crate::capability::CapSet;
 use crate::params::{Effect, Params};
 use crate::rule::Denial;
+use crate::shared::Shared;
 use crate::task::Task;
 use crate::uapi::{CLONE_NEWUSER, CLONE_THREAD};
 use crate::ucount::Ucounts;
@@ -28,7 +29,8 @@ pub(crate) struct Cred {
     pub(crate) egid: Kgid,
     pub(crate) sgid: Kgid,
     pub(crate) fsgid: Kgid,
-    pub(crate) groups: Vec<Kgid>,
+    /// `group_info`, shared by copies.
+    pub(crate) groups: Shared<Vec<Kgid>>,
     pub(crate) securebits: u32,
     pub(crate) cap_inheritable: CapSet,
     pub(crate) cap_permitted: CapSet,

@@ -61,6 +61,7 @@ errnos! {
     EREMOTE = 66 "Object is remote";
     EOVERFLOW = 75 "Value too large for defined data type";
     EUSERS = 87 "Too many users";
+    ENOTSOCK = 88 "Socket operation on non-socket";
     EOPNOTSUPP = 95 "Operation not supported";
     ENETUNREACH = 101 "Network is unreachable";
     ESTALE = 116 "Stale file handle";

@@ -51,6 +51,7 @@ impl Kernel {
         self.tasks[task].nproc_exceeded = false;
         // execve(2) EACCES: no permission to execute, or a noexec mount.
         self.refuse_if(program.not_executable, Rule::ExecAccess)?;
+        // search_binary_handler: security_bprm_check.
         self.hook(Hook::BprmCheck, Rule::ExecLsm)?;
         let mut new = self.prepare_creds(task);
         self.bprm_fill_uid(task, program, &mut new);

@@ -406,6 +406,7 @@ impl Kernel {
             self.put_exec_state(exec_state);
         }
         self.tasks.remove(task);
+        self.nr_threads -= 1;
         if nr_threads == 0 {
             self.unlink_group(signal);
             self.signals.remove(signal);

@@ -126,6 +126,7 @@ impl Kernel {
         }
     }
 
+    /// `fdget` EBADF: no such descriptor.
     pub(crate) fn fget_raw(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<File>, Denial> {
         self.tasks[task]
             .files

@@ -208,6 +208,7 @@ impl Kernel {
         let signal_bits = args.exit_signal & !CSIGNAL != 0;
         self.refuse_if(signal_bits, Rule::Clone3ExitSignalBits)?;
         let no_signal = args.exit_signal > u64::from(NSIG);
+        // copy_clone_args_from_user, valid_signal: 64 is the last.
         self.refuse_if(no_signal, Rule::Clone3ExitSignal)?;
         // clone(2) CLONE_INTO_CGROUP: the field must exist and hold a descriptor.
         let cgroup = Fd::try_from(args.cgroup);
@@ -301,8 +302,8 @@ impl Kernel {
         self.refuse_if(no_memory, Rule::SighandWithoutVm)?;
         // clone(2) EINVAL: the init of a pid namespace has no siblings.
         let sibling = any(flags, CLONE_PARENT);
-        let init = self.signal_of(parent).unkillable;
-        self.refuse_if(sibling && init, Rule::ParentOfInit)?;
+        let of_init = sibling && self.signal_of(parent).unkillable;
+        self.refuse_if(of_init, Rule::ParentOfInit)?;
         // clone(2) EINVAL: threads of a process stay in its user and pid namespace.
         let apart = thread && any(flags, CLONE_NEWUSER | CLONE_NEWPID);
         self.refuse_if(apart, Rule::ThreadInNewNamespace)?;
@@ -378,8 +379,9 @@ impl Kernel {
         cred: Idx<Cred>,
     ) -> Result<Idx<Task>, Denial> {
         // clone(2) EAGAIN: threads-max.
-        let full = self.tasks.len() >= self.params.threads_max as usize;
+        let full = self.nr_threads >= self.params.threads_max;
         self.refuse_if(full, Rule::ForkMaxThreads)?;
+        // copy_process: security_task_alloc.
         self.hook(Hook::TaskAlloc, Rule::ForkLsm)?;
         let fs = self.tasks[parent].fs.expect("a running task has an fs_struct");
         let fs = if any(args.flags, CLONE_FS) {
@@ -508,6 +510,7 @@ impl Kernel {
             no_new_privs: old.no_new_privs || any(flags, CLONE_NNP),
             ..old
         });
+        self.nr_threads += 1;
         self.pids[parts.pid].task = Some(child);
         if thread {
             self.join_thread_group(parent, child);

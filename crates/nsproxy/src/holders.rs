@@ -2,7 +2,7 @@
 
 use crate::Kernel;
 use crate::file::FileKind;
-use crate::ns_common::{NsId, NsRef};
+use crate::ns_common::{NsId, NsRef, Released};
 use crate::task::{Signal, Task, TaskId};
 use alloc::vec::Vec;
 
@@ -72,12 +72,13 @@ impl Kernel {
                 all.push(Holder::OpenedFrom);
             }
         }
-        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.queues);
+        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues);
         let makers = queues.filter_map(|queue| queue.ucounts).map(|record| self.ucounts[record].ns);
         all.extend(makers.filter(|maker| NsRef::User(*maker) == ns).map(|_| Holder::Queue));
         let attached = self.shm_attached.iter().filter(|(_, shm)| NsRef::Ipc(shm.ns) == ns);
         all.extend(attached.map(|_| Holder::SharedMemory));
-        let released = self.released.iter().filter(|dead| dead.owner.map(NsRef::User) == Some(ns));
+        let owner = |dead: &Released| dead.ucounts.map(|record| NsRef::User(self.ucounts[record].ns));
+        let released = self.released.iter().filter(|dead| owner(dead) == Some(ns));
         all.extend(released.map(|_| Holder::Released));
         all.extend(self.host_refs.iter().filter(|held| **held == ns).map(|_| Holder::Host));
         let first = self.init_namespaces.refs().contains(&ns) || ns == NsRef::User(self.init_user_ns);

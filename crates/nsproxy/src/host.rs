@@ -280,7 +280,7 @@ impl Kernel {
             egid,
             sgid,
             fsgid,
-            groups: from.groups.clone(),
+            groups: from.groups.clone().into(),
             securebits: from.securebits,
             cap_inheritable: inheritable,
             cap_permitted: permitted,
@@ -304,9 +304,11 @@ impl Kernel {
     }
 
     /// Installs an id map; the outside column is in global ids. An empty one takes the
-    /// map away.
+    /// map away. Refused are ranges inside that overlap, or that hold no ids, and more lines
+    /// than a map has.
     pub fn host_id_map(&mut self, ns: NsId, kind: MapKind, extents: &[Extent]) -> Result<(), Denial> {
         let ns = self.known_user_ns(ns)?;
+        self.check_host_map(extents)?;
         let map = IdMap::install(extents.to_vec());
         let ns = &mut self.user_ns[ns];
         match kind {

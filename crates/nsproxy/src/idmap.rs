@@ -10,7 +10,7 @@ use crate::rule::{Denial, Rule};
 use crate::task::Task;
 use crate::uapi::PAGE_SIZE;
 use crate::user_namespace::UserNamespace;
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 const MAX_EXTENTS: usize = 340;
@@ -52,14 +52,21 @@ impl Extent {
     }
 
     fn overlaps(self, other: Self) -> bool {
-        let apart = |a: u32, b: u32| a >= b.saturating_add(other.count) || b >= a.saturating_add(self.count);
-        !apart(self.first, other.first) || !apart(self.lower, other.lower)
+        self.overlaps_inside(other) || !self.apart(other, self.lower, other.lower)
+    }
+
+    fn overlaps_inside(self, other: Self) -> bool {
+        !self.apart(other, self.first, other.first)
+    }
+
+    fn apart(self, other: Self, own: u32, its: u32) -> bool {
+        own >= its.saturating_add(other.count) || its >= own.saturating_add(self.count)
     }
 }
 
 /// A map between the ids of a user namespace and global ids; empty until it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct IdMap(Option<Box<Lines>>);
+pub(crate) struct IdMap(Option<Arc<Lines>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Lines {
@@ -85,7 +92,7 @@ impl IdMap {
             reverse.clone_from(&extents);
             reverse.sort_by_key(|extent| extent.lower);
         }
-        Self(Some(Box::new(Lines { extents, reverse })))
+        Self(Some(Arc::new(Lines { extents, reverse })))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -244,6 +251,7 @@ impl Kernel {
         self.refuse_if(!admin, Rule::MapAdmin)?;
         let mut extents = self.parse_map(until_nul(text))?;
         let Some(parent) = parent else {
+            // proc_uid_map_write EPERM: the first one has no parent.
             return Err(self.params.denial(Rule::MapInitNs));
         };
         self.new_idmap_permitted(caller, file, (ns, parent), kind, &extents)?;
@@ -287,6 +295,24 @@ impl Kernel {
         // map_write: at least one line.
         self.refuse_if(extents.is_empty(), Rule::MapEmpty)?;
         Ok(extents)
+    }
+
+    /// What a host reads in a map is taken as it is, as long as an id inside means one
+    /// outside. Ranges outside that the reader cannot name all read the same.
+    pub(crate) fn check_host_map(&self, extents: &[Extent]) -> Result<(), Denial> {
+        let refuse = |rule| Err(self.params.denial(rule));
+        if extents.len() > MAX_EXTENTS {
+            return refuse(Rule::MapTooManyExtents);
+        }
+        for (at, extent) in extents.iter().enumerate() {
+            if extent.count == 0 || extent.first.checked_add(extent.count).is_none() {
+                return refuse(Rule::MapWrap);
+            }
+            if extents[..at].iter().any(|other| other.overlaps_inside(*extent)) {
+                return refuse(Rule::MapOverlap);
+            }
+        }
+        Ok(())
     }
 
     fn check_extent(&self, extent: Extent, earlier: &[Extent]) -> Result<(), Denial> {

@@ -13,12 +13,13 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::cred::{Kgid, Kuid};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::NsSet;
+use crate::nsproxy::{Making, NsSet};
 use crate::rule::{Denial, Rule};
+use crate::shared::{Blank, Shared};
 use crate::task::Task;
 use crate::uapi::{CLONE_NEWIPC, IPC_CREAT, IPC_EXCL, IPC_PRIVATE};
-use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
+use core::mem::take;
 use mqueue::Mqueue;
 use sysv::{MsgQueue, SemSet, SemUndo};
 
@@ -58,25 +59,30 @@ pub(crate) struct Limits {
     pub(crate) shm_rmid_forced: bool,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            shmmni: 4096,
-            shmmax: u64::MAX - (1 << 24),
-            semmni: 32_000,
-            semmsl: 32_000,
-            msgmni: 32_000,
-            msgmax: 8192,
-            msgmnb: 16_384,
-            queues_max: 256,
-            shm_rmid_forced: false,
-        }
-    }
+impl Limits {
+    const DEFAULT: Self = Self {
+        shmmni: 4096,
+        shmmax: u64::MAX - (1 << 24),
+        semmni: 32_000,
+        semmsl: 32_000,
+        msgmni: 32_000,
+        msgmax: 8192,
+        msgmnb: 16_384,
+        queues_max: 256,
+        shm_rmid_forced: false,
+    };
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct IpcNamespace {
     pub(crate) common: NsCommon,
+    /// The owner of the queues' directory: who made the namespace.
+    pub(crate) maker: (Kuid, Kgid),
+    pub(crate) contents: Shared<IpcContents>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct IpcContents {
     pub(crate) limits: Limits,
     pub(crate) next_id: [i32; 3],
     pub(crate) shms: Vec<Shm>,
@@ -85,25 +91,30 @@ pub(crate) struct IpcNamespace {
     pub(crate) queues: Vec<Mqueue>,
     /// Their filesystem, wherever it is mounted, has been made read-only.
     pub(crate) readonly: bool,
-    /// The owner of their directory: who made the namespace.
-    pub(crate) maker: (Kuid, Kgid),
 }
 
-impl IpcNamespace {
-    pub(crate) fn new(common: NsCommon, maker: (Kuid, Kgid)) -> Self {
-        Self {
-            common,
-            limits: Limits::default(),
+impl Blank for IpcContents {
+    fn blank() -> &'static Self {
+        static NONE: IpcContents = IpcContents {
+            limits: Limits::DEFAULT,
             next_id: [0; 3],
             shms: Vec::new(),
             sems: Vec::new(),
             msgs: Vec::new(),
             queues: Vec::new(),
             readonly: false,
-            maker,
-        }
+        };
+        &NONE
     }
+}
 
+impl IpcNamespace {
+    pub(crate) fn new(common: NsCommon, maker: (Kuid, Kgid)) -> Self {
+        Self { common, maker, contents: Shared::BLANK }
+    }
+}
+
+impl IpcContents {
     fn find_key(&self, kind: SysvKind, key: i32) -> Option<Perm> {
         let has_key = |perm: &Perm| perm.key == key;
         self.perms(kind).into_iter().find(has_key)
@@ -146,24 +157,23 @@ impl Kernel {
     /// The same ipc namespace, or a new and empty one.
     pub(crate) fn copy_ipcs(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<IpcNamespace>,
     ) -> Result<Idx<IpcNamespace>, Denial> {
-        if flags & CLONE_NEWIPC == 0 {
+        if making.flags & CLONE_NEWIPC == 0 {
             self.ipc_ns[old].common.count += 1;
             return Ok(old);
         }
         self.check_kind_built(NsKind::Ipc)?;
-        let mut common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
-        if common.is_err() && self.params.since(6, 2) && self.flush_released(NsKind::Ipc) {
+        let mut charged = self.charge_ns(making, NsKind::Ipc, Rule::IpcNsCount);
+        if charged.is_err() && self.params.since(6, 2) && self.flush_released(NsKind::Ipc) {
             // The frees that are under way are waited for before ENOSPC.
-            common = self.ns_common_new(caller, user_ns, NsKind::Ipc, Rule::IpcNsCount);
+            charged = self.charge_ns(making, NsKind::Ipc, Rule::IpcNsCount);
         }
-        let cred = self.cred_of(caller);
+        let common = self.ns_common_init(making.user_ns, charged?);
+        let cred = self.cred_of(making.caller);
         let maker = (cred.fsuid, cred.fsgid);
-        Ok(self.ipc_ns.insert(IpcNamespace::new(common?, maker)))
+        Ok(self.ipc_ns.insert(IpcNamespace::new(common, maker)))
     }
 
     /// Runs the pending releases of one kind. Returns whether there were any.
@@ -178,14 +188,14 @@ impl Kernel {
         !now.is_empty()
     }
 
-    /// The objects go at once, the charge a little later.
     pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
         self.forget_shms(ns);
-        let dead = self.ipc_ns[ns].common.released(NsKind::Ipc);
-        for queue in self.ipc_ns.take(ns).queues {
+        let contents = &mut self.ipc_ns[ns].contents;
+        let queues = if contents.queues.is_empty() { Vec::new() } else { take(&mut contents.queues) };
+        self.ipc_ns.remove(ns);
+        for queue in queues {
             self.put_queue(queue.ucounts);
         }
-        self.release_ns_later(dead);
     }
 
     pub(crate) fn ipcns_install(
@@ -231,16 +241,17 @@ impl Kernel {
         flags: u32,
     ) -> Result<Result<i32, Perm>, Denial> {
         let ns = self.current_nsproxy(task).ipc;
-        let found = if key == IPC_PRIVATE { None } else { self.ipc_ns[ns].find_key(kind, key) };
+        let found = if key == IPC_PRIVATE { None } else { self.ipc_ns[ns].contents.find_key(kind, key) };
         if let Some(perm) = found {
             // shmget(2) EEXIST: IPC_CREAT and IPC_EXCL, and it exists.
             let both = IPC_CREAT | IPC_EXCL;
             self.refuse_if(flags & both == both, Rule::IpcKeyExists)?;
             // shmget(2), semget(2) EINVAL: smaller than asked for.
-            let small = self.ipc_ns[ns].size_of(kind, perm.id) < size;
+            let small = self.ipc_ns[ns].contents.size_of(kind, perm.id) < size;
             let rule = if kind == SysvKind::Shm { Rule::ShmSize } else { Rule::SemSize };
             self.refuse_if(small, rule)?;
             let allowed = self.ipcperms(task, ns, &perm, flags);
+            // ipcperms EACCES.
             self.refuse_if(!allowed, Rule::IpcAccess)?;
             return Ok(Ok(perm.id));
         }
@@ -258,7 +269,7 @@ impl Kernel {
 
     /// A number for a new object, unless the namespace is full.
     fn ipc_addid(&mut self, ns: Idx<IpcNamespace>, kind: SysvKind, perm: &mut Perm) -> Result<(), Denial> {
-        let ipc = &self.ipc_ns[ns];
+        let ipc = &self.ipc_ns[ns].contents;
         let (used, limit) = match kind {
             SysvKind::Shm => (ipc.shms.len(), ipc.limits.shmmni),
             SysvKind::Sem => (ipc.sems.len(), ipc.limits.semmni),
@@ -266,7 +277,7 @@ impl Kernel {
         };
         // shmget(2) ENOSPC: the namespace's limit on objects.
         self.refuse_if(used >= limit, Rule::IpcLimit)?;
-        let next = &mut self.ipc_ns[ns].next_id[kind as usize];
+        let next = &mut self.ipc_ns[ns].contents.next_id[kind as usize];
         perm.id = *next;
         *next = next.wrapping_add(1) & i32::MAX;
         Ok(())
@@ -282,8 +293,10 @@ impl Kernel {
     ) -> Result<(Idx<IpcNamespace>, Perm), Denial> {
         let ns = self.current_nsproxy(task).ipc;
         // shmat(2) EINVAL: no such identifier in this namespace.
-        let perm =
-            self.ipc_ns[ns].find_id(kind, id).ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
+        let perm = self.ipc_ns[ns]
+            .contents
+            .find_id(kind, id)
+            .ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
         let allowed = self.ipcperms(task, ns, &perm, wanted);
         self.refuse_if(!allowed, Rule::IpcAccess)?;
         Ok((ns, perm))

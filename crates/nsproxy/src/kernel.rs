@@ -8,14 +8,15 @@ use crate::file::{FdEntry, File, Files};
 use crate::idmap::IdMap;
 use crate::idr::{Idr, Node, Nodes};
 use crate::ipc::{IpcNamespace, ShmAttached, SysvTask};
-use crate::mount::{Dentry, FsType, MntIdmap, MntNamespace, Mount, Path, SuperBlock};
+use crate::mount::{Dentry, FsType, MntIdmap, MntNamespace, Mount, Pair, Path, SuperBlock};
 use crate::net::NetNamespace;
 use crate::ns_common::{NsCommon, NsKind, NsRef, Released};
 use crate::nsproxy::NsProxy;
-use crate::params::{Hook, Params};
+use crate::params::{Hook, Params, ParamsMut};
 use crate::pid::{Pid, Upid};
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
+use crate::shared::Shared;
 use crate::table::Table;
 use crate::task::{Fs, Mm, RLIM_INFINITY, Rlimits, Sighand, Signal, State, Task, TaskId};
 use crate::time_namespace::{Clocks, TimeNamespace, Timespec};
@@ -37,6 +38,8 @@ pub struct Kernel {
     pub(crate) params: Params,
     pub(crate) clocks: Clocks,
     pub(crate) tasks: Arena<Task>,
+    /// How many there are.
+    pub(crate) nr_threads: u32,
     pub(crate) signals: Arena<Signal>,
     pub(crate) sighands: Arena<Sighand>,
     pub(crate) mms: Arena<Mm>,
@@ -71,6 +74,8 @@ pub struct Kernel {
     pub(crate) shm_attached: Arena<ShmAttached>,
     /// Shared memory segments whose creator still lives in their namespace.
     pub(crate) shm_creators: u32,
+    /// Room for the copy of a mount tree; empty between two calls.
+    pub(crate) copies: Vec<Pair>,
     /// Dead namespaces whose charge is still to be given back.
     pub(crate) released: Vec<Released>,
     /// Dying inits that may be able to go on.
@@ -130,6 +135,7 @@ impl Kernel {
             params,
             clocks: Clocks::default(),
             tasks: Arena::default(),
+            nr_threads: 1,
             signals: Arena::default(),
             sighands: Arena::default(),
             mms: Arena::default(),
@@ -161,6 +167,7 @@ impl Kernel {
             sysv: Arena::default(),
             shm_attached: Arena::default(),
             shm_creators: 0,
+            copies: Vec::new(),
             released: Vec::new(),
             zap_wakeups: Vec::new(),
             autokill: Vec::new(),
@@ -276,7 +283,7 @@ impl Kernel {
             egid: 0,
             sgid: 0,
             fsgid: 0,
-            groups: Vec::new(),
+            groups: Shared::BLANK,
             securebits: 0,
             cap_inheritable: CapSet::EMPTY,
             cap_permitted: CapSet::FULL,
@@ -348,8 +355,6 @@ impl Kernel {
         self.mnt_ns[mnt].common.count += 1;
         self.pid_ns[self.init_pid_ns].common.count += 1;
         self.net_ns[self.init_net].common.count += 1;
-        // Seven namespaces hold their owner.
-        self.user_ns[self.init_user_ns].common.count += 7;
     }
 
     /// A root nobody sees, the disk mounted over it, and proc.
@@ -397,8 +402,8 @@ impl Kernel {
     }
 
     /// What the kernel is configured with, to change it.
-    pub fn params_mut(&mut self) -> &mut Params {
-        &mut self.params
+    pub fn params_mut(&mut self) -> ParamsMut<'_> {
+        ParamsMut(&mut self.params)
     }
 
     /// One check: refuses when the condition holds and the rule is in force.

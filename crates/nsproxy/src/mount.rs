@@ -20,7 +20,7 @@ pub use remount::MountAttr;
 pub use show::MountLine;
 pub use statmount::{LISTMOUNT_REVERSE, MntIdReq};
 
-pub(crate) use attach::locked;
+pub(crate) use attach::{Pair, locked};
 pub(crate) use idmapped::MntIdmap;
 pub(crate) use namespace::MntNamespace;
 

@@ -7,14 +7,15 @@ use crate::capability::Cap;
 use crate::file::{Fd, FileKind};
 use crate::idmap::is_space;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::NsSet;
+use crate::nsproxy::{Making, NsSet};
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
+use crate::shared::{Blank, Shared};
 use crate::task::{Task, TaskId};
 use crate::uapi::CLONE_NEWNET;
-use crate::user_namespace::UserNamespace;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem::take;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DevKind {
@@ -38,6 +39,11 @@ pub(crate) struct NetDev {
 #[derive(Clone, Debug)]
 pub(crate) struct NetNamespace {
     pub(crate) common: NsCommon,
+    pub(crate) contents: Shared<NetContents>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NetContents {
     /// Devices besides the loopback device, which every namespace has.
     pub(crate) devices: Vec<NetDev>,
     pub(crate) lo_up: bool,
@@ -59,9 +65,19 @@ pub struct Device {
 
 impl NetNamespace {
     pub(crate) fn new(common: NsCommon) -> Self {
-        Self { common, devices: Vec::new(), lo_up: false, lo_address: false, next_ifindex: 2 }
+        Self { common, contents: Shared::BLANK }
     }
+}
 
+impl Blank for NetContents {
+    fn blank() -> &'static Self {
+        static NONE: NetContents =
+            NetContents { devices: Vec::new(), lo_up: false, lo_address: false, next_ifindex: 2 };
+        &NONE
+    }
+}
+
+impl NetContents {
     fn has(&self, name: &str) -> bool {
         name == "lo" || self.devices.iter().any(|device| device.name == name)
     }
@@ -71,25 +87,24 @@ impl Kernel {
     /// The same net namespace, or a new one with nothing but `lo`, down.
     pub(crate) fn copy_net_ns(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<NetNamespace>,
     ) -> Result<Idx<NetNamespace>, Denial> {
-        if flags & CLONE_NEWNET == 0 {
+        if making.flags & CLONE_NEWNET == 0 {
             self.net_ns[old].common.count += 1;
             return Ok(old);
         }
         self.check_kind_built(NsKind::Net)?;
-        let common = self.ns_common_new(caller, user_ns, NsKind::Net, Rule::NetNsCount)?;
+        let common = self.ns_common_new(making, NsKind::Net, Rule::NetNsCount)?;
         Ok(self.net_ns.insert(NetNamespace::new(common)))
     }
 
     /// The end of a net namespace: physical devices go back to the first one, cables
-    /// vanish with both ends. The charge follows later.
+    /// vanish with both ends.
     pub(crate) fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
-        let net = &mut self.net_ns[ns];
-        let (dead, devices) = (net.common.released(NsKind::Net), core::mem::take(&mut net.devices));
+        let contents = &mut self.net_ns[ns].contents;
+        let some = !contents.devices.is_empty();
+        let devices = if some { take(&mut contents.devices) } else { Vec::new() };
         self.net_ns.remove(ns);
         for device in devices {
             match device.kind {
@@ -97,23 +112,22 @@ impl Kernel {
                 DevKind::Veth { peer } => self.remove_device(peer),
             }
         }
-        self.release_ns_later(dead);
     }
 
     fn return_device(&mut self, mut device: NetDev) {
         let home = self.init_net;
-        if self.net_ns[home].has(&device.name) {
+        if self.net_ns[home].contents.has(&device.name) {
             // default_device_exit_net: the old number, or the first that is free.
             let numbers = core::iter::once(device.ifindex).chain(0..);
             let mut names = numbers.map(|number| alloc::format!("dev{number}"));
-            device.name = names.find(|name| !self.net_ns[home].has(name)).unwrap_or_default();
+            device.name = names.find(|name| !self.net_ns[home].contents.has(name)).unwrap_or_default();
         }
         device.up = false;
         self.adopt_device(home, device);
     }
 
     fn adopt_device(&mut self, ns: Idx<NetNamespace>, mut device: NetDev) {
-        let net = &mut self.net_ns[ns];
+        let net = &mut *self.net_ns[ns].contents;
         let taken = net.devices.iter().any(|other| other.ifindex == device.ifindex);
         if taken || device.ifindex < 2 {
             device.ifindex = net.next_ifindex;
@@ -124,7 +138,10 @@ impl Kernel {
 
     fn remove_device(&mut self, serial: u64) {
         for ns in self.net_ns.indices() {
-            self.net_ns[ns].devices.retain(|device| device.serial != serial);
+            let devices = &self.net_ns[ns].contents.devices;
+            if let Some(at) = devices.iter().position(|device| device.serial == serial) {
+                self.net_ns[ns].contents.devices.remove(at);
+            }
         }
     }
 
@@ -160,7 +177,7 @@ impl Kernel {
         // rtnetlink(7) EINVAL: not a name of a device (`dev_valid_name`).
         self.refuse_if(odd, Rule::NetDevName)?;
         // rtnetlink(7) EEXIST.
-        self.refuse_if(self.net_ns[ns].has(name), Rule::NetDevExists)
+        self.refuse_if(self.net_ns[ns].contents.has(name), Rule::NetDevExists)
     }
 
     fn new_device(&mut self, ns: Idx<NetNamespace>, name: &str, kind: DevKind) -> u64 {
@@ -178,6 +195,7 @@ impl Kernel {
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
         self.check_dev_name(ns, name)?;
         self.check_dev_name(ns, peer)?;
+        // register_netdevice EEXIST: the second end finds the name taken by the first.
         self.refuse_if(name == peer, Rule::NetDevExists)?;
         let other = self.next_device + 2;
         let first = self.new_device(ns, name, DevKind::Veth { peer: other });
@@ -194,7 +212,7 @@ impl Kernel {
     }
 
     fn find_device(&self, ns: Idx<NetNamespace>, name: &str) -> Option<usize> {
-        self.net_ns[ns].devices.iter().position(|device| device.name == name)
+        self.net_ns[ns].contents.devices.iter().position(|device| device.name == name)
     }
 
     /// Switches a device on or off.
@@ -204,12 +222,13 @@ impl Kernel {
         let admin = self.net_admin(task, ns);
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
         if name == "lo" {
-            self.net_ns[ns].lo_up = up;
-            self.net_ns[ns].lo_address |= up;
+            self.net_ns[ns].contents.lo_up = up;
+            self.net_ns[ns].contents.lo_address |= up;
             return Ok(());
         }
+        // rtnetlink(7) ENODEV: no device of this name here.
         let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
-        self.net_ns[ns].devices[at].up = up;
+        self.net_ns[ns].contents.devices[at].up = up;
         Ok(())
     }
 
@@ -220,7 +239,7 @@ impl Kernel {
         let admin = self.net_admin(task, ns);
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
         // Up to 6.12 the device is looked up before the namespace.
-        let missing = !self.net_ns[ns].has(name) && !self.params.since(6, 13);
+        let missing = !self.net_ns[ns].contents.has(name) && !self.params.since(6, 13);
         self.refuse_if(missing, Rule::NetDevMissing)?;
         let file = self.fget(task, fd)?;
         // rtnetlink(7) IFLA_NET_NS_FD.
@@ -231,18 +250,19 @@ impl Kernel {
         // rtnl_link_get_net_capable
         self.refuse_if(!admin, Rule::NetDevMoveTarget)?;
         // Since 6.13 a move to where the device is asks no more.
-        if ns == target && self.params.since(6, 13) && self.net_ns[ns].has(name) {
+        if ns == target && self.params.since(6, 13) && self.net_ns[ns].contents.has(name) {
             return Ok(());
         }
         // network_namespaces(7): lo stays.
         self.refuse_if(name == "lo", Rule::NetDevMove)?;
+        // rtnetlink(7) ENODEV: no device of this name here.
         let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
         if ns == target {
             return Ok(());
         }
         // netif_change_net_namespace EEXIST
-        self.refuse_if(self.net_ns[target].has(name), Rule::NetDevExists)?;
-        let mut device = self.net_ns[ns].devices.remove(at);
+        self.refuse_if(self.net_ns[target].contents.has(name), Rule::NetDevExists)?;
+        let mut device = self.net_ns[ns].contents.devices.remove(at);
         device.up = false;
         self.adopt_device(target, device);
         Ok(())
@@ -256,9 +276,11 @@ impl Kernel {
         self.refuse_if(!admin, Rule::NetDevPrivilege)?;
         // rtnetlink(7) EOPNOTSUPP: not a device of the machine, nor lo.
         self.refuse_if(name == "lo", Rule::NetDevDelete)?;
+        // rtnetlink(7) ENODEV: no device of this name here.
         let at = self.find_device(ns, name).ok_or_else(|| self.params.denial(Rule::NetDevMissing))?;
-        let NetDev { serial, kind, .. } = self.net_ns[ns].devices[at];
+        let NetDev { serial, kind, .. } = self.net_ns[ns].contents.devices[at];
         let DevKind::Veth { peer } = kind else {
+            // rtnl_delete_link EOPNOTSUPP: a device without dellink.
             return self.refuse_if(true, Rule::NetDevDelete);
         };
         self.remove_device(serial);
@@ -274,20 +296,22 @@ impl Kernel {
         self.open_file(task, FileKind::Socket(ns), false)
     }
 
-    fn socket_net(&self, task: Idx<Task>, fd: Fd) -> Result<Idx<NetNamespace>, Denial> {
+    /// The net namespace of a socket; `none` says that the descriptor is not one.
+    fn socket_net(&self, task: Idx<Task>, fd: Fd, none: Rule) -> Result<Idx<NetNamespace>, Denial> {
         let file = self.fget(task, fd)?;
         match self.files_open[file].kind {
             FileKind::Socket(ns) => Ok(ns),
-            _ => Err(self.params.denial(Rule::SocketNotOne)),
+            _ => Err(self.params.denial(none)),
         }
     }
 
     /// connect(2) to 127.0.0.1: whether there is a route.
     pub fn connect_loopback(&mut self, caller: TaskId, fd: Fd) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Connect)?;
-        let ns = self.socket_net(task, fd)?;
+        // connect(2) ENOTSOCK: sockfd_lookup.
+        let ns = self.socket_net(task, fd, Rule::ConnectNotSocket)?;
         // connect(2) ENETUNREACH: the route to an own address outlasts the device's going down.
-        let routed = self.net_ns[ns].lo_address;
+        let routed = self.net_ns[ns].contents.lo_address;
         self.refuse_if(!routed, Rule::NetUnreachable)
     }
 
@@ -297,7 +321,8 @@ impl Kernel {
         if let FileKind::Pidfd { pid, thread, .. } = self.files_open[self.fget(task, fd)?].kind {
             self.pidfd_looks_first(task, pid, thread, false)?;
         }
-        let ns = self.socket_net(task, fd)?;
+        // ioctl(2) ENOTTY: another kind of file does not know the request.
+        let ns = self.socket_net(task, fd, Rule::SocketNotOne)?;
         let admin = self.net_admin(task, ns);
         // sock_ioctl SIOCGSKNS: CAP_NET_ADMIN.
         self.refuse_if(!admin, Rule::SocketNsPrivilege)?;
@@ -309,7 +334,7 @@ impl Kernel {
     pub fn devices(&self, task: TaskId) -> Result<Vec<Device>, Denial> {
         let task = self.observe(task)?;
         let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
-        let net = &self.net_ns[nsproxy.net];
+        let net = &self.net_ns[nsproxy.net].contents;
         let lo = Device { name: String::from("lo"), ifindex: 1, up: net.lo_up };
         let mut all = alloc::vec![lo];
         all.extend(net.devices.iter().map(|device| Device {

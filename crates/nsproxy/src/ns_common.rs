@@ -6,9 +6,9 @@ use crate::cgroup::CgroupNamespace;
 use crate::ipc::IpcNamespace;
 use crate::mount::MntNamespace;
 use crate::net::NetNamespace;
+use crate::nsproxy::Making;
 use crate::pid_namespace::PidNamespace;
 use crate::rule::{Denial, Rule};
-use crate::task::Task;
 use crate::time_namespace::TimeNamespace;
 use crate::uapi::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER,
@@ -72,6 +72,11 @@ impl NsKind {
             Self::Net => CLONE_NEWNET,
             Self::Time => CLONE_NEWTIME,
         }
+    }
+
+    /// The kinds whose bits are among these flags.
+    pub(crate) fn among(flags: u64) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| flags & kind.flag() != 0)
     }
 
     pub(crate) const fn bit(self) -> u8 {
@@ -148,8 +153,9 @@ pub(crate) struct NsCommon {
     pub(crate) inum: u32,
     pub(crate) id: u64,
     /// The user namespace whose capabilities rule this one; a user namespace's parent.
+    /// It lives as long as the record charged, which is one of its own.
     pub(crate) owner: Option<Idx<UserNamespace>>,
-    /// The record charged for it.
+    /// The record charged for it; none for the first of a kind.
     pub(crate) ucounts: Option<Idx<Ucounts>>,
 }
 
@@ -186,15 +192,14 @@ impl NsRef {
 pub(crate) struct Released {
     pub(crate) kind: NsKind,
     inum: u32,
-    pub(crate) owner: Option<Idx<UserNamespace>>,
     pub(crate) ucounts: Option<Idx<Ucounts>>,
 }
 
 impl Released {
     /// What it still holds, but for its inode number.
-    pub(crate) fn holds(&self) -> (NsKind, Option<Idx<UserNamespace>>, Option<Idx<Ucounts>>) {
-        let Self { kind, inum: _, owner, ucounts } = *self;
-        (kind, owner, ucounts)
+    pub(crate) fn holds(&self) -> (NsKind, Option<Idx<Ucounts>>) {
+        let Self { kind, inum: _, ucounts } = *self;
+        (kind, ucounts)
     }
 }
 
@@ -202,7 +207,7 @@ impl NsCommon {
     /// What a dead namespace still has to give back.
     #[inline]
     pub(crate) fn released(&self, kind: NsKind) -> Released {
-        Released { kind, inum: self.inum, owner: self.owner, ucounts: self.ucounts }
+        Released { kind, inum: self.inum, ucounts: self.ucounts }
     }
 }
 
@@ -258,16 +263,24 @@ impl Kernel {
         }
     }
 
+    /// What it has goes at once; the charge of some kinds a little later.
+    #[inline(never)]
     fn free_ns(&mut self, ns: NsRef) {
+        let kind = ns.kind();
+        let dead = self.common(ns).released(kind);
         match ns {
-            NsRef::User(i) => self.free_user_ns(i),
-            NsRef::Mnt(i) => self.free_mnt_ns(i),
-            NsRef::Uts(i) => self.free_uts_ns(i),
+            NsRef::Mnt(i) => return self.free_mnt_ns(i),
+            NsRef::User(i) => self.user_ns.remove(i),
+            NsRef::Uts(i) => self.uts_ns.remove(i),
             NsRef::Ipc(i) => self.free_ipc_ns(i),
             NsRef::Pid(i) => self.destroy_pid_namespace(i),
             NsRef::Cgroup(i) => self.free_cgroup_ns(i),
             NsRef::Net(i) => self.cleanup_net(i),
-            NsRef::Time(i) => self.free_time_ns(i),
+            NsRef::Time(i) => self.time_ns.remove(i),
+        }
+        match kind {
+            NsKind::User | NsKind::Ipc | NsKind::Pid | NsKind::Net => self.release_ns_later(dead),
+            NsKind::Mnt | NsKind::Uts | NsKind::Cgroup | NsKind::Time => self.release_ns_now(dead),
         }
     }
 
@@ -282,7 +295,7 @@ impl Kernel {
         let count = &mut self.user_ns[ns].common.count;
         *count -= 1;
         if *count == 0 {
-            self.free_user_ns(ns);
+            self.free_ns(NsRef::User(ns));
         }
     }
 
@@ -291,21 +304,44 @@ impl Kernel {
     #[inline]
     pub(crate) fn ns_common_new(
         &mut self,
-        caller: Idx<Task>,
-        owner: Idx<UserNamespace>,
+        making: &Making,
         kind: NsKind,
         rule: Rule,
     ) -> Result<NsCommon, Denial> {
-        let euid = self.cred_of(caller).euid;
-        let ucounts = self.inc_ucount(owner, euid, kind, rule)?;
-        Ok(self.ns_common_init(owner, ucounts))
+        let ucounts = self.charge_ns(making, kind, rule)?;
+        Ok(self.ns_common_init(making.user_ns, ucounts))
     }
 
-    /// The common part of a new namespace: fresh numbers, one reference, held owner.
+    /// The first half of that: the charge.
+    #[inline]
+    pub(crate) fn charge_ns(
+        &mut self,
+        making: &Making,
+        kind: NsKind,
+        rule: Rule,
+    ) -> Result<Idx<Ucounts>, Denial> {
+        let Making { caller, user_ns, charged, .. } = *making;
+        match charged {
+            Some(record) => Ok(record),
+            None => self.inc_ucount(user_ns, self.cred_of(caller).euid, kind, rule),
+        }
+    }
+
+    /// Takes the charge of a kind back that was refused after it, unless it was charged for
+    /// all at once: that is for their maker to do.
+    pub(crate) fn uncharge_ns(&mut self, making: &Making, kind: NsKind, charged: Idx<Ucounts>) {
+        if making.charged.is_none() {
+            self.dec_ucount(charged, kind);
+        }
+    }
+
+    /// The common part of a new namespace: one reference; an inode number, used again
+    /// after it is gone; an id, never used again.
     #[inline]
     pub(crate) fn ns_common_init(&mut self, owner: Idx<UserNamespace>, ucounts: Idx<Ucounts>) -> NsCommon {
-        let (inum, id) = self.ns_numbers(owner);
-        NsCommon { count: 1, inum, id, owner: Some(owner), ucounts: Some(ucounts) }
+        let inum = self.alloc_inum();
+        self.next_ns_id += 1;
+        NsCommon { count: 1, inum, id: self.next_ns_id, owner: Some(owner), ucounts: Some(ucounts) }
     }
 
     /// The same for an anonymous mount namespace, whose inode number is always the same.
@@ -315,20 +351,11 @@ impl Kernel {
         ucounts: Idx<Ucounts>,
         inum: u32,
     ) -> NsCommon {
-        self.get_user_ns(owner);
         self.next_ns_id += 1;
         NsCommon { count: 1, inum, id: self.next_ns_id, owner: Some(owner), ucounts: Some(ucounts) }
     }
 
-    /// Holds the owner of a new namespace and gives it an inode number, used again
-    /// after it is gone, and an id, never used again.
     #[inline(never)]
-    fn ns_numbers(&mut self, owner: Idx<UserNamespace>) -> (u32, u64) {
-        self.get_user_ns(owner);
-        self.next_ns_id += 1;
-        (self.alloc_inum(), self.next_ns_id)
-    }
-
     fn alloc_inum(&mut self) -> u32 {
         if let Some(inum) = self.free_inums.pop() {
             return inum;
@@ -338,20 +365,24 @@ impl Kernel {
     }
 
     /// Gives back what a dead namespace was charged for, at once.
+    #[inline]
     pub(crate) fn release_ns_now(&mut self, dead: Released) {
-        if dead.inum >= FIRST_DYNAMIC_INUM {
-            self.free_inums.push(dead.inum);
+        let Released { kind, inum, ucounts } = dead;
+        self.give_back(kind, inum, ucounts);
+    }
+
+    #[inline(never)]
+    fn give_back(&mut self, kind: NsKind, inum: u32, ucounts: Option<Idx<Ucounts>>) {
+        if inum >= FIRST_DYNAMIC_INUM {
+            self.free_inums.push(inum);
         }
-        if let Some(ucounts) = dead.ucounts {
-            self.dec_ucount(ucounts, dead.kind);
-        }
-        if let Some(owner) = dead.owner {
-            self.put_user_ns(owner);
+        if let Some(ucounts) = ucounts {
+            self.dec_ucount(ucounts, kind);
         }
     }
 
     /// Gives it back later, when the work queue runs: see [`Kernel::settle`].
-    pub(crate) fn release_ns_later(&mut self, dead: Released) {
+    fn release_ns_later(&mut self, dead: Released) {
         if self.params.deferred_release {
             self.released.push(dead);
         } else {
@@ -360,8 +391,8 @@ impl Kernel {
     }
 
     /// Runs the work that the kernel does a little after the last reference is
-    /// gone: user, pid, net and ipc namespaces give back their charge, their
-    /// inode number and their hold on the owner only now.
+    /// gone: user, pid, net and ipc namespaces give back their charge, and with it
+    /// their hold on the owner, and their inode number only now.
     ///
     /// Until then a limit that was reached may still refuse with `ENOSPC`. A host
     /// that wants to know both outcomes asks a copy that was settled first.

@@ -256,10 +256,12 @@ impl Kernel {
                 if let FileKind::Pidfd { pid, thread, .. } = other {
                     self.pidfd_looks_first(task, pid, thread, request.has_argument())?;
                 }
+                // ioctl(2) ENOTTY: another kind of file.
                 return Err(self.params.denial(Rule::NsIoctlNotNamespace));
             }
         };
         let old = self.params.release < request.since();
+        // ns_ioctl ENOTTY: a request of a later release, or none at all.
         self.refuse_if(old || request == NsIoctl::Unknown, Rule::NsIoctlUnknown)?;
         match request {
             NsIoctl::GetUserns => self.ns_get_owner(task, ns),
@@ -359,8 +361,10 @@ impl Kernel {
         let allowed = gap || self.may_see_all_namespaces(task);
         self.refuse_if(!allowed, Rule::NsMntNextPrivilege)?;
         let mnt = self.mnt_ns_of(ns)?;
+        // ns_ioctl EINVAL: NS_MNT_GET_NEXT and NS_MNT_GET_PREV have an argument.
         self.refuse_if(!info, Rule::NsMntNextNull)?;
         let own = self.mnt_ns[mnt].common.id;
+        // ns_ioctl ENOENT: none that the caller rules lies beyond.
         let found = self
             .mnt_ns
             .iter()

@@ -19,9 +19,10 @@ use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
 use crate::time_namespace::TimeNamespace;
 use crate::uapi::{
-    CLONE_EMPTY_MNTNS, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NS_FLAGS, CLONE_PROXY_FLAGS,
-    CLONE_SYSVSEM, CLONE_VM, UNSHARE_EMPTY_MNTNS,
+    CLONE_EMPTY_MNTNS, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWTIME, CLONE_NS_FLAGS,
+    CLONE_PROXY_FLAGS, CLONE_SYSVSEM, CLONE_VM, UNSHARE_EMPTY_MNTNS,
 };
+use crate::ucount::Ucounts;
 use crate::user_namespace::UserNamespace;
 use crate::utsname::UtsNamespace;
 
@@ -56,6 +57,9 @@ impl NsProxy {
         }
     }
 
+    /// How many of them a call can make: all but the time namespace it stays in.
+    const NEW: usize = 7;
+
     /// What the record holds, in the order in which new namespaces are made.
     pub(crate) fn refs(&self) -> [NsRef; 8] {
         [
@@ -69,6 +73,19 @@ impl NsProxy {
             NsRef::Time(self.time),
         ]
     }
+}
+
+/// What is settled before a call makes its first namespace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Making {
+    pub(crate) caller: Idx<Task>,
+    /// The kinds, as `CLONE_NEW*` bits, and what else the call says.
+    pub(crate) flags: u64,
+    /// The owner-to-be.
+    pub(crate) user_ns: Idx<UserNamespace>,
+    /// The record all of them are charged to already; without it each is charged when its
+    /// turn comes.
+    pub(crate) charged: Option<Idx<Ucounts>>,
 }
 
 /// The root and working directory a setns with a mount namespace works on.
@@ -165,31 +182,65 @@ impl Kernel {
             let both = CLONE_NEWIPC | CLONE_SYSVSEM;
             self.refuse_if(flags & both == both, Rule::NewipcWithSysvsem)?;
         }
-        let mut new = self.create_new_namespaces(parent, flags, user_ns, fs)?;
+        let new = self.create_new_namespaces(parent, flags, user_ns, fs, &old)?;
         if enters_time {
-            self.timens_on_fork(&mut new);
+            self.timens_on_fork(new);
         }
-        Ok(self.nsproxies.insert(new))
+        Ok(new)
     }
 
     /// New namespaces of the kinds in `flags`, the old ones for the rest; all or none.
+    #[inline(never)]
     fn create_new_namespaces(
         &mut self,
         caller: Idx<Task>,
         flags: u64,
         user_ns: Idx<UserNamespace>,
         fs: Option<Idx<Fs>>,
-    ) -> Result<NsProxy, Denial> {
-        let mut new = NsProxy { count: 1, ..self.current_nsproxy(caller) };
+        old: &NsProxy,
+    ) -> Result<Idx<NsProxy>, Denial> {
+        let mut new = NsProxy { count: 1, ..*old };
         let mut made = 0;
-        if let Err(denial) = self.create_each(caller, flags, user_ns, fs, &mut new, &mut made) {
-            for ns in new.refs()[..made].iter().rev() {
-                self.put_ns(*ns);
-            }
+        let charged = self.charge_together(caller, flags, user_ns);
+        let making = Making { caller, flags, user_ns, charged };
+        if let Err(denial) = self.create_each(&making, fs, &mut new, &mut made) {
+            self.give_up_making(&making, &new.refs()[..NsProxy::NEW], made);
             return Err(denial);
         }
         self.get_ns(NsRef::Time(new.time));
-        Ok(new)
+        Ok(self.nsproxies.insert(new))
+    }
+
+    /// One walk charges all kinds that will be made, unless a limit is near.
+    fn charge_together(
+        &mut self,
+        caller: Idx<Task>,
+        flags: u64,
+        user_ns: Idx<UserNamespace>,
+    ) -> Option<Idx<Ucounts>> {
+        let mut kinds = flags & CLONE_PROXY_FLAGS;
+        if !self.params.features.built(NsKind::Cgroup) {
+            // The one kind whose flag is accepted all the same.
+            kinds &= !CLONE_NEWCGROUP;
+        }
+        if kinds == 0 {
+            return None;
+        }
+        let euid = self.cred_of(caller).euid;
+        self.inc_ucounts(user_ns, euid, kinds)
+    }
+
+    /// A kind was refused: those before it go, those from it on were charged in vain.
+    #[cold]
+    fn give_up_making(&mut self, making: &Making, all: &[NsRef], made: usize) {
+        let (made, unmade) = all.split_at(made);
+        if let Some(record) = making.charged {
+            let kinds = unmade.iter().fold(0, |kinds, ns| kinds | ns.kind().flag());
+            self.refund(record, making.flags & kinds);
+        }
+        for ns in made.iter().rev() {
+            self.put_ns(*ns);
+        }
     }
 
     /// clone(2) EINVAL: what stands in for the making of a kind that the kernel was built
@@ -208,26 +259,24 @@ impl Kernel {
     /// One kind after the other, in the order of [`NsProxy::refs`]; `made` counts them.
     fn create_each(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         fs: Option<Idx<Fs>>,
         new: &mut NsProxy,
         made: &mut usize,
     ) -> Result<(), Denial> {
-        new.mnt = self.copy_mnt_ns(caller, flags, user_ns, new.mnt, fs)?;
+        new.mnt = self.copy_mnt_ns(making, new.mnt, fs)?;
         *made = 1;
-        new.uts = self.copy_utsname(caller, flags, user_ns, new.uts)?;
+        new.uts = self.copy_utsname(making, new.uts)?;
         *made = 2;
-        new.ipc = self.copy_ipcs(caller, flags, user_ns, new.ipc)?;
+        new.ipc = self.copy_ipcs(making, new.ipc)?;
         *made = 3;
-        new.pid_for_children = self.copy_pid_ns(caller, flags, user_ns, new.pid_for_children)?;
+        new.pid_for_children = self.copy_pid_ns(making, new.pid_for_children)?;
         *made = 4;
-        new.cgroup = self.copy_cgroup_ns(caller, flags, user_ns, new.cgroup)?;
+        new.cgroup = self.copy_cgroup_ns(making, new.cgroup)?;
         *made = 5;
-        new.net = self.copy_net_ns(caller, flags, user_ns, new.net)?;
+        new.net = self.copy_net_ns(making, new.net)?;
         *made = 6;
-        new.time_for_children = self.copy_time_ns(caller, flags, user_ns, new.time_for_children)?;
+        new.time_for_children = self.copy_time_ns(making, new.time_for_children)?;
         Ok(())
     }
 
@@ -252,8 +301,8 @@ impl Kernel {
         let fs = new_fs.or(self.tasks[caller].fs);
         // unshare(2) UNSHARE_EMPTY_MNTNS: a bit that means something else to clone.
         let empty = if flags & UNSHARE_EMPTY_MNTNS != 0 { CLONE_EMPTY_MNTNS } else { 0 };
-        let new = self.create_new_namespaces(caller, flags | empty, user_ns, fs)?;
-        Ok(Some(self.nsproxies.insert(new)))
+        let old = self.current_nsproxy(caller);
+        self.create_new_namespaces(caller, flags | empty, user_ns, fs, &old).map(Some)
     }
 
     /// Replaces the nsproxy of one thread; `None` when it exits.
@@ -270,9 +319,9 @@ impl Kernel {
         if old.time == old.time_for_children || !self.params.since(6, 2) {
             return;
         }
-        let mut new = self.copy_nsproxy(&old);
-        self.timens_on_fork(&mut new);
+        let new = self.copy_nsproxy(&old);
         let new = self.nsproxies.insert(new);
+        self.timens_on_fork(new);
         self.switch_task_namespaces(task, Some(new));
     }
 
@@ -299,6 +348,7 @@ impl Kernel {
                 self.check_setns_flags(flags)?;
                 self.setns_with(task, flags, |kernel, set| kernel.validate_nsset(task, set, pid, thread))
             }
+            // setns(2) EINVAL: neither a namespace nor a pidfd.
             _ => Err(self.params.denial(Rule::SetnsNotNamespace)),
         }
     }

@@ -8,6 +8,7 @@ use crate::rule::{Denial, Rule};
 use crate::uapi::PID_MAX_LIMIT;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 
 /// The highest `kernel.threads-max`: every thread needs a number that fits in a futex.
 const MAX_THREADS: u32 = 0x3fff_ffff;
@@ -273,11 +274,15 @@ impl Params {
 
     /// Within the kernel's limits. Below them a smaller kernel is allowed, as long as
     /// init itself finds a number.
-    pub(crate) fn clamped(mut self) -> Self {
+    fn clamp(&mut self) {
         self.threads_max = self.threads_max.min(MAX_THREADS);
         self.pid_max = self.pid_max.clamp(2, PID_MAX_LIMIT);
         self.mount_max = self.mount_max.min(SYSCTL_INT_MAX);
         self.suid_dumpable = self.suid_dumpable.min(2);
+    }
+
+    pub(crate) fn clamped(mut self) -> Self {
+        self.clamp();
         self
     }
 
@@ -315,5 +320,30 @@ impl Params {
             _ => None,
         });
         Denial { errno: replaced.unwrap_or(rule.errno()), rule }
+    }
+}
+
+/// The parameters of a running kernel, to change them. What was set beyond a limit of the
+/// kernel's own is brought to that limit when the change ends.
+#[derive(Debug)]
+pub struct ParamsMut<'a>(pub(crate) &'a mut Params);
+
+impl Deref for ParamsMut<'_> {
+    type Target = Params;
+
+    fn deref(&self) -> &Params {
+        self.0
+    }
+}
+
+impl DerefMut for ParamsMut<'_> {
+    fn deref_mut(&mut self) -> &mut Params {
+        self.0
+    }
+}
+
+impl Drop for ParamsMut<'_> {
+    fn drop(&mut self) {
+        self.0.clamp();
     }
 }

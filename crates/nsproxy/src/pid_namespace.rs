@@ -6,7 +6,7 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::idr::Idr;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::NsSet;
+use crate::nsproxy::{Making, NsSet};
 use crate::params::Call;
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
@@ -14,7 +14,6 @@ use crate::task::{State, Task, TaskId};
 use crate::uapi::{
     CLONE_NEWPID, MAX_PID_NS_LEVEL, PID_MAX_LIMIT, PID_MAX_MIN, SIGCHLD, SIGHUP, SIGINT, SIGKILL,
 };
-use crate::user_namespace::UserNamespace;
 use alloc::vec::Vec;
 
 #[derive(Clone, Copy, Debug)]
@@ -51,36 +50,33 @@ impl Kernel {
     /// The pid namespace for children: the same, or a new one below the caller's.
     pub(crate) fn copy_pid_ns(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<PidNamespace>,
     ) -> Result<Idx<PidNamespace>, Denial> {
-        if flags & CLONE_NEWPID == 0 {
+        if making.flags & CLONE_NEWPID == 0 {
             self.get_ns(NsRef::Pid(old));
             return Ok(old);
         }
         self.check_kind_built(NsKind::Pid)?;
-        // clone(2) EINVAL: the children's namespace is another than the caller's already.
-        let pending = self.task_active_pid_ns(caller) != old;
+        // clone(2) EINVAL: the children's namespace is another than the making.caller's already.
+        let pending = self.task_active_pid_ns(making.caller) != old;
         self.refuse_if(pending, Rule::PidNsNotActive)?;
-        self.create_pid_namespace(caller, user_ns, old)
+        self.create_pid_namespace(making, old)
     }
 
     fn create_pid_namespace(
         &mut self,
-        caller: Idx<Task>,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         parent: Idx<PidNamespace>,
     ) -> Result<Idx<PidNamespace>, Denial> {
         let level = self.pid_ns[parent].level + 1;
         let parent_owner = self.ruling_user_ns(NsRef::Pid(parent));
         // create_pid_namespace: the new owner must be in_userns of the parent's.
-        let related = self.in_userns(parent_owner, user_ns);
+        let related = self.in_userns(parent_owner, making.user_ns);
         self.refuse_if(!related, Rule::PidNsOwner)?;
         // pid_namespaces(7): nesting depth.
         self.refuse_if(level > MAX_PID_NS_LEVEL, Rule::PidNsLevel)?;
-        let common = self.ns_common_new(caller, user_ns, NsKind::Pid, Rule::PidNsCount)?;
+        let common = self.ns_common_new(making, NsKind::Pid, Rule::PidNsCount)?;
         Ok(self.empty_pid_namespace(common, parent))
     }
 
@@ -107,17 +103,14 @@ impl Kernel {
         })
     }
 
-    /// The last reference is gone: the charge follows later, the hold on the parent
-    /// with it.
+    /// The last reference is gone.
     pub(crate) fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
-        let PidNamespace { common, parent, idr, .. } = &mut self.pid_ns[ns];
-        let (dead, parent) = (common.released(NsKind::Pid), *parent);
+        let PidNamespace { parent, ref mut idr, .. } = self.pid_ns[ns];
         idr.destroy(&mut self.idr_nodes);
         self.pid_ns.remove(ns);
         if let Some(parent) = parent {
             self.put_ns(NsRef::Pid(parent));
         }
-        self.release_ns_later(dead);
     }
 
     /// Whether `inner` is `outer` or below it.
@@ -286,6 +279,7 @@ impl Kernel {
         self.refuse_if(!capable, Rule::LastPidPrivilege)?;
         let max = self.pid_ns[ns].pid_max;
         let value = u32::try_from(value).ok().filter(|last| *last <= max);
+        // pid_ns_ctl_handler EINVAL: from 0 to pid_max.
         self.refuse_if(value.is_none(), Rule::LastPidRange)?;
         if let Some(value) = value {
             self.pid_ns[ns].cursor = value + 1;

@@ -69,6 +69,7 @@ impl Kernel {
         // pidfd_open(2) EINVAL: the number of a thread.
         let not_leader = !thread && !self.is_leader(target);
         self.refuse_if(not_leader, Rule::PidfdOpenThread)?;
+        // pidfd_prepare ENOENT, since 6.15: the same in another word.
         self.refuse_if(not_leader, Rule::PidfdOpenNoLeader)?;
         let pid = self.tasks[target].pid;
         self.pids[pid].count += 1;
@@ -86,6 +87,7 @@ impl Kernel {
         let (pid, thread) = match self.files_open[self.fget(task, fd)?].kind {
             FileKind::Pidfd { pid, thread, .. } => (pid, thread),
             FileKind::Ns(ns) => return self.ns_mistakes_request(task, ns, request),
+            // ioctl(2) ENOTTY: another kind of file.
             _ => return Err(self.params.denial(Rule::PidfdIoctlNotPidfd)),
         };
         let argument = match request {

@@ -200,6 +200,7 @@ impl Kernel {
             // kill(2) EPERM: kill_ok_by_cred, or SIGCONT within the session.
             self.refuse_if(!allowed, Rule::KillPermission)?;
         }
+        // check_kill_permission: security_task_kill.
         self.hook(Hook::TaskKill, Rule::KillLsm)
     }
 
@@ -257,6 +258,7 @@ impl Kernel {
                 let ns = self.task_active_pid_ns(task);
                 match self.find_pid_ns(pid.unsigned_abs(), ns) {
                     Some(group) => self.kill_pgrp(task, group, signal),
+                    // kill(2) ESRCH: no such process group.
                     None => self.refuse_if(true, Rule::KillNobody),
                 }
             }
@@ -323,6 +325,7 @@ impl Kernel {
         let known = flags & !scopes == 0 && flags.count_ones() <= 1;
         self.refuse_if(!known, Rule::PidfdSignalFlags)?;
         let FileKind::Pidfd { pid, thread, .. } = self.files_open[self.fget(task, fd)?].kind else {
+            // pidfd_send_signal(2) EBADF: not a pidfd.
             return Err(self.params.denial(Rule::BadFd));
         };
         // pidfd_send_signal(2) EINVAL: the target must live at or below the caller's namespace.

@@ -302,7 +302,7 @@ impl Kernel {
             // groups_sort: kept in order, so that they are found fast.
             groups.sort_unstable();
             let mut new = self.prepare_creds(task);
-            new.groups = groups;
+            new.groups = groups.into();
             self.commit_creds(task, new);
         }
         Ok(())

@@ -189,6 +189,7 @@ impl Kernel {
             State::Zombie => return Err(self.params.denial(Rule::CallerDead)),
             _ => return Err(self.params.denial(Rule::CallerBlocked)),
         }
+        // seccomp(2) SECCOMP_RET_ERRNO: a filter answers before the call begins.
         if !self.params.hooks.is_empty() {
             self.hook(crate::params::Hook::Call(call), Rule::CallFiltered)?;
         }

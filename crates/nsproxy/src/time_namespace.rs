@@ -6,13 +6,12 @@ use crate::capability::Cap;
 use crate::file::File;
 use crate::idmap::{Line, until_nul};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::{NsProxy, NsSet};
+use crate::nsproxy::{Making, NsProxy, NsSet};
 use crate::params::{Call, Effect};
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::{CLONE_NEWTIME, KTIME_SEC_MAX, PAGE_SIZE};
-use crate::user_namespace::UserNamespace;
 use alloc::string::String;
 
 const NSEC_PER_SEC: i64 = 1_000_000_000;
@@ -75,36 +74,28 @@ impl Kernel {
     /// The same time namespace for children, or a new one with the same offsets.
     pub(crate) fn copy_time_ns(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<TimeNamespace>,
     ) -> Result<Idx<TimeNamespace>, Denial> {
-        if flags & CLONE_NEWTIME == 0 {
+        if making.flags & CLONE_NEWTIME == 0 {
             self.time_ns[old].common.count += 1;
             return Ok(old);
         }
         self.check_kind_built(NsKind::Time)?;
-        let common = self.ns_common_new(caller, user_ns, NsKind::Time, Rule::TimeNsCount)?;
+        let common = self.ns_common_new(making, NsKind::Time, Rule::TimeNsCount)?;
         let copy = TimeNamespace { common, frozen: false, ..self.time_ns[old] };
         Ok(self.time_ns.insert(copy))
     }
 
-    pub(crate) fn free_time_ns(&mut self, ns: Idx<TimeNamespace>) {
-        let dead = self.time_ns[ns].common.released(NsKind::Time);
-        self.time_ns.remove(ns);
-        self.release_ns_now(dead);
-    }
-
     /// The children's namespace becomes the own one, and its offsets stay as they are.
-    pub(crate) fn timens_on_fork(&mut self, nsproxy: &mut NsProxy) {
-        let NsProxy { time, time_for_children, .. } = *nsproxy;
+    pub(crate) fn timens_on_fork(&mut self, nsproxy: Idx<NsProxy>) {
+        let NsProxy { time, time_for_children, .. } = self.nsproxies[nsproxy];
         if time == time_for_children {
             return;
         }
         self.get_ns(NsRef::Time(time_for_children));
         self.put_ns(NsRef::Time(time));
-        nsproxy.time = time_for_children;
+        self.nsproxies[nsproxy].time = time_for_children;
         self.time_ns[time_for_children].frozen = !self.params.lacks(Effect::Freeze);
     }
 
@@ -168,6 +159,7 @@ impl Kernel {
         pid: Idx<Pid>,
         entries: &[Option<(Clock, Timespec)>],
     ) -> Result<(), Denial> {
+        // proc_timens_set_offset ESRCH: the task has exited.
         let target = self.pids[pid]
             .task
             .and_then(|task| self.nsproxy_of(task))

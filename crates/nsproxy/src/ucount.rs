@@ -10,6 +10,7 @@ use crate::ns_common::NsKind;
 use crate::params::Effect;
 use crate::rule::{Denial, Rule};
 use crate::task::{RLIM_INFINITY, Resource, Task};
+use crate::uapi::CLONE_NS_FLAGS;
 use crate::user_namespace::UserNamespace;
 
 /// What a user namespace's limits start with: no limit that anybody reaches.
@@ -100,6 +101,45 @@ impl Kernel {
         self.put_user_ns(ns);
     }
 
+    /// Charges one namespace of each kind in `flags` to (ns, uid) and to every owner above,
+    /// in one walk. `None`, and nothing is charged, when some limit would refuse: which one
+    /// comes first is for [`Kernel::inc_ucount`] to say, kind by kind.
+    #[inline(never)]
+    pub(crate) fn inc_ucounts(
+        &mut self,
+        ns: Idx<UserNamespace>,
+        uid: Kuid,
+        flags: u64,
+    ) -> Option<Idx<Ucounts>> {
+        let first = self.alloc_ucounts(ns, uid);
+        let mut at = Some(first);
+        while let Some(idx) = at {
+            let Ucounts { ns, ref ucount, above, .. } = self.ucounts[idx];
+            let max = &self.user_ns[ns].ucount_max;
+            if NsKind::among(flags).any(|kind| ucount[kind as usize] >= max[kind as usize]) {
+                self.put_ucounts(first);
+                return None;
+            }
+            at = above;
+        }
+        self.ucounts[first].count += (flags & CLONE_NS_FLAGS).count_ones() - 1;
+        at = Some(first);
+        while let Some(idx) = at {
+            let record = &mut self.ucounts[idx];
+            NsKind::among(flags).for_each(|kind| record.ucount[kind as usize] += 1);
+            at = record.above;
+        }
+        Some(first)
+    }
+
+    /// Takes back what was charged for namespaces that were not made after all.
+    pub(crate) fn refund(&mut self, first: Idx<Ucounts>, flags: u64) {
+        for kind in NsKind::among(flags) {
+            self.uncharge(first, kind);
+            self.put_ucounts(first);
+        }
+    }
+
     /// Charges one namespace to (ns, uid) and to every owner above, or to nobody.
     ///
     /// namespaces(7), "The /proc/sys/user directory": ENOSPC when any of the
@@ -111,23 +151,11 @@ impl Kernel {
         kind: NsKind,
         rule: Rule,
     ) -> Result<Idx<Ucounts>, Denial> {
-        let first = self.alloc_ucounts(ns, uid);
-        let slot = kind as usize;
-        let mut at = Some(first);
-        while let Some(idx) = at {
-            let record = &mut self.ucounts[idx];
-            if record.ucount[slot] >= self.user_ns[record.ns].ucount_max[slot]
-                && let Err(denial) = self.refuse_if(true, rule)
-            {
-                self.uncharge(first, Some(idx), slot);
-                self.put_ucounts(first);
-                return Err(denial);
-            }
-            let record = &mut self.ucounts[idx];
-            record.ucount[slot] += 1;
-            at = record.above;
+        if let Some(charged) = self.inc_ucounts(ns, uid, kind.flag()) {
+            return Ok(charged);
         }
-        Ok(first)
+        self.refuse_if(true, rule)?;
+        Ok(self.charge_unlimited(ns, uid, kind))
     }
 
     /// The same without looking at limits: for what exists already.
@@ -151,19 +179,17 @@ impl Kernel {
     #[inline]
     pub(crate) fn dec_ucount(&mut self, ucounts: Idx<Ucounts>, kind: NsKind) {
         if !self.params.lacks(Effect::Uncharge) {
-            self.uncharge(ucounts, None, kind as usize);
+            self.uncharge(ucounts, kind);
         }
         self.put_ucounts(ucounts);
     }
 
     #[inline]
-    fn uncharge(&mut self, from: Idx<Ucounts>, until: Option<Idx<Ucounts>>, slot: usize) {
+    fn uncharge(&mut self, from: Idx<Ucounts>, kind: NsKind) {
         let mut at = Some(from);
-        while at != until
-            && let Some(record) = at
-        {
+        while let Some(record) = at {
             let record = &mut self.ucounts[record];
-            record.ucount[slot] -= 1;
+            record.ucount[kind as usize] -= 1;
             at = record.above;
         }
     }

@@ -50,6 +50,7 @@ impl Kernel {
     }
 
     /// Makes a user namespace below the one of `new` and moves `new` into it.
+    #[inline(never)]
     pub(crate) fn create_user_ns(&mut self, caller: Idx<Task>, new: &mut Cred) -> Result<(), Denial> {
         let parent = new.user_ns;
         let level = self.user_ns[parent].level;
@@ -90,6 +91,7 @@ impl Kernel {
         let parent = &self.user_ns[new.user_ns];
         let mapped = parent.uid_map.up(new.euid).is_some() && parent.gid_map.up(new.egid).is_some();
         self.refuse_if(!mapped, Rule::UserNsUnmapped)?;
+        // create_user_ns: security_create_user_ns.
         self.hook(Hook::UsernsCreate, Rule::UserNsLsm)
     }
 
@@ -103,12 +105,6 @@ impl Kernel {
             limits[Resource::Nproc as usize] = RLIM_INFINITY;
         }
         limits
-    }
-
-    pub(crate) fn free_user_ns(&mut self, ns: Idx<UserNamespace>) {
-        let dead = self.user_ns[ns].common.released(NsKind::User);
-        self.user_ns.remove(ns);
-        self.release_ns_later(dead);
     }
 
     /// setns(2) for a user namespace.

@@ -4,12 +4,11 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::NsSet;
+use crate::nsproxy::{Making, NsSet};
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::CLONE_NEWUTS;
-use crate::user_namespace::UserNamespace;
 
 /// A name of at most 64 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,25 +57,17 @@ impl Kernel {
     /// The same uts namespace, or a new one with the same names.
     pub(crate) fn copy_utsname(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<UtsNamespace>,
     ) -> Result<Idx<UtsNamespace>, Denial> {
-        if flags & CLONE_NEWUTS == 0 {
+        if making.flags & CLONE_NEWUTS == 0 {
             self.uts_ns[old].common.count += 1;
             return Ok(old);
         }
         self.check_kind_built(NsKind::Uts)?;
-        let common = self.ns_common_new(caller, user_ns, NsKind::Uts, Rule::UtsNsCount)?;
+        let common = self.ns_common_new(making, NsKind::Uts, Rule::UtsNsCount)?;
         let copy = UtsNamespace { common, ..self.uts_ns[old] };
         Ok(self.uts_ns.insert(copy))
-    }
-
-    pub(crate) fn free_uts_ns(&mut self, ns: Idx<UtsNamespace>) {
-        let dead = self.uts_ns[ns].common.released(NsKind::Uts);
-        self.uts_ns.remove(ns);
-        self.release_ns_now(dead);
     }
 
     pub(crate) fn utsns_install(

@@ -225,3 +225,20 @@ fn peers_with_masters_of_their_own_make_no_ring_of_masters() {
     kernel.host_release();
     assert_eq!(kernel.check(), Ok(()));
 }
+
+#[test]
+fn a_host_cannot_load_a_map_that_means_two_things() {
+    let mut kernel = Kernel::default();
+    let all = kernel.namespaces_of(kernel.init()).unwrap();
+    let first = all.into_iter().find_map(|(_, ns)| ns.filter(|ns| ns.id.kind() == NsKind::User)).unwrap();
+    let user = kernel.host_namespace(NsKind::User, first.id, 0, None).unwrap();
+    let extent = |first, lower, count| Extent { first, lower, count };
+    for (map, rule) in [
+        ([extent(0, 10, 5), extent(4, 90, 1)], Some(Rule::MapOverlap)),
+        ([extent(0, 10, 0), extent(4, 90, 1)], Some(Rule::MapWrap)),
+        ([extent(0, u32::MAX, 4), extent(4, u32::MAX, 1)], None),
+    ] {
+        let loaded = kernel.host_id_map(user, MapKind::Uid, &map);
+        assert_eq!(loaded.err().map(|denial| denial.rule), rule, "{map:?}");
+    }
+}

@@ -3,9 +3,9 @@
 use super::View;
 use crate::arena::Idx;
 use crate::cgroup::CgroupNamespace;
-use crate::ipc::{IpcNamespace, Shm};
+use crate::ipc::{IpcContents, IpcNamespace, Shm};
 use crate::mount::MntNamespace;
-use crate::net::{DevKind, NetDev, NetNamespace};
+use crate::net::{DevKind, NetContents, NetDev, NetNamespace};
 use crate::ns_common::{NsCommon, NsRef};
 use crate::pid_namespace::PidNamespace;
 use crate::time_namespace::TimeNamespace;
@@ -81,8 +81,8 @@ impl View<'_> {
     }
 
     fn ipc(&self, idx: Idx<IpcNamespace>) -> String {
-        let IpcNamespace { common: _, limits, next_id, shms, sems, msgs, queues, readonly, maker } =
-            &self.kernel.ipc_ns[idx];
+        let IpcNamespace { common: _, maker, contents } = &self.kernel.ipc_ns[idx];
+        let IpcContents { limits, next_id, shms, sems, msgs, queues, readonly } = &**contents;
         let segments: Vec<String> = shms
             .iter()
             .map(|shm| {
@@ -131,7 +131,8 @@ impl View<'_> {
     }
 
     fn net(&self, idx: Idx<NetNamespace>) -> String {
-        let NetNamespace { common: _, devices, lo_up, lo_address, next_ifindex } = &self.kernel.net_ns[idx];
+        let NetNamespace { common: _, contents } = &self.kernel.net_ns[idx];
+        let NetContents { devices, lo_up, lo_address, next_ifindex } = &**contents;
         let devices: Vec<String> = devices
             .iter()
             .map(|device| {
@@ -149,7 +150,7 @@ impl View<'_> {
     /// Where the other end of a cable is.
     fn device(&self, wanted: u64) -> String {
         let found = self.kernel.net_ns.iter().find_map(|(ns, net)| {
-            let device = net.devices.iter().find(|device| device.serial == wanted)?;
+            let device = net.contents.devices.iter().find(|device| device.serial == wanted)?;
             Some(format!("{:?} in {}", device.name, self.ns(NsRef::Net(ns))))
         });
         found.unwrap_or(String::from("nowhere"))

@@ -46,12 +46,12 @@ impl Kernel {
         self.refuse_if(name.contains('/') || matches!(name, "." | ".."), Rule::MqAccess)?;
         // mq_open(3) ENAMETOOLONG.
         self.refuse_if(name.len() > NAME_MAX, Rule::MqNameTooLong)?;
-        Ok(self.ipc_ns[ns].queues.iter().find(|queue| queue.name == name))
+        Ok(self.ipc_ns[ns].contents.queues.iter().find(|queue| queue.name == name))
     }
 
     /// mount(2) EROFS: the filesystem of the queues can be mounted, and made read-only.
     fn check_queues_writable(&self, ns: Idx<IpcNamespace>) -> Result<(), Denial> {
-        self.refuse_if(self.ipc_ns[ns].readonly, Rule::PathReadOnly)
+        self.refuse_if(self.ipc_ns[ns].contents.readonly, Rule::PathReadOnly)
     }
 
     /// `mq_open(3)`, mode 0600: with `create` (`O_CREAT`) and `exclusive` (`O_EXCL`).
@@ -87,6 +87,7 @@ impl Kernel {
                 self.refuse_if(unmapped, Rule::MqUnmapped)?;
                 self.make_queue(task, ns, name)?;
             }
+            // mq_open(3) ENOENT: no queue, and O_CREAT was not given.
             None => return Err(self.params.denial(Rule::MqMissing)),
         }
         let ucounts = self.find_queue(ns, name)?.and_then(|queue| queue.ucounts);
@@ -102,7 +103,7 @@ impl Kernel {
         ns: Idx<IpcNamespace>,
         name: &str,
     ) -> Result<(), Denial> {
-        let full = self.ipc_ns[ns].queues.len() >= self.ipc_ns[ns].limits.queues_max;
+        let full = self.ipc_ns[ns].contents.queues.len() >= self.ipc_ns[ns].contents.limits.queues_max;
         // mq_open(3) ENOSPC: queues_max, which CAP_SYS_RESOURCE of the machine overrides.
         let refused = full && !self.capable(task, Cap::SysResource);
         self.refuse_if(refused, Rule::MqLimit)?;
@@ -111,7 +112,7 @@ impl Kernel {
         let name = String::from(name);
         let ucounts = self.params.since(5, 14).then_some(cred.ucounts);
         self.get_queue(ucounts);
-        self.ipc_ns[ns].queues.push(Mqueue { name, uid, gid, ucounts });
+        self.ipc_ns[ns].contents.queues.push(Mqueue { name, uid, gid, ucounts });
         Ok(())
     }
 
@@ -131,7 +132,7 @@ impl Kernel {
         // unlink(2) EPERM: the directory is sticky.
         self.refuse_if(!allowed, Rule::MqSticky)?;
         let ucounts = queue.ucounts;
-        self.ipc_ns[ns].queues.retain(|queue| queue.name != name);
+        self.ipc_ns[ns].contents.queues.retain(|queue| queue.name != name);
         self.put_queue(ucounts);
         Ok(())
     }
@@ -153,7 +154,7 @@ impl Kernel {
     pub fn mq_names(&self, task: TaskId) -> Result<Vec<String>, Denial> {
         let task = self.observe(task)?;
         let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
-        let queues = &self.ipc_ns[nsproxy.ipc].queues;
+        let queues = &self.ipc_ns[nsproxy.ipc].contents.queues;
         Ok(queues.iter().map(|queue| queue.name.clone()).collect())
     }
 }

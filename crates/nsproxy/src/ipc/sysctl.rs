@@ -71,7 +71,7 @@ impl Kernel {
 
     /// A limit of the task's ipc namespace.
     pub fn ipc_sysctl(&self, task: TaskId, which: IpcSysctl) -> Result<u64, Denial> {
-        let limits = &self.ipc_ns[self.ipc_of(self.observe(task)?)?].limits;
+        let limits = &self.ipc_ns[self.ipc_of(self.observe(task)?)?].contents.limits;
         Ok(match which {
             IpcSysctl::Shmmni => limits.shmmni as u64,
             IpcSysctl::Shmmax => limits.shmmax,
@@ -93,9 +93,10 @@ impl Kernel {
         let root = if self.params.since(6, 9) { self.root_of(owner) } else { 0 };
         let allowed = self.cred_of(task).euid == root;
         self.refuse_if(!allowed, Rule::IpcSysctlAccess)?;
+        // proc_doulongvec_minmax and kin EINVAL.
         self.refuse_if(value > which.max(), Rule::IpcSysctlRange)?;
         let count = usize::try_from(value).unwrap_or(usize::MAX);
-        let limits = &mut self.ipc_ns[ns].limits;
+        let limits = &mut self.ipc_ns[ns].contents.limits;
         match which {
             IpcSysctl::Shmmni => limits.shmmni = count,
             IpcSysctl::Shmmax => limits.shmmax = value,

@@ -1,6 +1,6 @@
 //! Shared memory, semaphores and message queues (`ipc/shm.c`, `ipc/sem.c`, `ipc/msg.c`).
 
-use super::{IpcNamespace, Perm, SysvKind, SysvTask};
+use super::{IpcContents, IpcNamespace, Perm, SysvKind, SysvTask};
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::ns_common::NsRef;
@@ -71,11 +71,11 @@ impl Kernel {
             Ok(id) => Ok(id),
             Err(mut perm) => {
                 // shmget(2) EINVAL: outside SHMMIN and SHMMAX.
-                let limit = self.ipc_ns[ns].limits.shmmax;
+                let limit = self.ipc_ns[ns].contents.limits.shmmax;
                 self.refuse_if(size == 0 || size > limit, Rule::ShmSize)?;
                 self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
                 let creator = Some(self.task_id(task));
-                self.ipc_ns[ns].shms.push(Shm { perm, size, attached: 0, creator, doomed: false });
+                self.ipc_ns[ns].contents.shms.push(Shm { perm, size, attached: 0, creator, doomed: false });
                 self.shm_creators += 1;
                 Ok(perm.id)
             }
@@ -93,7 +93,7 @@ impl Kernel {
     }
 
     fn attach_shm(&mut self, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32) {
-        if let Some(shm) = self.ipc_ns[ns].shms.iter_mut().find(|shm| shm.perm.id == id) {
+        if let Some(shm) = self.ipc_ns[ns].contents.shms.iter_mut().find(|shm| shm.perm.id == id) {
             shm.attached += 1;
             self.get_ns(NsRef::Ipc(ns));
             let next = self.mms[mm].first_shm;
@@ -126,7 +126,7 @@ impl Kernel {
             None => self.mms[mm].first_shm = next,
         }
         self.shm_attached.remove(at);
-        let IpcNamespace { shms, limits, .. } = &mut self.ipc_ns[ns];
+        let IpcContents { shms, limits, .. } = &mut *self.ipc_ns[ns].contents;
         if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
             let shm = &mut shms[place];
             shm.attached -= 1;
@@ -138,7 +138,7 @@ impl Kernel {
     }
 
     fn remove_shm(&mut self, ns: Idx<IpcNamespace>, place: usize) {
-        let gone = self.ipc_ns[ns].shms.remove(place);
+        let gone = self.ipc_ns[ns].contents.shms.remove(place);
         self.shm_creators -= u32::from(gone.creator.is_some());
     }
 
@@ -151,12 +151,15 @@ impl Kernel {
         let creator = Some(self.task_id(task));
         for ns in self.ipc_ns.indices() {
             let mut orphaned = 0;
-            for shm in self.ipc_ns[ns].shms.iter_mut().filter(|shm| shm.creator == creator) {
+            if self.ipc_ns[ns].contents.shms.is_empty() {
+                continue;
+            }
+            for shm in self.ipc_ns[ns].contents.shms.iter_mut().filter(|shm| shm.creator == creator) {
                 shm.creator = None;
                 orphaned += 1;
             }
             self.shm_creators -= orphaned;
-            if orphaned > 0 && self.ipc_ns[ns].limits.shm_rmid_forced {
+            if orphaned > 0 && self.ipc_ns[ns].contents.limits.shm_rmid_forced {
                 self.shm_destroy_orphaned(ns);
             }
         }
@@ -164,12 +167,12 @@ impl Kernel {
 
     /// What neither a creator nor an attachment holds goes.
     pub(super) fn shm_destroy_orphaned(&mut self, ns: Idx<IpcNamespace>) {
-        self.ipc_ns[ns].shms.retain(|shm| shm.creator.is_some() || shm.attached > 0);
+        self.ipc_ns[ns].contents.shms.retain(|shm| shm.creator.is_some() || shm.attached > 0);
     }
 
     /// The segments of a namespace that ends.
     pub(super) fn forget_shms(&mut self, ns: Idx<IpcNamespace>) {
-        let created = self.ipc_ns[ns].shms.drain(..).filter(|shm| shm.creator.is_some()).count();
+        let created = self.ipc_ns[ns].contents.shms.iter().filter(|shm| shm.creator.is_some()).count();
         self.shm_creators -= u32::try_from(created).unwrap_or(0);
     }
 
@@ -191,7 +194,7 @@ impl Kernel {
     pub fn shm_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Shmctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Shm, id)?;
-        let shms = &mut self.ipc_ns[ns].shms;
+        let shms = &mut self.ipc_ns[ns].contents.shms;
         if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
             let shm = &mut shms[place];
             shm.doomed = true;
@@ -207,16 +210,17 @@ impl Kernel {
     pub fn semget(&mut self, caller: TaskId, key: i32, count: usize, flags: u32) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Semget)?;
         let ns = self.current_nsproxy(task).ipc;
-        let limit = self.ipc_ns[ns].limits.semmsl;
+        let limit = self.ipc_ns[ns].contents.limits.semmsl;
         // semget(2) EINVAL: more semaphores than SEMMSL.
         self.refuse_if(count > limit, Rule::SemSize)?;
         match self.ipcget(task, SysvKind::Sem, key, count as u64, flags)? {
             Ok(id) => Ok(id),
             Err(mut perm) => {
+                // newary EINVAL: a new set has semaphores.
                 self.refuse_if(count == 0, Rule::SemSize)?;
                 self.ipc_addid(ns, SysvKind::Sem, &mut perm)?;
                 let values = alloc::vec![0; count.min(limit)];
-                self.ipc_ns[ns].sems.push(SemSet { perm, values });
+                self.ipc_ns[ns].contents.sems.push(SemSet { perm, values });
                 Ok(perm.id)
             }
         }
@@ -226,7 +230,7 @@ impl Kernel {
     pub fn semop(&mut self, caller: TaskId, id: i32, op: SemOp) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Semop)?;
         let ns = self.current_nsproxy(task).ipc;
-        let set = self.ipc_ns[ns].sems.iter().find(|sem| sem.perm.id == id);
+        let set = self.ipc_ns[ns].contents.sems.iter().find(|sem| sem.perm.id == id);
         let old = set.map(|sem| sem.values.get(usize::from(op.number)).copied());
         // semop(2) EINVAL, EFBIG: no such set; no such semaphore in it.
         let old = old.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
@@ -248,7 +252,7 @@ impl Kernel {
     }
 
     fn set_semaphore(&mut self, ns: Idx<IpcNamespace>, id: i32, number: u16, value: i32) {
-        let set = self.ipc_ns[ns].sems.iter_mut().find(|sem| sem.perm.id == id);
+        let set = self.ipc_ns[ns].contents.sems.iter_mut().find(|sem| sem.perm.id == id);
         if let Some(semaphore) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
             *semaphore = value;
         }
@@ -297,7 +301,7 @@ impl Kernel {
             return;
         };
         for SemUndo { id, number, adjust } in undo {
-            let set = self.ipc_ns[ns].sems.iter_mut().find(|sem| sem.perm.id == id);
+            let set = self.ipc_ns[ns].contents.sems.iter_mut().find(|sem| sem.perm.id == id);
             if let Some(value) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
                 *value = (*value + adjust).clamp(0, SEMVMX);
             }
@@ -308,7 +312,9 @@ impl Kernel {
     pub fn sem_value(&mut self, caller: TaskId, id: i32, number: u16) -> Result<i32, Denial> {
         let task = self.enter(caller, Call::Semctl)?;
         let (ns, _) = self.ipc_obtain(task, SysvKind::Sem, id, 0o444)?;
+        // semctl(2) EINVAL: a number beyond the set.
         self.ipc_ns[ns]
+            .contents
             .sems
             .iter()
             .find(|sem| sem.perm.id == id)
@@ -320,7 +326,7 @@ impl Kernel {
     pub fn sem_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Semctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Sem, id)?;
-        self.ipc_ns[ns].sems.retain(|sem| sem.perm.id != id);
+        self.ipc_ns[ns].contents.sems.retain(|sem| sem.perm.id != id);
         Ok(())
     }
 
@@ -333,7 +339,7 @@ impl Kernel {
             Err(mut perm) => {
                 self.ipc_addid(ns, SysvKind::Msg, &mut perm)?;
                 let messages = Vec::new();
-                self.ipc_ns[ns].msgs.push(MsgQueue { perm, messages });
+                self.ipc_ns[ns].contents.msgs.push(MsgQueue { perm, messages });
                 Ok(perm.id)
             }
         }
@@ -343,18 +349,18 @@ impl Kernel {
     pub fn msgsnd(&mut self, caller: TaskId, id: i32, kind: i64, text: &[u8]) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Msgsnd)?;
         let ns = self.current_nsproxy(task).ipc;
-        let limits = self.ipc_ns[ns].limits;
+        let limits = self.ipc_ns[ns].contents.limits;
         // msgsnd(2) EINVAL: too large, or a type that is not positive.
         let bad = text.len() > limits.msgmax || kind < 1;
         self.refuse_if(bad, Rule::MsgSize)?;
         self.ipc_obtain(task, SysvKind::Msg, id, 0o222)?;
-        let Some(queue) = self.ipc_ns[ns].msgs.iter().find(|msg| msg.perm.id == id) else {
+        let Some(queue) = self.ipc_ns[ns].contents.msgs.iter().find(|msg| msg.perm.id == id) else {
             return Ok(());
         };
         let used: usize = queue.messages.iter().map(|(_, text)| text.len()).sum();
         // msgsnd(2) EAGAIN: the queue is full.
         self.refuse_if(used + text.len() > limits.msgmnb, Rule::MsgFull)?;
-        if let Some(queue) = self.ipc_ns[ns].msgs.iter_mut().find(|msg| msg.perm.id == id) {
+        if let Some(queue) = self.ipc_ns[ns].contents.msgs.iter_mut().find(|msg| msg.perm.id == id) {
             queue.messages.push((kind, text.to_vec()));
         }
         Ok(())
@@ -364,7 +370,7 @@ impl Kernel {
     pub fn msgrcv(&mut self, caller: TaskId, id: i32) -> Result<Option<(i64, Vec<u8>)>, Denial> {
         let task = self.enter(caller, Call::Msgrcv)?;
         let (ns, _) = self.ipc_obtain(task, SysvKind::Msg, id, 0o444)?;
-        let queue = self.ipc_ns[ns].msgs.iter_mut().find(|msg| msg.perm.id == id);
+        let queue = self.ipc_ns[ns].contents.msgs.iter_mut().find(|msg| msg.perm.id == id);
         Ok(queue.filter(|queue| !queue.messages.is_empty()).map(|queue| queue.messages.remove(0)))
     }
 
@@ -372,7 +378,7 @@ impl Kernel {
     pub fn msg_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Msgctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Msg, id)?;
-        self.ipc_ns[ns].msgs.retain(|msg| msg.perm.id != id);
+        self.ipc_ns[ns].contents.msgs.retain(|msg| msg.perm.id != id);
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 pub(super) type Pending = BTreeMap<Idx<MntNamespace>, usize>;
 
 /// A mount and its copy.
-pub(super) type Pair = (Idx<Mount>, Idx<Mount>);
+pub(crate) type Pair = (Idx<Mount>, Idx<Mount>);
 
 /// How a tree is copied.
 #[allow(clippy::struct_excessive_bools)] // Independent switches, named at each use.
@@ -102,7 +102,7 @@ impl Kernel {
         how: CopyFlags,
     ) -> Result<Vec<Pair>, Denial> {
         let copy = self.clone_mnt(top, dentry, how);
-        let mut pairs = Vec::with_capacity(8);
+        let mut pairs = core::mem::take(&mut self.copies);
         pairs.push((top, copy));
         let mut next = 0;
         while next < pairs.len() {
@@ -136,6 +136,12 @@ impl Kernel {
             }
         }
         Ok(pairs)
+    }
+
+    /// Keeps the list, empty, for the next copy of a tree.
+    pub(super) fn forget_copies(&mut self, mut pairs: Vec<Pair>) {
+        pairs.clear();
+        self.copies = pairs;
     }
 
     /// A plain copy of a tree, the top first: for hosts.

@@ -63,6 +63,7 @@ impl Kernel {
         let too_long = strings.iter().any(|string| string.len() >= PATH_MAX);
         self.refuse_if(too_long, Rule::MountStringTooLong)?;
         let at = self.lookup(task, target)?;
+        // path_mount: security_sb_mount.
         self.hook(Hook::SbMount, Rule::MountLsm)?;
         // mount(2) EPERM: CAP_SYS_ADMIN in the owner of the mount namespace.
         let allowed = self.may_mount(task);
@@ -207,6 +208,7 @@ impl Kernel {
         };
         self.check_bind_loop(task, Some(ns))?;
         let at = self.lock_mount(at)?;
+        // do_loopback EINVAL: a mount of another namespace.
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
@@ -225,6 +227,7 @@ impl Kernel {
     }
 
     pub(super) fn do_move_mount(&mut self, task: Idx<Task>, old: Path, at: Path) -> Result<(), Denial> {
+        // do_move_mount EINVAL: what is moved is a whole mount.
         let mounted = self.path_mounted(old);
         self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
         let mixed = self.dentries[at.dentry].dir != self.dentries[old.dentry].dir;
@@ -332,6 +335,7 @@ impl Kernel {
         let mut mnt_flags = Self::mount_flags(flags, None);
         self.check_too_revealing(task, fstype, proc, &mut mnt_flags)?;
         let at = self.lock_mount(at)?;
+        // do_add_mount EINVAL: a mount of another namespace.
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         let sb = self.get_tree(task, fstype, judge, proc, flags & MS_RDONLY != 0);
@@ -383,7 +387,7 @@ impl Kernel {
         self.supers[sb].shown = shown;
         self.supers[sb].readonly = match shown.and_then(|ns| self.resolve_ns(ns)) {
             // The filesystem of the queues is there before anybody mounts it.
-            Some(NsRef::Ipc(ns)) => self.ipc_ns[ns].readonly,
+            Some(NsRef::Ipc(ns)) => self.ipc_ns[ns].contents.readonly,
             _ => readonly,
         };
         if fstype == FsType::Proc {
@@ -404,7 +408,7 @@ impl Kernel {
         self.refuse_if(busy, Rule::RemountBusy)?;
         self.supers[sb].readonly = readonly;
         if let Some(NsRef::Ipc(ns)) = self.supers[sb].shown.and_then(|ns| self.resolve_ns(ns)) {
-            self.ipc_ns[ns].readonly = readonly;
+            self.ipc_ns[ns].contents.readonly = readonly;
         }
         Ok(())
     }
@@ -492,6 +496,7 @@ impl Kernel {
     }
 
     fn do_umount(&mut self, task: Idx<Task>, mnt: Idx<Mount>, flags: u32) -> Result<(), Denial> {
+        // do_umount: security_sb_umount.
         self.hook(Hook::SbMount, Rule::MountLsm)?;
         let own_root = self.tasks[task].fs.is_some_and(|fs| self.fss[fs].root.mnt == mnt);
         if flags & MNT_EXPIRE != 0 {
@@ -503,6 +508,7 @@ impl Kernel {
             self.refuse_if(used, Rule::UmountBusy)?;
             if !self.mounts[mnt].has(MNT_EXPIRED) {
                 self.mounts[mnt].flags |= MNT_EXPIRED;
+                // umount(2) EAGAIN: the first of the two calls.
                 return self.refuse_if(true, Rule::UmountExpire);
             }
         }

@@ -9,12 +9,13 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::file::{Fd, FileKind};
 use crate::ns_common::{NsKind, NsRef};
+use crate::nsproxy::Making;
 use crate::params::{Call, Hook};
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
 use crate::uapi::{
-    AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, FSMOUNT_CLOEXEC, FSMOUNT_NAMESPACE,
-    OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE,
+    AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, CLONE_NEWNS, FSMOUNT_CLOEXEC,
+    FSMOUNT_NAMESPACE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, OPEN_TREE_NAMESPACE,
 };
 
 /// The inode number of every anonymous mount namespace; nobody sees it.
@@ -134,7 +135,8 @@ impl Kernel {
         let owner = self.current_user_ns(task);
         let old = self.current_nsproxy(task).mnt;
         let foreign = self.ruling_user_ns(NsRef::Mnt(old)) != owner;
-        let common = self.ns_common_new(task, owner, NsKind::Mnt, Rule::MntNsCount)?;
+        let making = Making { caller: task, flags: CLONE_NEWNS, user_ns: owner, charged: None };
+        let common = self.ns_common_new(&making, NsKind::Mnt, Rule::MntNsCount)?;
         let shown = match show(self, foreign) {
             Ok(shown) => shown,
             Err(denial) => {
@@ -194,6 +196,7 @@ impl Kernel {
         self.refuse_if(!allowed, Rule::MountPrivilege)?;
         let old = self.fd_path(task, fd)?;
         let at = self.lookup(task, target)?;
+        // vfs_move_mount: security_move_mount.
         self.hook(Hook::SbMount, Rule::MountLsm)?;
         self.do_move_mount(task, old, at)
     }

@@ -40,6 +40,7 @@ impl Kernel {
         // mount_setattr(2) EINVAL: a filesystem that knows nothing of it.
         self.refuse_if(!supported, Rule::IdmapFilesystem)?;
         let capable = self.ns_capable(task, sb.user_ns, Cap::SysAdmin);
+        // can_idmap_mount EPERM: CAP_SYS_ADMIN where the filesystem was mounted.
         self.refuse_if(!capable, Rule::IdmapPrivilege)?;
         // mount_setattr(2) EINVAL: nobody may have seen it otherwise.
         let attached = mount.ns.is_none_or(|ns| !self.mnt_ns[ns].anon);

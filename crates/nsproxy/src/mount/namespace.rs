@@ -6,12 +6,11 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::ns_common::{NsCommon, NsKind, NsRef};
-use crate::nsproxy::NsSet;
+use crate::nsproxy::{Making, NsSet};
 use crate::params::{Call, Effect};
 use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
 use crate::uapi::CLONE_NEWNS;
-use crate::user_namespace::UserNamespace;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MntNamespace {
@@ -25,20 +24,19 @@ pub(crate) struct MntNamespace {
 
 impl Kernel {
     /// The same mount namespace, or a copy of its whole tree.
+    #[inline(never)]
     pub(crate) fn copy_mnt_ns(
         &mut self,
-        caller: Idx<Task>,
-        flags: u64,
-        user_ns: Idx<UserNamespace>,
+        making: &Making,
         old: Idx<MntNamespace>,
         fs: Option<Idx<Fs>>,
     ) -> Result<Idx<MntNamespace>, Denial> {
-        if flags & CLONE_NEWNS == 0 {
+        if making.flags & CLONE_NEWNS == 0 {
             self.mnt_ns[old].common.count += 1;
             return Ok(old);
         }
-        let common = self.ns_common_new(caller, user_ns, NsKind::Mnt, Rule::MntNsCount)?;
-        let foreign = self.ruling_user_ns(NsRef::Mnt(old)) != user_ns;
+        let charged = self.charge_ns(making, NsKind::Mnt, Rule::MntNsCount)?;
+        let foreign = self.ruling_user_ns(NsRef::Mnt(old)) != making.user_ns;
         // mount_namespaces(7): a less privileged namespace gets the mounts as one unit.
         let how = CopyFlags { slave: foreign, unbindable: true, lock: foreign, ..CopyFlags::default() };
         let how = CopyFlags {
@@ -48,7 +46,7 @@ impl Kernel {
         };
         let old_root = self.mnt_ns[old].root;
         let dentry = self.mounts[old_root].root;
-        let empty = flags & crate::uapi::CLONE_EMPTY_MNTNS != 0;
+        let empty = making.flags & crate::uapi::CLONE_EMPTY_MNTNS != 0;
         let pairs = if empty {
             let copy = self.clone_mnt(old_root, dentry, how);
             alloc::vec![(old_root, copy)]
@@ -56,13 +54,14 @@ impl Kernel {
             match self.copy_tree(old_root, dentry, how) {
                 Ok(pairs) => pairs,
                 Err(denial) => {
-                    self.release_ns_now(common.released(NsKind::Mnt));
+                    self.uncharge_ns(making, NsKind::Mnt, charged);
                     return Err(denial);
                 }
             }
         };
         let root = pairs[0].1;
         let nr_mounts = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+        let common = self.ns_common_init(making.user_ns, charged);
         let ns = self.mnt_ns.insert(MntNamespace { common, root, nr_mounts, anon: false });
         for (_, copy) in &pairs {
             self.mounts[*copy].ns = Some(ns);
@@ -72,6 +71,7 @@ impl Kernel {
         {
             self.move_fs(fs, &pairs, empty);
         }
+        self.forget_copies(pairs);
         Ok(ns)
     }
 

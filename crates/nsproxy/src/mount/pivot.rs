@@ -18,6 +18,7 @@ impl Kernel {
         let new = self.lookup_dir(task, new_root)?;
         let old = self.lookup_dir(task, put_old)?;
         self.refuse_if(!allowed, Rule::MountPrivilege)?;
+        // pivot_root: security_sb_pivotroot.
         self.hook(Hook::SbMount, Rule::MountLsm)?;
         let Some(fs) = self.tasks[task].fs else {
             return Ok(());

@@ -49,6 +49,7 @@ impl Kernel {
         // proc_fs_parameters: the option came with a release.
         self.refuse_if(true, Rule::ProcPidnsMissing)?;
         let FileKind::Ns(NsRef::Pid(ns)) = self.files_open[self.fget(task, fd)?].kind else {
+            // proc_parse_pidns_param EINVAL: not a pid namespace.
             return Err(self.params.denial(Rule::ProcPidnsFd));
         };
         let capable = self.ns_capable(task, self.ruling_user_ns(NsRef::Pid(ns)), Cap::SysAdmin);

@@ -84,11 +84,13 @@ impl Kernel {
     }
 
     fn check_remount(&self, task: Idx<Task>, at: Path, wanted: u32) -> Result<(), Denial> {
+        // do_reconfigure_mnt EINVAL: a mount of another namespace.
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
         // mount(2) EINVAL: not a mount point.
         let mounted = self.path_mounted(at);
         self.refuse_if(!mounted, Rule::MountNotMountpoint)?;
+        // mount_namespaces(7) EPERM: locked flags stay.
         let allowed = self.can_change_locked_flags(at.mnt, wanted);
         self.refuse_if(!allowed, Rule::RemountLocked)
     }
@@ -145,6 +147,7 @@ impl Kernel {
         place: impl FnOnce(&mut Self, Idx<Task>) -> Result<Path, Denial>,
     ) -> Result<(), Denial> {
         let task = self.enter(caller, Call::MountSetattr)?;
+        // mount_setattr(2) ENOSYS: the call came with a release.
         self.refuse_if(true, Rule::SetattrMissing)?;
         // mount_setattr(2) EINVAL: unknown flags.
         self.refuse_if(flags & !AT_RECURSIVE != 0, Rule::SetattrFlags)?;
@@ -257,6 +260,7 @@ impl Kernel {
         // mount_setattr(2) EPERM: the first one maps nothing.
         self.refuse_if(ns == self.init_user_ns, Rule::IdmapInit)?;
         let capable = self.ns_capable(task, ns, Cap::SysAdmin);
+        // build_mount_idmapped EPERM: CAP_SYS_ADMIN in the namespace the ids are from.
         self.refuse_if(!capable, Rule::IdmapPrivilege)?;
         Ok(Some(ns))
     }

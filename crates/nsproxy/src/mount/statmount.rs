@@ -70,6 +70,7 @@ impl Kernel {
         }
         let unreached =
             self.mount_line(at.mnt, at).map(|line| MountLine { mountpoint: String::new(), ..line });
+        // statmount(2) ENOENT: nor is it seen from itself.
         unreached.ok_or_else(|| self.params.denial(Rule::StatmountUnknown))
     }
 
@@ -97,11 +98,13 @@ impl Kernel {
         let ns = match mnt_ns_fd {
             Some(fd) => match self.files_open[self.fget(task, fd)?].kind {
                 FileKind::Ns(NsRef::Mnt(ns)) => ns,
+                // grab_requested_mnt_ns EINVAL: not a mount namespace.
                 _ => return Err(self.params.denial(Rule::StatmountNotMnt)),
             },
             None if mnt_ns_id == 0 => own,
             None => {
                 let found = self.mnt_ns.iter().find(|(_, ns)| ns.common.id == mnt_ns_id && !ns.anon);
+                // lookup_mnt_ns ENOENT: no mount namespace has this id.
                 let unknown = self.params.denial(Rule::StatmountNsUnknown);
                 let (ns, _) = found.ok_or(unknown)?;
                 // By its id a namespace is for those who rule it.
@@ -126,6 +129,7 @@ impl Kernel {
     ) -> Result<Path, Denial> {
         let tree = self.mount_tree(self.mnt_ns[ns].root);
         let mnt = tree.into_iter().find(|mnt| self.mounts[*mnt].id == id);
+        // statmount(2) ENOENT: no mount of the namespace has this id.
         let mnt = mnt.ok_or_else(|| self.params.denial(Rule::StatmountUnknown))?;
         // statmount(2) EPERM: beyond one's root only for those who rule the namespace.
         let capable = self.ns_capable(task, self.ruling_user_ns(NsRef::Mnt(ns)), Cap::SysAdmin);

@@ -334,6 +334,7 @@ rules! {
     NetDevDelete: EOPNOTSUPP, "rtnl_delete_link", "rtnetlink(7) EOPNOTSUPP", ALWAYS, "Only devices made by software can be deleted.";
     NetNsFd: EINVAL lookup, "get_net_ns_by_fd", "rtnetlink(7) EINVAL", ALWAYS, "The descriptor names no net namespace.";
     NetUnreachable: ENETUNREACH, "ip_route_output_key", "connect(2) ENETUNREACH", ALWAYS, "The net namespace's loopback device has not been up yet, so there is no route.";
+    ConnectNotSocket: ENOTSOCK lookup, "sockfd_lookup", "connect(2) ENOTSOCK", ALWAYS, "Only a socket can be connected.";
     SocketNotOne: ENOTTY lookup, "sock_ioctl", "socket(7)", ALWAYS, "The descriptor is not a socket.";
     SocketNsPrivilege: EPERM, "sock_ioctl", "netns SIOCGSKNS", ALWAYS, "Asking a socket for its net namespace needs CAP_NET_ADMIN in the namespace's owner.";
 }

@@ -227,6 +227,13 @@ pub(super) const CASES: &[Case] = &[
         kernel.set_device_up(shell, "lo", !bad).unwrap();
         kernel.connect_loopback(shell, socket)
     }),
+    (Rule::ConnectNotSocket, |bad| {
+        let (mut kernel, _, shell) = boot();
+        let plain = kernel.open_plain(shell).unwrap();
+        let socket = kernel.socket(shell).unwrap();
+        kernel.set_device_up(shell, "lo", true).unwrap();
+        kernel.connect_loopback(shell, if bad { plain } else { socket })
+    }),
     (Rule::SocketNotOne, |bad| {
         let (mut kernel, _, shell) = boot();
         let plain = kernel.open_plain(shell).unwrap();
