@@ -4,14 +4,20 @@
 
 use std::collections::BTreeMap;
 
-use namespaces::explain::{Cause, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict};
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::time::Duration;
+
+use namespaces::explain::{
+    Attempt, Cause, EmptyWrite, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict,
+};
 use namespaces::{Errno, IdKind, Kind, Kinds};
 use nsproxy::op::Op;
-use nsproxy::uapi::{CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD};
+use nsproxy::uapi::{CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, MNT_DETACH, MS_PRIVATE, MS_REC};
 use nsproxy::{Denial, MapKind, NsKind, NsLink, Rule, TaskId};
 use serde::{Deserialize, Serialize};
 
-use crate::real::{PROC_FD, Real};
+use crate::real::{Outcome, PROC_FD, Real};
 use crate::sys;
 use crate::world::World;
 
@@ -23,12 +29,19 @@ pub(crate) struct Score {
     pub(crate) wrong: u64,
 }
 
+/// What was not decidable: how often, and once as an example.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Open {
+    times: u64,
+    example: String,
+}
+
 /// How it did on all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Scores {
     pub(crate) calls: BTreeMap<String, Score>,
     /// What it did not know, by the rule that it was.
-    pub(crate) open: BTreeMap<String, u64>,
+    pub(crate) open: BTreeMap<String, Open>,
     pub(crate) mistakes: Vec<String>,
 }
 
@@ -40,8 +53,10 @@ impl Scores {
             sum.undecided += score.undecided;
             sum.wrong += score.wrong;
         }
-        for (rule, times) in other.open {
-            *self.open.entry(rule).or_default() += times;
+        for (rule, open) in other.open {
+            let sum = self.open.entry(rule).or_default();
+            sum.times += open.times;
+            sum.example = open.example;
         }
         self.mistakes.extend(other.mistakes);
     }
@@ -69,8 +84,10 @@ impl Scores {
             format!("{}.{:02}%", parts / 100, parts % 100)
         };
         println!("{:<24} {:>8} {:>14} {:>6}", "", percent(right), percent(open), percent(wrong));
-        for (rule, times) in &self.open {
-            println!("not decidable: {rule} {times} times");
+        let mut open: Vec<(&String, &Open)> = self.open.iter().collect();
+        open.sort_by_key(|(_, open)| std::cmp::Reverse(open.times));
+        for (rule, Open { times, example }) in open {
+            println!("not decidable {times} times: {rule}; {example}");
         }
         for mistake in self.mistakes.iter().take(40) {
             println!("wrong: {mistake}");
@@ -80,7 +97,13 @@ impl Scores {
     /// Asks about a call that was refused.
     pub(crate) fn judge(&mut self, world: &World, actor: usize, op: &Op, denial: Denial) {
         let task = world.actors[actor].task;
-        let eyes = world.eyes(actor);
+        let eyes = world.eyes(actor).with_reader(world, task);
+        self.judge_by(world, actor, op, denial, eyes);
+        eyes.dismiss();
+    }
+
+    fn judge_by(&mut self, world: &World, actor: usize, op: &Op, denial: Denial, eyes: Through<'_>) {
+        let task = world.actors[actor].task;
         let Some(question) = question(world, task, &eyes, op) else { return };
         let machine = Machine::seen_by(eyes);
         let errno = Errno::from_raw(i32::from(denial.errno.number()));
@@ -99,10 +122,11 @@ impl Scores {
             Verdict::Undecided(ref open) => {
                 score.undecided += 1;
                 let causes: Vec<&str> = open.causes.iter().map(|cause| cause.id()).collect();
-                *self
-                    .open
-                    .entry(format!("{} ({}: {})", denial.rule, name(op), causes.join(", ")))
-                    .or_default() += 1;
+                let what = format!("{} ({}: {})", denial.rule, name(op), causes.join(", "));
+                let counted = self.open.entry(what).or_default();
+                let seen: Vec<String> = open.evidence.iter().map(ToString::to_string).collect();
+                counted.times += 1;
+                counted.example = format!("{} of {op:?}: {}", world.actors[actor].name, seen.join("; "));
             }
             Verdict::Allowed(_) => {
                 score.wrong += 1;
@@ -235,16 +259,73 @@ fn kind_of(kind: NsKind) -> Kind {
 pub(crate) struct Through<'a> {
     pub(crate) real: &'a Real,
     pub(crate) slot: usize,
+    /// Who opens files: a child of the actor's, if that has no descriptor left. It has closed
+    /// some of its own, as a program would that the actor executes.
+    pub(crate) reader: Option<Reader>,
+    /// Slots for children, where there are some left.
+    pub(crate) free: [Option<usize>; 2],
+    /// What was tried in children.
+    pub(crate) trials: &'a RefCell<Vec<Trial>>,
 }
+
+/// A child that reads for its parent, which has these numbers in the world's /proc.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader {
+    slot: usize,
+    pid: u64,
+    process: i32,
+    thread: i32,
+}
+
+/// A child that tried something and ended: the model makes one too, so that the two stay
+/// alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    pub(crate) pid: u64,
+    /// What it did, and the errno of the last.
+    pub(crate) calls: Vec<Op>,
+    pub(crate) refused: Option<i32>,
+}
+
+/// The same for the model.
+fn op_of(call: Attempt<'_>) -> Op {
+    match call {
+        Attempt::Unshare(kind) => Op::Unshare(u64::from(kind.flag())),
+        Attempt::PrivateMounts => Op::Mount {
+            source: String::from("none"),
+            target: String::from("/"),
+            fstype: String::new(),
+            flags: MS_REC | MS_PRIVATE,
+        },
+        Attempt::Detach(path) => {
+            Op::Umount { target: path.to_string_lossy().into_owned(), flags: MNT_DETACH }
+        }
+    }
+}
+
+/// How long a child may take to be there.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// `__WALL`: children that end without a signal are waited for too.
+pub(crate) const WALL: u32 = 0x4000_0000;
 
 /// Where things lie in the slot: a path, and what is read.
 const PATH: usize = 0;
 const DATA: usize = 0x1000;
 const ROOM: usize = 0x4000;
 
-impl Through<'_> {
+impl<'a> Through<'a> {
+    /// A call that takes descriptors, or a path.
     fn call(&self, number: i64, args: [u64; 6]) -> Result<u64, Errno> {
-        let answer = self.real.call(self.slot, number, args).map_err(|_| Errno::EIO)?;
+        self.call_by(self.reader.map_or(self.slot, |reader| reader.slot), number, args)
+    }
+
+    /// A call about the actor itself.
+    fn own(&self, number: i64, args: [u64; 6]) -> Result<u64, Errno> {
+        self.call_by(self.slot, number, args)
+    }
+
+    fn call_by(&self, slot: usize, number: i64, args: [u64; 6]) -> Result<u64, Errno> {
+        let answer = self.real.call(slot, number, args).map_err(|_| Errno::EIO)?;
         match sys::errno_of(answer) {
             Some(errno) => Err(Errno::from_raw(errno)),
             None => Ok(answer.cast_unsigned()),
@@ -254,12 +335,49 @@ impl Through<'_> {
     /// The directory and the path in it: the actor's /proc is open, and mounted nowhere.
     fn path(&self, path: &str) -> (u64, u64) {
         let (at, rest) = match path.strip_prefix("/proc/") {
-            Some(rest) => (PROC_FD, rest),
-            None => (libc::AT_FDCWD, path),
+            Some(rest) => (PROC_FD, self.own_files(rest)),
+            None => (libc::AT_FDCWD, path.to_owned()),
         };
         let mut bytes = rest.as_bytes().to_vec();
         bytes.push(0);
         (i64::from(at).cast_unsigned(), self.real.mailbox.put(self.slot, PATH, &bytes))
+    }
+
+    /// Below /proc, the actor's own files by its numbers, if another opens them.
+    fn own_files(&self, rest: &str) -> String {
+        let Some(Reader { process, thread, .. }) = self.reader else { return rest.to_owned() };
+        if let Some(file) = rest.strip_prefix("thread-self/") {
+            format!("{process}/task/{thread}/{file}")
+        } else if let Some(file) = rest.strip_prefix("self/") {
+            format!("{process}/{file}")
+        } else {
+            rest.to_owned()
+        }
+    }
+
+    /// The same, with a child to open files if there is no descriptor for one.
+    fn with_reader(self, world: &World, task: TaskId) -> Through<'a> {
+        let status = world.kernel.status(world.init, task);
+        let (Ok(status), Err(Errno::EMFILE)) = (status, self.with("/proc/self/status", |_| Ok(()))) else {
+            return self;
+        };
+        let link = |name: &str| self.read_link(&format!("/proc/thread-self/ns/{name}"));
+        if link("pid") != link("pid_for_children") || link("time") != link("time_for_children") {
+            return self;
+        }
+        let Ok((pid, child)) = self.fork() else { return self };
+        self.trials.borrow_mut().push(Trial { pid, calls: Vec::new(), refused: None });
+        let _ = child.own(libc::SYS_close_range, [0, 999, 0, 0, 0, 0]);
+        let number = |number: u32| i32::try_from(number).unwrap_or(0);
+        let (process, thread) = (number(status.tgid), number(status.pid));
+        Through { reader: Some(Reader { slot: child.slot, pid, process, thread }), ..self }
+    }
+
+    fn dismiss(&self) {
+        if let Some(Reader { slot, pid, .. }) = self.reader {
+            self.real.order(slot, libc::SYS_exit_group, [0; 6], None, Duration::ZERO);
+            let _ = self.own(libc::SYS_wait4, [pid, 0, u64::from(WALL), 0, 0, 0]);
+        }
     }
 
     fn open(&self, path: &str) -> Result<u64, Errno> {
@@ -270,6 +388,40 @@ impl Through<'_> {
 
     fn close(&self, fd: u64) {
         let _ = self.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]);
+    }
+
+    /// A child of the actor's, and the same eyes in it.
+    fn fork(&self) -> Result<(u64, Through<'a>), Errno> {
+        let taken = self.reader.map(|reader| reader.slot);
+        let slot = self.free.into_iter().flatten().find(|slot| Some(*slot) != taken).ok_or(Errno::EAGAIN)?;
+        match self.real.order(self.slot, libc::SYS_clone, [0; 6], Some(slot), PATIENCE) {
+            Outcome::Answer(pid @ 1..) if self.real.arrived(slot) => {
+                Ok((pid.cast_unsigned(), Through { slot, free: [None; 2], reader: None, ..*self }))
+            }
+            Outcome::Answer(answer) => Err(sys::errno_of(answer).map_or(Errno::EIO, Errno::from_raw)),
+            Outcome::Pending => Err(Errno::EIO),
+        }
+    }
+
+    fn end(&self, child: Through<'_>, trial: Trial) -> Result<(), Errno> {
+        self.real.order(child.slot, libc::SYS_exit_group, [0; 6], None, Duration::ZERO);
+        let waited = self.own(libc::SYS_wait4, [trial.pid, 0, u64::from(WALL), 0, 0, 0]);
+        self.trials.borrow_mut().push(trial);
+        waited.map(drop)
+    }
+
+    fn make(&self, call: Attempt<'_>) -> Result<u64, Errno> {
+        let put = |at: usize, text: &CStr| self.real.mailbox.put(self.slot, at, text.to_bytes_with_nul());
+        match call {
+            Attempt::Unshare(kind) => self.own(libc::SYS_unshare, [u64::from(kind.flag()), 0, 0, 0, 0, 0]),
+            Attempt::PrivateMounts => {
+                let (none, root) = (put(PATH, c"none"), put(DATA, c"/"));
+                self.own(libc::SYS_mount, [none, root, none, MS_REC | MS_PRIVATE, 0, 0])
+            }
+            Attempt::Detach(path) => {
+                self.own(libc::SYS_umount2, [put(PATH, path), u64::from(MNT_DETACH), 0, 0, 0, 0])
+            }
+        }
     }
 
     fn room(&self) -> u64 {
@@ -373,21 +525,77 @@ impl Eyes for Through<'_> {
 
     fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno> {
         let pid = |pid: i32| i64::from(pid).cast_unsigned();
-        Ok(self.call(libc::SYS_kcmp, [pid(one), pid(other), what as u64, 0, 0, 0])? == 0)
+        Ok(self.own(libc::SYS_kcmp, [pid(one), pid(other), what as u64, 0, 0, 0])? == 0)
+    }
+
+    fn alone(&self, what: Shared) -> Result<bool, Errno> {
+        let flag = match what {
+            Shared::Memory => libc::CLONE_VM,
+            Shared::Handlers => libc::CLONE_SIGHAND,
+            Shared::Fs => return Err(Errno::EINVAL),
+        };
+        match self.own(libc::SYS_unshare, [u64::from(flag.unsigned_abs()), 0, 0, 0, 0, 0]) {
+            Ok(_) => Ok(true),
+            Err(Errno::EINVAL) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn map_refuses(&self, path: &str, write: EmptyWrite) -> Result<Errno, Errno> {
+        let (at, path) = self.path(path);
+        let flags = u64::from((libc::O_WRONLY | libc::O_CLOEXEC).unsigned_abs());
+        let fd = self.call(libc::SYS_openat, [at, path, flags, 0, 0, 0])?;
+        let (text, offset) = write.bytes();
+        let room = self.real.mailbox.put(self.slot, DATA, text);
+        let answer = self
+            .call(libc::SYS_lseek, [fd, offset, 0, 0, 0, 0])
+            .and_then(|_| self.call(libc::SYS_write, [fd, room, text.len() as u64, 0, 0, 0]));
+        self.close(fd);
+        answer.map_or_else(Ok, |_| Err(Errno::EIO))
+    }
+
+    fn pid_levels(&self, levels: usize) -> Result<bool, Errno> {
+        let ones: Vec<u8> = (0..levels).flat_map(|_| 1_u32.to_le_bytes()).collect();
+        let ones = self.real.mailbox.put(self.slot, DATA + 256, &ones);
+        let parts = [0, 0, 0, 0, 0, 0, 0, 0, ones, levels as u64, 0];
+        let parts: Vec<u8> = parts.iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+        let place = self.real.mailbox.put(self.slot, DATA, &parts);
+        match self.own(libc::SYS_clone3, [place, 88, 0, 0, 0, 0]) {
+            Ok(_) => Err(Errno::EIO),
+            Err(Errno::EPERM | Errno::EEXIST) => Ok(true),
+            Err(Errno::EINVAL) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno> {
+        let (pid, child) = self.fork()?;
+        let mut trial = Trial { pid, calls: Vec::new(), refused: None };
+        let mut refused = None;
+        for (at, call) in calls.iter().enumerate() {
+            trial.calls.push(op_of(*call));
+            if let Err(errno) = child.make(*call) {
+                trial.refused = Some(errno.raw());
+                refused = Some((at, errno));
+                break;
+            }
+        }
+        self.end(child, trial)?;
+        Ok(refused)
     }
 
     fn securebits(&self) -> Result<u32, Errno> {
-        let bits = self.call(libc::SYS_prctl, [27, 0, 0, 0, 0, 0])?;
+        let bits = self.own(libc::SYS_prctl, [27, 0, 0, 0, 0, 0])?;
         Ok(u32::try_from(bits).unwrap_or(0))
     }
 
     fn dumpable(&self) -> Result<bool, Errno> {
-        Ok(self.call(libc::SYS_prctl, [3, 0, 0, 0, 0, 0])? == 1)
+        Ok(self.own(libc::SYS_prctl, [3, 0, 0, 0, 0, 0])? == 1)
     }
 
     fn nproc(&self) -> Result<Option<u64>, Errno> {
         let room = self.room();
-        self.call(libc::SYS_prlimit64, [0, 6, 0, room, 0, 0])?;
+        self.own(libc::SYS_prlimit64, [0, 6, 0, room, 0, 0])?;
         Ok(Some(self.number(0)).filter(|limit| *limit != u64::MAX))
     }
 

@@ -146,6 +146,13 @@ impl Runner<'_> {
                     {
                         let actor = world.find(task).unwrap_or(actor);
                         self.tally.scores.judge(&world, actor, &op, denial);
+                        match world.catch_up(actor) {
+                            Err(Stop::Failed(error)) => return Err(error),
+                            Err(Stop::Diverged(divergence)) => {
+                                return Ok(Some(self.found(seed, kind, steps, divergence.differences)));
+                            }
+                            Ok(()) => {}
+                        }
                     }
                     if let Err(Denial { rule, .. }) = model {
                         self.record(rule, kind, &steps);

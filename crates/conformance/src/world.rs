@@ -3,6 +3,7 @@
 
 mod compare;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -17,7 +18,7 @@ use nsproxy::{Denial, Errno, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::cgroup::Home;
-use crate::explain::Through;
+use crate::explain::{Through, Trial, WALL};
 use crate::machine::{CGROUP, Machine};
 use crate::real::Real;
 use crate::real::ask::{Asked, Place, Places};
@@ -111,6 +112,8 @@ pub(crate) struct World {
     /// Those reaped by the last call.
     ghosts: Vec<Actor>,
     real: Real,
+    /// What children of actors have tried since the model was told.
+    trials: RefCell<Vec<Trial>>,
     known: Known,
     /// The path of the runner's cgroup, and what the model calls it.
     cgroup: (String, &'static str),
@@ -159,6 +162,7 @@ impl World {
             actors: vec![first],
             ghosts: Vec::new(),
             real,
+            trials: RefCell::default(),
             known: Known::default(),
             cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
             named: 0,
@@ -261,7 +265,36 @@ impl World {
 
     /// Looks through an actor.
     pub(crate) fn eyes(&self, actor: usize) -> Through<'_> {
-        Through { real: &self.real, slot: self.actors[actor].slot }
+        let slot = self.actors[actor].slot;
+        let mut free = (0..SLOTS).filter(|slot| self.actors.iter().all(|actor| actor.slot != *slot));
+        let free = [free.next(), free.next()];
+        Through { real: &self.real, slot, reader: None, free, trials: &self.trials }
+    }
+
+    /// Has the model do what the actor's children tried.
+    pub(crate) fn catch_up(&mut self, actor: usize) -> Result<(), Stop> {
+        let task = self.actors[actor].task;
+        for trial in self.trials.take() {
+            let tried = self.try_again(task, &trial);
+            tried.map_err(|says| diverged(format!("{}: {trial:?}: {says}", self.actors[actor].name)))?;
+        }
+        Ok(())
+    }
+
+    fn try_again(&mut self, task: TaskId, trial: &Trial) -> Result<(), String> {
+        let said = |denial: Denial| format!("the model refuses: {denial}");
+        let Reply::Child(child) = self.kernel.apply(task, &Op::Clone(0)).map_err(said)? else {
+            return Err(String::from("the model makes no child"));
+        };
+        let answers = trial.calls.iter().map(|call| self.kernel.apply(child.task, call));
+        let refused = answers.filter_map(Result::err).last().map(|denial| i32::from(denial.errno.number()));
+        self.kernel.apply(child.task, &Op::ExitGroup(0)).map_err(said)?;
+        let pid = i32::try_from(child.pid).unwrap_or(0);
+        self.kernel.apply(task, &Op::Wait { pid, options: WALL }).map_err(said)?;
+        if refused != trial.refused || u64::from(child.pid) != trial.pid {
+            return Err(format!("the model has {} and {refused:?}", child.pid));
+        }
+        Ok(())
     }
 
     /// Where a task is found on the real side.

@@ -122,7 +122,7 @@ impl Objects {
         self.targets.iter().any(|target| {
             let unread =
                 !target.is_caller && target.status.is_some() && target.namespace(Kind::User).is_none();
-            unread && (target.writable.is_some() || real_differ)
+            unread && (target.writable.is_some() || real_differ && target.looked_into.is_none())
         })
     }
 

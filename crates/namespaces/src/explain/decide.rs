@@ -6,14 +6,16 @@ use super::answer::{Allowed, Refusal, Undecided, Verdict, errno_of};
 use super::ask::{Answer, Objects, Refused, ask, steps};
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
+use super::facts::{UMOUNT_FLAGS, by_fact};
 use super::grounds::grounds;
 use super::load::Assumed;
 use super::machine::Machine;
+use super::maps::{Reached, reached};
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{State, resolved};
-use super::suppose::{Supposition, suppositions};
-use super::trial::{Filter, Seen, filter, refused_alone, trial};
+use super::state::{State, below_covers, resolved};
+use super::suppose::{Lock, Supposition, lock_of, suppositions};
+use super::trial::{Filter, Seen, filter, kinds_of, trial};
 use crate::errno::Errno;
 use crate::kind::Kind;
 
@@ -23,11 +25,18 @@ pub(super) struct Case<'a> {
     pub(super) state: &'a State,
     pub(super) question: &'a Question,
     pub(super) objects: Objects,
+    /// How far the write of a map comes, if that is the question.
+    reached: Option<Reached>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn new(machine: &'a Machine<'a>, state: &'a State, question: &'a Question) -> Case<'a> {
-        Case { machine, state, question, objects: Objects::read(machine, state, question) }
+        let mut objects = Objects::read(machine, state, question);
+        let reached = reached(machine, &objects, question);
+        if reached == Some(Reached::Contents) {
+            objects.targets.iter_mut().for_each(|target| target.is_related = true);
+        }
+        Case { machine, state, question, objects, reached }
     }
 
     pub(super) fn ask(&self, question: &Question, assumed: &Assumed) -> Option<Answer> {
@@ -68,67 +77,17 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Answers for which there is one rule only, or whose rule shows in a file.
     fn by_fact(&self, errno: Errno) -> Option<Verdict> {
-        let named = |rule: Rule, evidence: Evidence| {
-            let cause = Cause::Rule(rule);
-            let remedies = remedies(self, cause, &Assumed::default());
-            Some(Verdict::Refused(Refusal {
-                cause,
-                errno: Some(errno),
-                at: None,
-                evidence: vec![evidence],
-                remedies,
-            }))
+        let (rule, fact) = match &self.reached {
+            Some(Reached::Refused(rule, fact)) if errno == Errno::EPERM => (*rule, fact.clone()),
+            _ => by_fact(self, errno)?,
         };
-        if errno == Errno::EMFILE {
-            let says = "has as many Max open files as are open";
-            return named(Rule::NoFreeFd, Evidence::file("/proc/self/limits", says));
-        }
-        let there = |path: &str| self.machine.eyes().stat(path).is_ok();
-        match self.question {
-            Question::Umount { target, .. } | Question::Chroot(target)
-                if errno == Errno::ENOENT && !there(target) =>
-            {
-                named(Rule::PathMissing, Evidence::file(target, "does not exist"))
-            }
-            Question::Mount { source, target, flags, .. } if errno == Errno::ENOENT => {
-                let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0
-                    && flags & nsproxy::uapi::MS_REMOUNT == 0;
-                if !there(target) {
-                    return named(Rule::PathMissing, Evidence::file(target, "does not exist"));
-                }
-                if bind && !there(source) {
-                    return named(Rule::PathMissing, Evidence::file(source, "does not exist"));
-                }
-                if !bind || there(source) {
-                    let says = "is there, and on a mount that has been unmounted";
-                    return named(Rule::MountGone, Evidence::file(target, says));
-                }
-                None
-            }
-            Question::WriteMap { pid, .. }
-            | Question::WriteSetgroups { pid, .. }
-            | Question::WriteTimeOffsets { pid, .. }
-                if errno == Errno::EACCES =>
-            {
-                let target = self.objects.target(*pid)?;
-                let path = format!("/proc/{pid}/uid_map");
-                match target.writable? {
-                    Err(Errno::EACCES) => {
-                        let owner = target
-                            .proc_owner
-                            .map_or_else(String::new, |owner| format!(", and belongs to user {owner}"));
-                        named(
-                            Rule::MapOpenAccess,
-                            Evidence::file(path, format!("can't be opened for writing{owner}")),
-                        )
-                    }
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
+        let cause = Cause::Rule(rule);
+        let remedies = remedies(self, cause, &Assumed::default());
+        let followed = about_paths(self.question) && self.blind().is_none();
+        let mut evidence = if followed { grounds(self, rule, &Assumed::default()) } else { Vec::new() };
+        evidence.push(fact);
+        Some(Verdict::Refused(Refusal { cause, errno: Some(errno), at: None, evidence, remedies }))
     }
 
     /// Whether what can't be seen may be the case, and would have the same answer for another
@@ -168,6 +127,13 @@ impl<'a> Case<'a> {
             let says = format!("does not lead to the mount that {path} is on");
             return Some(Evidence::file("/proc/self/mountinfo", says));
         }
+        let tree = &self.state.mounts;
+        if matches!(self.question, Question::PivotRoot { .. })
+            && below_covers(tree, self.state.root_mount).len() != tree.len()
+        {
+            let says = "has mounts over the root of this process, which stayed below them";
+            return Some(Evidence::file("/proc/self/mountinfo", says));
+        }
         let read = !self.machine.is_layered() && about_paths(self.question);
         let outside = read && self.state.root_listed == Some(false);
         outside.then(|| {
@@ -181,8 +147,14 @@ impl<'a> Case<'a> {
     fn whatever_the_tree(&self) -> Option<Refused> {
         self.state.status.as_ref()?;
         let refused = self.ask(self.question, &Assumed::default())?.err()?;
-        let first =
-            matches!(refused.denial.rule, Rule::MountPrivilege | Rule::FsTypeMissing | Rule::FsTypeUnknown);
+        let first = match (refused.denial.rule, self.question) {
+            (Rule::MountPrivilege | Rule::ChrootPrivilege | Rule::FsTypeMissing | Rule::FsTypeUnknown, _) => {
+                true
+            }
+            // Flags that there are none of; others depend on the mount.
+            (Rule::UmountFlags, Question::Umount { flags, .. }) => flags & !UMOUNT_FLAGS != 0,
+            _ => false,
+        };
         first.then_some(refused)
     }
 
@@ -208,7 +180,9 @@ impl<'a> Case<'a> {
             return verdict;
         }
         let fits = |refused: &Refused| {
-            errno_of(refused.denial.errno) == errno && step.is_none_or(|step| step == refused.step)
+            errno_of(refused.denial.errno) == errno
+                && step.is_none_or(|step| step == refused.step)
+                && self.is_reached(refused.denial.rule)
         };
         if let Some(refused) = as_read.err().filter(fits)
             && (errno != Errno::ENOSPC || !self.several_kinds())
@@ -234,10 +208,22 @@ impl<'a> Case<'a> {
         if let Some(refused) = as_read.err().filter(fits) {
             found.insert(0, (Cause::Rule(refused.denial.rule), refused, supposed_nothing()));
         }
-        if errno == Errno::ENOSPC {
-            self.keep_refused_kinds(&mut found);
+        if found.iter().any(|(cause, ..)| *cause == Cause::Rule(Rule::UmountLocked)) && self.is_locked() {
+            found.retain(|(cause, ..)| *cause == Cause::Rule(Rule::UmountLocked));
         }
-        self.choose(errno, at, found)
+        if errno == Errno::ENOSPC {
+            self.keep_refused_kind(&mut found);
+        }
+        self.choose(errno, at, found, as_read)
+    }
+
+    /// Whether the call comes as far as to this rule and no further.
+    fn is_reached(&self, rule: Rule) -> bool {
+        let before = matches!(
+            rule,
+            Rule::MapOpenAccess | Rule::MapInitNs | Rule::MapOpener | Rule::MapAlreadySet | Rule::MapAdmin
+        );
+        self.reached != Some(Reached::Contents) || !before
     }
 
     /// `MNT_EXPIRE` with other flags is refused as well where no mount is locked, and which
@@ -246,7 +232,9 @@ impl<'a> Case<'a> {
         let Question::Umount { flags, .. } = self.question else { return verdict };
         match verdict {
             Verdict::Refused(Refusal { cause, errno, evidence, .. })
-                if cause == Cause::Rule(Rule::UmountLocked) && flags & nsproxy::uapi::MNT_EXPIRE != 0 =>
+                if cause == Cause::Rule(Rule::UmountLocked)
+                    && flags & nsproxy::uapi::MNT_EXPIRE != 0
+                    && !self.is_locked() =>
             {
                 open(errno, vec![cause, Cause::Rule(Rule::UmountFlags)], evidence)
             }
@@ -254,9 +242,21 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn choose(&self, errno: Errno, at: usize, mut found: Vec<(Cause, Refused, Supposition)>) -> Verdict {
+    /// Whether the mount that is to be unmounted is locked for certain.
+    fn is_locked(&self) -> bool {
+        let Question::Umount { target, .. } = self.question else { return false };
+        lock_of(self.machine, self.state, target) == Lock::Locked
+    }
+
+    fn choose(
+        &self,
+        errno: Errno,
+        at: usize,
+        mut found: Vec<(Cause, Refused, Supposition)>,
+        as_read: Answer,
+    ) -> Verdict {
         match found.len() {
-            0 => self.unexplained(errno, at),
+            0 => self.unexplained(errno, at, as_read),
             // Nothing speaks for what is outside the rules and weak.
             1 if found[0].2.weak && found[0].2.outside.is_some() => {
                 let causes = vec![found[0].0, Cause::Outside(Outside::Unknown)];
@@ -296,18 +296,12 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Each kind alone tells whose limit it is.
-    fn keep_refused_kinds(&self, found: &mut Vec<(Cause, Refused, Supposition)>) {
-        let Some(refused) = self.flags().and_then(|flags| refused_alone(self.machine, flags)) else { return };
-        // A limit on user namespaces comes before all others.
-        let user = refused.iter().any(|(kind, _)| *kind == Kind::User);
-        let order =
-            [Kind::User, Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Cgroup, Kind::Net, Kind::Time];
-        let first = order
-            .into_iter()
-            .find(|kind| refused.iter().any(|(of, errno)| of == kind && *errno == Errno::ENOSPC));
-        let Some(first) = first.filter(|first| !user || *first == Kind::User) else { return };
-        found.retain(|(cause, ..)| kind_of(*cause).is_none_or(|kind| kind == first));
+    /// Making one kind after the other tells whose limit it is.
+    fn keep_refused_kind(&self, found: &mut Vec<(Cause, Refused, Supposition)>) {
+        let Some(kinds) = self.flags().map(kinds_of).filter(|_| self.several_kinds()) else { return };
+        if let Some((first, Errno::ENOSPC)) = self.machine.first_refused(kinds) {
+            found.retain(|(cause, ..)| kind_of(*cause).is_none_or(|kind| kind == first));
+        }
     }
 
     /// Whether a filter answers in the kernel's place.
@@ -421,9 +415,14 @@ impl<'a> Case<'a> {
     }
 
     /// The kernel refused, and nothing known is the reason.
-    fn unexplained(&self, errno: Errno, at: usize) -> Verdict {
-        let mut evidence =
-            vec![Evidence::inferred("the rules that the kernel is known to follow allow this call")];
+    fn unexplained(&self, errno: Errno, at: usize, as_read: Answer) -> Verdict {
+        let says = match as_read {
+            Ok(()) => "the rules that the kernel is known to follow allow this call".to_owned(),
+            Err(Refused { denial, .. }) => {
+                format!("by what could be read the answer is {}: {}", denial.errno, denial.rule.says())
+            }
+        };
+        let mut evidence = vec![Evidence::inferred(says)];
         let security = &self.state.security;
         if let Some(modules) = &security.modules {
             evidence.push(Evidence::file(security.modules_from, format!("lists {}", modules.join(","))));
@@ -541,7 +540,7 @@ fn about_paths(question: &Question) -> bool {
 
 /// Whether a question names a place from the working directory on.
 fn relative_path(question: &Question) -> bool {
-    let relative = |path: &str| !path.starts_with('/');
+    let relative = |path: &str| !path.starts_with('/') && !path.is_empty();
     match question {
         Question::Mount { source, target, flags, .. } => {
             let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;

@@ -1,16 +1,18 @@
 //! Who looks: what a process can see of itself and of others, as calls.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::io::Read;
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, StatxFlags, statx};
 
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::handle::Namespace;
 use crate::kind::Kind;
-use crate::sys::{self, probe, statmount};
+use crate::sys::probe::{self, Call, Outcome};
+use crate::sys::{self, statmount};
 
 /// Looks at the machine as one process sees it. The calling thread does so by itself; another
 /// one can be looked through, if it makes these calls for the asker.
@@ -32,6 +34,17 @@ pub trait Eyes: fmt::Debug {
     fn may_write(&self, path: &str) -> Result<(), Errno>;
     /// `kcmp(2)`: whether two processes share something.
     fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno>;
+    /// `unshare(2)` of memory or signal handlers: whether the calling thread shares them with
+    /// nobody. Nothing is changed either way.
+    fn alone(&self, what: Shared) -> Result<bool, Errno>;
+    /// What the kernel answers to a write that sets no id map, for what it checks before.
+    fn map_refuses(&self, path: &str, write: EmptyWrite) -> Result<Errno, Errno>;
+    /// Whether the own pid namespace has so many levels: `clone3(2)` that asks for number 1,
+    /// which is taken, at each of them, and so makes no process.
+    fn pid_levels(&self, levels: usize) -> Result<bool, Errno>;
+    /// Makes these calls in a child that ends at once, and tells which one was refused with
+    /// what. `Err` where no child can be made.
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno>;
     /// `PR_GET_SECUREBITS`
     fn securebits(&self) -> Result<u32, Errno>;
     /// `PR_GET_DUMPABLE`
@@ -48,6 +61,28 @@ pub trait Eyes: fmt::Debug {
     /// `statmount(2)`: how many mounts lie between the root directory's and the first of
     /// the mount namespace, that one counted.
     fn mounts_below_root(&self) -> Result<usize, Errno>;
+}
+
+/// A write to `uid_map` or `gid_map` that the kernel refuses at one check or the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyWrite {
+    /// Not at the start of the file: `EINVAL` says that who writes is in the user namespace
+    /// or its parent.
+    PastStart,
+    /// A line that is none: `EINVAL` says that there is no map yet, and that who writes
+    /// holds `CAP_SYS_ADMIN`.
+    NoLine,
+}
+
+/// A call that a child makes, which harms nobody there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt<'a> {
+    /// `unshare(2)` of this kind.
+    Unshare(Kind),
+    /// `mount(2)` with `MS_PRIVATE` and `MS_REC` on the root.
+    PrivateMounts,
+    /// `umount2(2)` with `MNT_DETACH`.
+    Detach(&'a CStr),
 }
 
 /// What processes can share, of what `kcmp(2)` compares.
@@ -85,6 +120,16 @@ pub struct NamespaceSeen {
 impl fmt::Display for NamespaceSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:[{}]", self.kind, self.inode)
+    }
+}
+
+impl EmptyWrite {
+    /// What is written, and where.
+    pub const fn bytes(self) -> (&'static [u8], u64) {
+        match self {
+            EmptyWrite::PastStart => (b"-", 1),
+            EmptyWrite::NoLine => (b"-", 0),
+        }
     }
 }
 
@@ -156,6 +201,49 @@ impl Eyes for Own {
 
     fn share(&self, one: i32, other: i32, what: Shared) -> Result<bool, Errno> {
         probe::same(one, other, what as usize)
+    }
+
+    fn alone(&self, what: Shared) -> Result<bool, Errno> {
+        probe::alone(what)
+    }
+
+    fn map_refuses(&self, path: &str, write: EmptyWrite) -> Result<Errno, Errno> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+        let (text, at) = write.bytes();
+        // These files have no pwrite.
+        rustix::fs::seek(&file, SeekFrom::Start(at))?;
+        match rustix::io::write(&file, text) {
+            Ok(_) => Err(Errno::EIO),
+            Err(refused) => Ok(refused.into()),
+        }
+    }
+
+    fn pid_levels(&self, levels: usize) -> Result<bool, Errno> {
+        match probe::in_child(&[Call::Clone3Taken(levels)]) {
+            Outcome::Refused(_, Errno::EPERM | Errno::EEXIST) => Ok(true),
+            Outcome::Refused(_, Errno::EINVAL) => Ok(false),
+            Outcome::Refused(_, errno) | Outcome::NoChild(errno) => Err(errno),
+            Outcome::Done | Outcome::Killed => Err(Errno::EIO),
+        }
+    }
+
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno> {
+        use nsproxy::uapi::{MNT_DETACH, MS_PRIVATE, MS_REC};
+        let calls: Vec<Call<'_>> = calls
+            .iter()
+            .map(|call| match call {
+                Attempt::Unshare(kind) => Call::Unshare(kind.flag().into()),
+                Attempt::PrivateMounts => Call::Mount(c"none", c"/", c"", MS_PRIVATE | MS_REC, c""),
+                Attempt::Detach(path) => Call::Umount(path, MNT_DETACH),
+            })
+            .collect();
+        match probe::in_child(&calls) {
+            Outcome::Done => Ok(None),
+            Outcome::Refused(at, errno) => Ok(Some((at, errno))),
+            Outcome::NoChild(errno) => Err(errno),
+            Outcome::Killed => Err(Errno::EIO),
+        }
     }
 
     fn securebits(&self) -> Result<u32, Errno> {

@@ -7,7 +7,8 @@ use nsproxy::{
     NsId, NsKind, NsLink, Params, Placement, Release, Resource, Rule, TaskId,
 };
 
-use super::state::{FIRST_USER, MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target};
+use super::state::{FIRST_USER, MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target, below_covers};
+use crate::errno::Errno;
 use crate::idmap;
 use crate::kind::Kind;
 use crate::process::Credentials;
@@ -48,8 +49,12 @@ pub(super) struct Assumed {
     pub(super) dead_init: bool,
     /// Mounts came from a more privileged mount namespace.
     pub(super) locked_mounts: bool,
-    /// File systems were mounted from a user namespace above.
+    /// File systems were mounted from the own user namespace.
+    pub(super) own_filesystems: bool,
+    /// As many mounts as there may be.
     pub(super) mount_max: bool,
+    /// What can't be read of a process is the caller's.
+    pub(super) target_granted: bool,
     /// Something outside the rules refuses.
     pub(super) hook: Option<(Hook, nsproxy::Errno)>,
     /// After a remedy.
@@ -95,6 +100,8 @@ pub(super) struct Model<'a> {
     /// The caller's user namespace, and one beside it.
     own: NsId,
     beside: NsId,
+    /// One below it.
+    child: Option<NsId>,
     first: NsId,
     /// What stands for the namespaces of this machine, by inode number and kind.
     known: RefCell<Vec<(Kind, u64, NsId)>>,
@@ -120,8 +127,16 @@ impl<'a> Model<'a> {
         let first = first_namespaces(&kernel)?;
         let (parent, own) = user_namespaces(&mut kernel, state, assumed, first.user)?;
         let beside = kernel.host_namespace(NsKind::User, first.user, FOREIGN_UID, None)?;
-        let mut model =
-            Model { kernel, me: init, state, own, beside, first: first.user, known: RefCell::default() };
+        let mut model = Model {
+            kernel,
+            me: init,
+            state,
+            own,
+            beside,
+            child: None,
+            first: first.user,
+            known: RefCell::default(),
+        };
         model.limits(assumed, parent)?;
         model.place(assumed, first)?;
         Ok(model)
@@ -173,7 +188,12 @@ impl<'a> Model<'a> {
             self.know(kind, inode, ns);
             place = place.within(ns);
         }
-        let number: &[i32] = if state.is_init() && active != first.pid { &[1] } else { &[] };
+        let number: &[i32] = if state.is_init && active != first.pid { &[1] } else { &[] };
+        if number.is_empty() && active != first.pid {
+            // Whoever comes first into a pid namespace is its init.
+            let place = Placement::default().within(active);
+            self.kernel.host_spawn(self.kernel.init(), &place, &[1], &root_credentials())?;
+        }
         let credentials = self.caller(assumed);
         self.me = self.kernel.host_spawn(self.kernel.init(), &place, number, &credentials)?;
         if root != "/" {
@@ -185,8 +205,8 @@ impl<'a> Model<'a> {
         if (state.fs_sharer.is_some() || assumed.shared_fs) && !assumed.remedied.alone {
             self.kernel.host_fs_sharer(self.me)?;
         }
-        let handlers = assumed.shared_handlers || state.handlers_sharer.is_some();
-        let memory = assumed.shared_memory || state.memory_sharer.is_some();
+        let handlers = assumed.shared_handlers || state.handlers_shared == Some(true);
+        let memory = assumed.shared_memory || state.memory_shared == Some(true);
         if (memory || handlers) && !assumed.remedied.alone {
             self.kernel.host_memory_sharer(self.me, handlers)?;
         }
@@ -308,6 +328,10 @@ impl<'a> Model<'a> {
             credentials.gids = [MAPPED; 4];
         }
         if assumed.nproc {
+            // The root of a user namespace need not be the machine's, who has no limit.
+            if !self.state.is_first() && credentials.uids[0] == 0 {
+                credentials.uids[0] = UNMAPPED;
+            }
             // These are never refused for the number of their processes.
             for cap in [Cap::SysResource, Cap::SysAdmin] {
                 if self.state.is_first() {
@@ -321,11 +345,11 @@ impl<'a> Model<'a> {
     fn mounts(&mut self, ns: NsId, assumed: &Assumed) -> Result<String, Denial> {
         let state = self.state;
         let chrooted = state.chroot.is_yes() || assumed.chrooted;
-        let mut lines: Vec<HostMount> = state
-            .mounts
-            .iter()
+        let fs_owner = assumed.own_filesystems.then_some(self.own);
+        let mut lines: Vec<HostMount> = below_covers(&state.mounts, state.root_mount)
+            .into_iter()
             .filter(|mount| !(assumed.remedied.uncovered && covers_kernel_files(mount, &state.mounts)))
-            .map(|mount| host_mount(mount, assumed))
+            .map(|mount| HostMount { owner: fs_owner, ..host_mount(mount, assumed) })
             .collect();
         if assumed.remedied.no_chroot && !state.mounts.iter().any(|mount| mount.point == "/") {
             let root = HostMount { mountpoint: "/".to_owned(), root: "/".to_owned(), ..HostMount::default() };
@@ -342,6 +366,16 @@ impl<'a> Model<'a> {
         }
         if target.is_caller {
             return Ok(self.me);
+        }
+        if assumed.target_granted && target.namespace(Kind::User).is_none() {
+            let granted = [
+                Rule::SetgroupsOpen,
+                Rule::TimeOffsetsPrivilege,
+                Rule::MapOpener,
+                Rule::MapAdmin,
+                Rule::MapInitNs,
+            ];
+            self.kernel.params_mut().mutations.extend(granted.map(Mutation::Off));
         }
         let mut place = Placement::default();
         for kind in Kind::ALL {
@@ -371,6 +405,12 @@ impl<'a> Model<'a> {
             let ns = self.namespace(user)?;
             self.maps_of(ns, target)?;
         }
+        if target.namespace(Kind::User).is_none() && (target.is_related || assumed.target_granted) {
+            let ns = self.supposed_user_ns(target, assumed);
+            if ns != self.own && ns != self.first {
+                self.maps_of(ns, target)?;
+            }
+        }
         if target.zombie {
             self.kernel.exit(task, 0)?;
         }
@@ -386,18 +426,36 @@ impl<'a> Model<'a> {
             let ns = if owner == OVERFLOW { first.user } else { self.own };
             self.kernel.host_dumpable(task, ns, false)?;
         }
-        // Its links can't be read, whatever the ids say.
-        if !assumed.target_open && !target.zombie && target.namespace(Kind::User).is_none() {
-            self.kernel.params_mut().hooks.push((Hook::PtraceAccess, nsproxy::Errno::EPERM));
-        }
+        self.access(target, assumed);
         Ok(())
+    }
+
+    /// Whether it may be looked into is seen, whatever the ids say: by its links, and by
+    /// kcmp, which asks as setns does.
+    fn access(&mut self, target: &Target, assumed: &Assumed) {
+        let unread = target.links == Err(Errno::EACCES);
+        let joined = target.looked_into.unwrap_or(assumed.target_open || !unread);
+        let params = self.kernel.params_mut();
+        if unread || !joined {
+            params.hooks.push((Hook::PtraceAccess, nsproxy::Errno::EPERM));
+        }
+        if !unread {
+            params.mutations.push(Mutation::Off(Rule::PtraceAccess));
+        }
+        if joined {
+            params.mutations.push(Mutation::Off(Rule::SetnsTargetAccess));
+        }
     }
 
     /// The user namespace of a process that may not be asked: its maps tell whether
     /// it can be the caller's.
-    fn supposed_user_ns(&self, target: &Target, assumed: &Assumed) -> NsId {
+    fn supposed_user_ns(&mut self, target: &Target, assumed: &Assumed) -> NsId {
         let all = |map: &Option<Vec<idmap::Extent>>| map.iter().flatten().any(|line| line.count == u32::MAX);
         let same = target.uid_map == self.state.uid_map && target.gid_map == self.state.gid_map;
+        if target.is_related {
+            // Two processes of one show the same maps.
+            return if same && !assumed.target_elsewhere { self.own } else { self.child(assumed) };
+        }
         if all(&target.uid_map) && all(&target.gid_map) {
             self.first
         } else if target.is_elsewhere(self.state) {
@@ -407,6 +465,18 @@ impl<'a> Model<'a> {
         } else {
             self.beside
         }
+    }
+
+    /// A user namespace below the caller's.
+    fn child(&mut self, assumed: &Assumed) -> NsId {
+        if let Some(child) = self.child {
+            return child;
+        }
+        let caller = self.state.status.as_ref().map_or(0, |status| status.uids[1]);
+        let creator = if assumed.other_owner { FOREIGN_UID } else { self.kuid(caller) };
+        // There is none below the deepest.
+        let made = self.kernel.host_namespace(NsKind::User, self.own, creator, None);
+        *self.child.insert(made.unwrap_or(self.beside))
     }
 
     fn maps_of(&mut self, ns: NsId, target: &Target) -> Result<(), Denial> {

@@ -2,12 +2,21 @@
 //! directory that stands for them.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::fs::Mode;
 
-use super::eyes::{Eyes, Own, READ, read_all};
+use super::eyes::{Attempt, EmptyWrite, Eyes, Own, READ, Shared, read_all};
 use crate::errno::Errno;
+use crate::kind::{Kind, Kinds};
 use crate::sys::probe::{Call, Outcome, in_child};
+
+/// The order in which the kernel makes namespaces that are asked for in one call.
+const MADE_IN: [Kind; 8] =
+    [Kind::User, Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Pid, Kind::Cgroup, Kind::Net, Kind::Time];
+/// The kernel counts these down from a work queue.
+const SETTLING: [Duration; 3] =
+    [Duration::from_millis(10), Duration::from_millis(30), Duration::from_millis(90)];
 
 /// The machine that questions are asked about, as the calling thread sees it.
 ///
@@ -40,9 +49,9 @@ impl Machine<'static> {
 
 impl<'eyes> Machine<'eyes> {
     /// This machine as another process sees it, which makes the calls for the asker. What
-    /// is asked about is that process then, and nothing is tried.
+    /// is asked about is that process then, and only that is tried which it does itself.
     pub fn seen_by(eyes: impl Eyes + 'eyes) -> Machine<'eyes> {
-        Machine { eyes: Box::new(eyes), layer: None, own: false, probes: false }
+        Machine { eyes: Box::new(eyes), layer: None, own: false, probes: true }
     }
 
     /// The same, with the files below a directory read in place of those of the
@@ -98,18 +107,58 @@ impl<'eyes> Machine<'eyes> {
     /// What the kernel answers to these calls in a child that ends at once; `None` if
     /// nothing is to be tried.
     pub(super) fn probe(&self, calls: &[Call<'_>]) -> Option<Outcome> {
-        (self.probes && may_fork()).then(|| in_child(calls))
+        (self.own && self.may_fork()).then(|| in_child(calls))
     }
-}
 
-/// A child would be the first process of a pid namespace that waits for it, and end
-/// it for ever; or fix the clocks of a time namespace. Then there must be none.
-fn may_fork() -> bool {
-    let link = |name: &str| rustix::fs::readlink(format!("/proc/thread-self/ns/{name}"), Vec::new()).ok();
-    let same = |own: &str, children: &str| {
-        let own = link(own);
-        own.is_some() && own == link(children)
-    };
-    let no_time = || link("time").is_none() && link("time_for_children").is_none();
-    same("pid", "pid_for_children") && (same("time", "time_for_children") || no_time())
+    /// What the kernel answers to these calls in a child, by whoever it is that looks.
+    pub(super) fn attempt(&self, calls: &[Attempt<'_>]) -> Option<Option<(usize, Errno)>> {
+        if self.may_fork() { self.eyes.attempt(calls).ok() } else { None }
+    }
+
+    /// Which of these kinds is refused, and with what, when all are asked for at once.
+    pub(super) fn first_refused(&self, kinds: Kinds) -> Option<(Kind, Errno)> {
+        let order: Vec<Kind> = MADE_IN.into_iter().filter(|kind| kinds.contains(*kind)).collect();
+        let calls: Vec<Attempt<'_>> = order.iter().copied().map(Attempt::Unshare).collect();
+        let mut latest = self.attempt(&calls)??;
+        // Namespaces of the call that failed still count for a moment: only by the one that
+        // stays refused is it known.
+        for pause in SETTLING {
+            if !matches!(order[latest.0], Kind::User | Kind::Pid | Kind::Net) || latest.0 + 1 == order.len() {
+                break;
+            }
+            std::thread::sleep(pause);
+            let again = self.attempt(&calls)??;
+            if again.0 > latest.0 {
+                latest = again;
+            }
+        }
+        Some((order[latest.0], latest.1))
+    }
+
+    /// [`Eyes::pid_levels`], where it can be asked.
+    pub(super) fn pid_levels(&self, levels: usize) -> Option<bool> {
+        if self.may_fork() { self.eyes.pid_levels(levels).ok() } else { None }
+    }
+
+    /// [`Eyes::alone`], where it can be asked. A filter might kill who asks.
+    pub(super) fn alone(&self, what: Shared, filtered: bool) -> Option<bool> {
+        if self.probes && !filtered { self.eyes.alone(what).ok() } else { None }
+    }
+
+    /// [`Eyes::map_refuses`], where it can be asked.
+    pub(super) fn map_refuses(&self, path: &str, write: EmptyWrite) -> Option<Errno> {
+        if self.probes { self.eyes.map_refuses(path, write).ok() } else { None }
+    }
+
+    /// A child would be the first process of a pid namespace that waits for it, and end
+    /// it for ever; or fix the clocks of a time namespace. Then there must be none.
+    fn may_fork(&self) -> bool {
+        let link = |name: &str| self.eyes.read_link(&format!("/proc/thread-self/ns/{name}")).ok();
+        let same = |own: &str, children: &str| {
+            let own = link(own);
+            own.is_some() && own == link(children)
+        };
+        let no_time = || link("time").is_none() && link("time_for_children").is_none();
+        self.probes && same("pid", "pid_for_children") && (same("time", "time_for_children") || no_time())
+    }
 }

@@ -32,10 +32,12 @@ mod check;
 mod decide;
 mod evidence;
 mod eyes;
+mod facts;
 mod failure;
 mod grounds;
 mod load;
 mod machine;
+mod maps;
 mod notes;
 mod page;
 mod question;
@@ -48,7 +50,7 @@ pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};
 pub use check::{Ability, Check};
 pub use evidence::{Evidence, Place};
-pub use eyes::{Eyes, NamespaceSeen, Shared, Upward};
+pub use eyes::{Attempt, EmptyWrite, Eyes, NamespaceSeen, Shared, Upward};
 pub use machine::Machine;
 pub use nsproxy::Rule;
 pub use page::{page, pages};
@@ -88,8 +90,11 @@ impl Machine<'_> {
 fn rooted(machine: &Machine<'_>, state: &State, question: &Question) -> Option<Question> {
     let (here, _) = machine.eyes().mount_of("/proc/thread-self/cwd").ok()?;
     let path = |path: &str| -> Option<String> {
-        if path.starts_with('/') || path.is_empty() {
-            return Some(path.to_owned());
+        if path.is_empty() {
+            return Some(String::new());
+        }
+        if path.starts_with('/') {
+            return Some(joined("/", path));
         }
         let cwd = state.cwd.as_deref().filter(|cwd| cwd.starts_with('/') && !cwd.ends_with(')'))?;
         // Something may be mounted over it by now.

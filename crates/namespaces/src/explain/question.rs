@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
-use crate::plan::Plan;
+use crate::plan::{JoinTarget, Plan, PlanStep, Step};
 
 /// A call, or several, about which to ask what the kernel does and why.
 ///
@@ -156,6 +156,29 @@ impl Question {
     /// `unshare(2)` of these kinds.
     pub fn unshare(kinds: impl Into<Kinds>) -> Question {
         Question::Unshare(u64::from(kinds.into().flags()))
+    }
+
+    /// A launch, or the one call that it makes about namespaces.
+    pub fn of(plan: Plan) -> Question {
+        let told = |step: &&PlanStep| {
+            !matches!(
+                step.step,
+                Step::Undumpable | Step::Signals { .. } | Step::Execute { .. } | Step::LoginShell { .. }
+            )
+        };
+        let mut steps = plan.steps().iter().filter(told);
+        match (steps.next().map(|step| &step.step), steps.next()) {
+            (Some(Step::Unshare(kinds)), None) => Question::unshare(*kinds),
+            (Some(Step::Join(JoinTarget::Process { process, kinds })), None) => {
+                Question::JoinProcess { pid: process.pid(), kinds: *kinds }
+            }
+            (Some(Step::Join(JoinTarget::Both { process, kinds, namespaces })), None)
+                if namespaces.is_empty() =>
+            {
+                Question::JoinProcess { pid: process.pid(), kinds: *kinds }
+            }
+            _ => Question::Launch(plan),
+        }
     }
 
     /// `clone(2)` with these kinds new.

@@ -11,6 +11,7 @@ use nsproxy::{Call, Cap, Hook, Rule};
 use super::ask::hook;
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
+use super::eyes::Attempt;
 use super::load::Assumed;
 use super::machine::Machine;
 use super::question::Question;
@@ -58,7 +59,7 @@ pub(super) fn suppositions(
     errno: Option<Errno>,
 ) -> Vec<Supposition> {
     let mut all = Vec::new();
-    limits(state, &mut all);
+    limits(machine, state, errno, &mut all);
     let chrooted = match &state.chroot {
         Chroot::Unknown => {
             Some(Evidence::inferred("no other process is visible to compare the root directory with"))
@@ -82,11 +83,20 @@ pub(super) fn suppositions(
     }
     let because =
         || Evidence::inferred("a process that was made with CLONE_VM shares them; which do can't be read");
-    all.push(Supposition::new(because(), |assumed| assumed.shared_memory = true));
-    all.push(Supposition::new(because(), |assumed| assumed.shared_handlers = true));
+    if state.memory_shared.is_none() {
+        all.push(Supposition::new(because(), |assumed| assumed.shared_memory = true));
+    }
+    if state.handlers_shared.is_none() {
+        all.push(Supposition::new(because(), |assumed| assumed.shared_handlers = true));
+    }
     let because = || Evidence::inferred("the user namespace of the process can't be read");
     all.push(Supposition::new(because(), |assumed| assumed.target_elsewhere = true));
     all.push(Supposition::new(because(), |assumed| assumed.target_open = true));
+    all.push(Supposition::new(because(), |assumed| assumed.target_granted = true));
+    all.push(Supposition::new(because(), |assumed| {
+        assumed.target_granted = true;
+        assumed.target_elsewhere = true;
+    }));
     if state.pid_pending() {
         let because = Evidence::inferred("the first process of the pid namespace for children is ending");
         all.push(Supposition::new(because, |assumed| assumed.dead_init = true));
@@ -103,7 +113,7 @@ pub(super) fn suppositions(
 /// A namespace that was never limited has this, and nothing reaches it.
 const UNLIMITED: u64 = i32::MAX as u64;
 
-fn limits(state: &State, all: &mut Vec<Supposition>) {
+fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut Vec<Supposition>) {
     for kind in Kind::ALL {
         let Some(limit) = state.limit(kind) else { continue };
         if limit > 0 && limit < UNLIMITED {
@@ -126,7 +136,8 @@ fn limits(state: &State, all: &mut Vec<Supposition>) {
         // A limit that somebody set is nearer than 33 levels.
         all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
     }
-    if state.inode(Kind::Pid).is_some_and(|inode| inode != FIRST_PID) {
+    let first_pid = state.inode(Kind::Pid).is_none_or(|inode| inode == FIRST_PID);
+    if !first_pid && !(errno == Some(Errno::ENOSPC) && machine.pid_levels(MOST_PID_LEVELS) == Some(false)) {
         let because = Evidence::inferred("how many pid namespaces lie above can't be read from here");
         let deep = Supposition::new(because, |assumed| assumed.deep_pid = true);
         all.push(if is_limited(state, Kind::Pid) { deep.weak() } else { deep });
@@ -138,6 +149,8 @@ fn is_limited(state: &State, kind: Kind) -> bool {
     state.limit(kind).is_some_and(|limit| limit < 1000)
 }
 
+/// `MAX_PID_NS_LEVEL`: the deepest pid namespace has one more.
+const MOST_PID_LEVELS: usize = 32;
 const FIRST_PID: u64 = 0xefff_fffc;
 
 fn tasks(machine: &Machine<'_>, state: &State, all: &mut Vec<Supposition>) {
@@ -190,20 +203,25 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
     if !about {
         return;
     }
-    let free = match question {
-        Question::Umount { target, .. } => is_free(machine, target),
+    let lock = match question {
+        Question::Umount { target, .. } => lock_of(machine, state, target),
         // What must not be locked is the mount that it lies on.
-        Question::PivotRoot { new, .. } => {
-            covering(&state.mounts, new).is_some_and(|at| at.point != "/" && is_free(machine, &at.point))
-        }
-        _ => false,
+        Question::PivotRoot { new, .. } => covering(&state.mounts, new)
+            .filter(|at| at.point != "/")
+            .map_or(Lock::Unknown, |at| lock_of(machine, state, &at.point)),
+        _ => Lock::Unknown,
     };
+    let free = lock == Lock::Free;
     if *state.owner(Kind::Mnt) != Owner::Unknown && !state.is_first() && !free {
         let because = Evidence::inferred(format!(
             "{} was made from a more privileged one, whose mounts are locked in it; mountinfo does not show which",
             state.name(Kind::Mnt)
         ));
         all.push(Supposition::new(because, |assumed| assumed.locked_mounts = true));
+    }
+    if !state.is_first() {
+        let because = Evidence::inferred("from which user namespace a file system was mounted can't be read");
+        all.push(Supposition::new(because, |assumed| assumed.own_filesystems = true));
     }
     if let Some(most) = state.mount_max
         && state.mounts.len() as u64 * 2 >= most
@@ -213,22 +231,33 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
     }
 }
 
-/// Whether a mount is not locked: in a mount namespace of one's own it can be unmounted. Or
-/// there is none at the path, which then is no matter of locks.
-fn is_free(machine: &Machine<'_>, path: &str) -> bool {
-    use nsproxy::uapi::{MNT_DETACH, MS_PRIVATE, MS_REC};
-    let mountpoint = machine.eyes().mount_of(path).is_ok_and(|(_, root)| root);
-    let Ok(path) = CString::new(path) else { return false };
-    let calls = [
-        probe::Call::Unshare(u64::from(Kind::Mnt.flag())),
-        probe::Call::Mount(c"none", c"/", c"", MS_PRIVATE | MS_REC, c""),
-        probe::Call::Umount(&path, MNT_DETACH),
-    ];
-    match machine.probe(&calls) {
-        Some(probe::Outcome::Done) => true,
-        Some(probe::Outcome::Refused(2, _)) => !mountpoint,
-        _ => false,
+/// Whether a mount is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// It is not, or there is none at the path, which then is no matter of locks.
+    Free,
+    Locked,
+    Unknown,
+}
+
+/// Tells a locked mount by unmounting it in a mount namespace of a child's own.
+pub(super) fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock {
+    let mountpoint = machine.eyes().mount_of(path).ok().filter(|(_, root)| *root).map(|(id, _)| id);
+    let Ok(path) = CString::new(path) else { return Lock::Unknown };
+    match machine.attempt(&[Attempt::Unshare(Kind::Mnt), Attempt::PrivateMounts, Attempt::Detach(&path)]) {
+        Some(None) => Lock::Free,
+        Some(Some((2, _))) if mountpoint.is_none() => Lock::Free,
+        // What stands on another mount, and can't be unmounted without being used.
+        Some(Some((2, Errno::EINVAL))) if mountpoint.is_some_and(|id| stands_on_another(state, id)) => {
+            Lock::Locked
+        }
+        _ => Lock::Unknown,
     }
+}
+
+fn stands_on_another(state: &State, id: u64) -> bool {
+    let mount = state.mounts.iter().find(|mount| mount.id == id);
+    mount.is_some_and(|mount| mount.parent != id)
 }
 
 /// Something that is none of the rules, with the errno that was seen.

@@ -201,6 +201,12 @@ impl Script {
                 Step::Join(JoinTarget::Process { process, kinds }) => {
                     self.push(at, Line::Join(process.try_clone().ok()?, kinds.flags()));
                 }
+                Step::Join(JoinTarget::Both { process, kinds, namespaces }) if namespaces.is_empty() => {
+                    self.push(at, Line::Join(process.try_clone().ok()?, kinds.flags()));
+                }
+                Step::Join(JoinTarget::Namespaces(all)) if all.len() == 1 => {
+                    self.push(at, Line::JoinFile(all[0].try_clone().ok()?, 0));
+                }
                 Step::Clone { kinds, .. } if !kinds.is_empty() => {
                     self.own = self.own.union(*kinds);
                     self.push(at, Line::Unshare(u64::from(kinds.flags())));
@@ -252,23 +258,8 @@ fn c(text: &str) -> Option<CString> {
     CString::new(text).ok()
 }
 
-fn kinds_of(flags: u64) -> Kinds {
+pub(super) fn kinds_of(flags: u64) -> Kinds {
     Kind::ALL.into_iter().filter(|kind| flags & u64::from(kind.flag()) != 0).collect()
-}
-
-/// Which of these kinds can't be made alone: for an answer that may stand for several.
-pub(super) fn refused_alone(machine: &Machine<'_>, flags: u64) -> Option<Vec<(Kind, Errno)>> {
-    let user = flags & u64::from(Kind::User.flag());
-    let mut refused = Vec::new();
-    for kind in kinds_of(flags).iter() {
-        // In a new user namespace the caller may, but for the limits.
-        match machine.probe(&[Call::Unshare(u64::from(kind.flag()) | user)])? {
-            Outcome::Refused(_, errno) => refused.push((kind, errno)),
-            Outcome::Done => {}
-            _ => return None,
-        }
-    }
-    Some(refused)
 }
 
 /// What a filter does to a call, found by a call that the kernel refuses for its arguments

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::arch::{self, syscall};
 use super::clone::{CloneArgs, Region, Report};
 use crate::errno::Errno;
+use crate::explain::Shared;
 
 /// One call of a child.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,9 @@ pub(crate) enum Call<'a> {
     Clone(u64),
     /// `clone3(2)`; the new process ends at once.
     Clone3(u64),
+    /// `clone3(2)` with number 1 wanted in this many pid namespaces, the caller's own first. It
+    /// is taken there, so no process is made.
+    Clone3Taken(usize),
     /// `clone3(2)` without arguments: the kernel says `EINVAL` and does nothing.
     Clone3Nothing,
     /// `mount(2)` of nothing on nothing: the kernel says `EFAULT` and does nothing.
@@ -158,6 +162,12 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
             let args = CloneArgs { flags, ..CloneArgs::default() };
             return grandchild(libc::SYS_clone3, [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0]);
         }
+        Call::Clone3Taken(levels) => {
+            let ones = [1_i32; MOST_LEVELS];
+            let set_tid_size = levels.min(MOST_LEVELS) as u64;
+            let args = CloneArgs { set_tid: ones.as_ptr() as u64, set_tid_size, ..CloneArgs::default() };
+            return grandchild(libc::SYS_clone3, [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0]);
+        }
         Call::Clone3Nothing => (libc::SYS_clone3, [0; 5]),
         Call::MountNowhere => (libc::SYS_mount, [1, 1, 1, 0, 0]),
         Call::UmountNowhere => (libc::SYS_umount2, [1, 1 << 30, 0, 0, 0]),
@@ -178,6 +188,9 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
     // is nobody's, and the kernel says so.
     unsafe { syscall(number, args).map(drop) }
 }
+
+/// `MAX_PID_NS_LEVEL`: for more numbers there is no asking.
+const MOST_LEVELS: usize = 32;
 
 /// Makes a process that ends at once, and waits for it.
 fn grandchild(number: libc::c_long, args: [usize; 5]) -> Result<(), Errno> {
@@ -205,6 +218,23 @@ pub(crate) fn same(one: i32, other: i32, what: usize) -> Result<bool, Errno> {
     // SAFETY: takes numbers only.
     let order = unsafe { syscall(libc::SYS_kcmp, [one as usize, other as usize, what, 0, 0])? };
     Ok(order == 0)
+}
+
+/// Whether the calling thread shares this with nobody: `unshare(2)` of these says so, and
+/// does nothing.
+pub(crate) fn alone(what: Shared) -> Result<bool, Errno> {
+    let flag = match what {
+        Shared::Memory => libc::CLONE_VM,
+        Shared::Handlers => libc::CLONE_SIGHAND,
+        // This would leave the others.
+        Shared::Fs => return Err(Errno::EINVAL),
+    };
+    // SAFETY: takes a number only.
+    match unsafe { syscall(libc::SYS_unshare, [flag as usize, 0, 0, 0, 0]) } {
+        Ok(_) => Ok(true),
+        Err(Errno::EINVAL) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// `lsm_list_modules(2)`: the security modules that are active, by number. Linux 6.8.
@@ -236,5 +266,7 @@ mod tests {
         let forked = [Call::Fork, Call::Unshare(0), Call::Fork, Call::Unshare(1)];
         assert_eq!(in_child(&forked), Outcome::Refused(3, Errno::EINVAL));
         assert_eq!(in_child(&[Call::Write(c"/", b"x")]), Outcome::Refused(0, Errno::EISDIR));
+        let taken = in_child(&[Call::Clone3Taken(1)]);
+        assert!(matches!(taken, Outcome::Refused(0, Errno::EPERM | Errno::EEXIST)), "{taken:?}");
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use namespaces::explain::Question;
-use namespaces::{IdKind, Kind, Kinds, Process};
+use namespaces::{IdKind, Kind, Kinds};
 
 use super::mount::{self, absolute};
 use crate::report::Failure;
-use crate::{cli, enter, run};
+use crate::{cli, enter, run, util_linux};
 
 pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
     let (call, rest) = words.split_first().ok_or_else(|| Failure::new("no call is given"))?;
@@ -16,8 +16,7 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
         _ => Err(Failure::new(format!("{call} wants {what}"))),
     };
     Ok(match call.as_str() {
-        "unshare" => unshare(rest)?,
-        "nsenter" => nsenter(rest)?,
+        "unshare" | "nsenter" => util_linux::question(call, rest)?,
         "run" => Question::Launch(run::plan(&cli::subcommand_args(words)?)?),
         "enter" => Question::Launch(enter::plan(&cli::subcommand_args(words)?)?),
         "bwrap" => super::bwrap::question(rest)?,
@@ -94,136 +93,6 @@ fn flags(text: &str) -> Result<u64, Failure> {
         };
     }
     Ok(all)
-}
-
-/// The kind of an option of unshare(1) and nsenter(1).
-fn option_kind(option: &str) -> Option<Kind> {
-    Some(match option {
-        "-m" | "--mount" => Kind::Mnt,
-        "-u" | "--uts" => Kind::Uts,
-        "-i" | "--ipc" => Kind::Ipc,
-        "-n" | "--net" => Kind::Net,
-        "-p" | "--pid" => Kind::Pid,
-        "-U" | "--user" => Kind::User,
-        "-C" | "--cgroup" => Kind::Cgroup,
-        "-T" | "--time" => Kind::Time,
-        _ => return None,
-    })
-}
-
-/// Options in the manner of getopt: `-Urn` is three.
-fn options(words: &[String]) -> Vec<String> {
-    let mut all = Vec::new();
-    for word in words {
-        match word.strip_prefix('-') {
-            Some(short)
-                if !short.is_empty()
-                    && !short.starts_with('-')
-                    && !short.starts_with(|c: char| c.is_ascii_digit()) =>
-            {
-                all.extend(short.chars().map(|c| format!("-{c}")));
-            }
-            _ => all.push(word.clone()),
-        }
-    }
-    all
-}
-
-fn unshare(words: &[String]) -> Result<Question, Failure> {
-    let mut new = Kinds::EMPTY;
-    let (mut map, mut proc) = (None, false);
-    for option in options(words) {
-        let (name, _) = option.split_once('=').unwrap_or((&option, ""));
-        match name {
-            "-r" | "--map-root-user" => map = Some(0),
-            "-c" | "--map-current-user" => map = Some(rustix::process::geteuid().as_raw()),
-            "--mount-proc" => proc = true,
-            "-f" | "--fork" | "--kill-child" | "--keep-caps" | "--propagation" | "--setgroups" => {}
-            "--" => break,
-            name => match option_kind(name) {
-                Some(kind) => drop(new.insert(kind)),
-                None if name.starts_with('-') => {
-                    return Err(Failure::new(format!("unshare has no option {name} that is known here")));
-                }
-                None => break,
-            },
-        }
-    }
-    if map.is_some() {
-        new.insert(Kind::User);
-    }
-    if proc {
-        new.insert(Kind::Mnt);
-    }
-    let mut steps = vec![Question::unshare(new)];
-    if let Some(inside) = map {
-        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let gid_inside = if inside == 0 { 0 } else { gid };
-        steps.push(Question::WriteMap { pid: 0, kind: IdKind::Uid, text: format!("{inside} {uid} 1") });
-        steps.push(Question::WriteSetgroups { pid: 0, text: "deny".to_owned() });
-        steps.push(Question::WriteMap { pid: 0, kind: IdKind::Gid, text: format!("{gid_inside} {gid} 1") });
-    }
-    if proc {
-        return unshare_with_proc(new, map.is_some());
-    }
-    Ok(if steps.len() == 1 { steps.remove(0) } else { Question::Steps(steps) })
-}
-
-/// The proc is mounted by the child.
-fn unshare_with_proc(new: Kinds, map: bool) -> Result<Question, Failure> {
-    let mut spawn = namespaces::Spawn::new("true");
-    spawn.unshare(new).mount_proc();
-    if map {
-        spawn.map_root();
-    }
-    Ok(Question::Launch(spawn.plan()?))
-}
-
-fn nsenter(words: &[String]) -> Result<Question, Failure> {
-    let mut target = None;
-    let (mut wanted, mut files, mut all) = (Kinds::EMPTY, Vec::new(), false);
-    let words = options(words);
-    let mut words = words.iter();
-    while let Some(option) = words.next() {
-        let (name, value) =
-            option.split_once('=').map_or((option.as_str(), None), |(name, value)| (name, Some(value)));
-        match name {
-            "-t" | "--target" => {
-                let value = value.or_else(|| words.next().map(String::as_str));
-                target = Some(pid(value.ok_or_else(|| Failure::new("--target wants a process"))?)?);
-            }
-            "-a" | "--all" => all = true,
-            "--" => break,
-            name => match (option_kind(name), value) {
-                (Some(kind), Some(file)) => files.push((kind, PathBuf::from(file))),
-                (Some(kind), None) => drop(wanted.insert(kind)),
-                _ if matches!(
-                    name,
-                    "-F" | "--no-fork" | "--preserve-credentials" | "-r" | "-w" | "-S" | "-G"
-                ) => {}
-                _ if name.starts_with('-') => {
-                    return Err(Failure::new(format!("nsenter has no option {name} that is known here")));
-                }
-                _ => break,
-            },
-        }
-    }
-    let mut steps: Vec<Question> =
-        files.into_iter().map(|(kind, path)| Question::JoinFile { path, kind: Some(kind) }).collect();
-    if let Some(pid) = target {
-        let kinds = if all { Process::open(pid)?.kinds_apart()? } else { wanted };
-        if kinds.is_empty() {
-            return Err(Failure::new(format!(
-                "process {pid} is in the caller's own namespaces: there is nothing to join"
-            )));
-        }
-        steps.push(Question::JoinProcess { pid, kinds });
-    }
-    match steps.len() {
-        0 => Err(Failure::new("nsenter wants --target, or a file for a kind")),
-        1 => Ok(steps.remove(0)),
-        _ => Ok(Question::Steps(steps)),
-    }
 }
 
 fn setns(words: &[String]) -> Result<Question, Failure> {

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+use namespaces::explain::Question;
 use namespaces::{Errno, Error, Step};
 
 use super::strerror::Strerror;
@@ -18,6 +19,8 @@ pub(crate) struct Failure {
     pub(super) status: u8,
     /// The error of the library behind it, for what can be said of the reason.
     pub(super) cause: Option<Error>,
+    /// What it is that could not be done, for `ns explain` to be asked about.
+    pub(super) asks: Option<Question>,
 }
 
 /// The line on standard error, without the name in front. In bytes, because
@@ -37,7 +40,7 @@ impl Failure {
     /// What the command line means can't be told: `getopt_long(3)`'s line, and
     /// one that points at `--help`.
     pub(crate) fn usage(line: Vec<u8>) -> Failure {
-        Failure { what: What::Usage(line), hint: true, status: 1, cause: None }
+        Failure { what: What::Usage(line), hint: true, status: 1, cause: None, asks: None }
     }
 
     /// A line of the tool's own.
@@ -47,12 +50,12 @@ impl Failure {
 
     /// The same for a line with bytes of unknown meaning in it.
     pub(crate) fn bytes(line: Vec<u8>) -> Failure {
-        Failure { what: What::Message(line), hint: false, status: 1, cause: None }
+        Failure { what: What::Message(line), hint: false, status: 1, cause: None, asks: None }
     }
 
     /// Only the line that points at `--help`.
     pub(crate) fn hint() -> Failure {
-        Failure { what: What::Nothing, hint: true, status: 1, cause: None }
+        Failure { what: What::Nothing, hint: true, status: 1, cause: None, asks: None }
     }
 
     /// `line: ` and what the system said, in the C library's words.
@@ -73,7 +76,7 @@ impl Failure {
 
     /// A line of another program, with its own name in front.
     pub(crate) fn verbatim(line: String) -> Failure {
-        Failure { what: What::Verbatim(line.into_bytes()), hint: false, status: 1, cause: None }
+        Failure { what: What::Verbatim(line.into_bytes()), hint: false, status: 1, cause: None, asks: None }
     }
 
     pub(crate) fn with_status(self, status: u8) -> Failure {
@@ -93,6 +96,21 @@ impl Failure {
             Error::Call { .. } | Error::Step { .. } => reason(cause),
             Error::Map(_) | Error::WrongKind { .. } | Error::NotNamespace { .. } => vec![cause.to_string()],
             _ => Vec::new(),
+        }
+    }
+
+    /// Remembers the question that it answers.
+    pub(crate) fn asking(self, question: Question) -> Failure {
+        Failure { asks: Some(question), ..self }
+    }
+
+    /// The line, without the name of the tool.
+    pub(crate) fn line(&self) -> String {
+        match &self.what {
+            What::Usage(line) | What::Message(line) | What::Verbatim(line) => {
+                String::from_utf8_lossy(line).into_owned()
+            }
+            What::Nothing => "its options ask for what is not there".to_owned(),
         }
     }
 

@@ -33,18 +33,24 @@ use table::About;
 pub(crate) use completion::completion;
 pub(crate) use definition::definitions;
 
+use namespaces::Plan;
+use namespaces::explain::Question;
+
 use crate::exit::ExitCode;
+use crate::report;
 
 /// A tool: what there is to know of it, and what it does.
 struct Entry {
     about: &'static About,
     run: fn(&Call) -> Result<ExitCode, Failure>,
+    /// The steps it is about to take, if it asks anything of the kernel.
+    plan: Option<fn(&Call) -> Result<Plan, Failure>>,
 }
 
 static TOOLS: [Entry; 3] = [
-    Entry { about: &unshare::ABOUT, run: unshare::run },
-    Entry { about: &nsenter::ABOUT, run: nsenter::run },
-    Entry { about: &lsns::ABOUT, run: lsns::run },
+    Entry { about: &unshare::ABOUT, run: unshare::run, plan: Some(unshare::plan) },
+    Entry { about: &nsenter::ABOUT, run: nsenter::run, plan: Some(nsenter::plan) },
+    Entry { about: &lsns::ABOUT, run: lsns::run, plan: None },
 ];
 
 /// Runs the tool that the command line is for, if it is one: by the name of
@@ -64,6 +70,19 @@ pub(crate) fn run(args: &[OsString]) -> Option<ExitCode> {
         }
     };
     Some((entry.run)(&call).unwrap_or_else(|failure| call.report(&failure)))
+}
+
+/// What a command line of a tool comes down to: a launch, or the question that failed already
+/// as the options were read.
+pub(crate) fn question(tool: &str, args: &[String]) -> Result<Question, report::Failure> {
+    let plan = find(tool.as_ref()).and_then(|entry| entry.plan);
+    let plan = plan.ok_or_else(|| report::Failure::new(format!("{tool} asks nothing of the kernel")))?;
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    match plan(&Call::by_word(tool, &args)) {
+        Ok(plan) => Ok(Question::of(plan)),
+        Err(Failure { asks: Some(question), .. }) => Ok(question),
+        Err(failure) => Err(report::Failure::new(format!("{tool}: {}", failure.line()))),
+    }
 }
 
 fn find(name: &OsStr) -> Option<&'static Entry> {

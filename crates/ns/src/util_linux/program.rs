@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use namespaces::{Errno, ForwardSignals, Spawn, Step};
+use namespaces::{Errno, ForwardSignals, Plan, Spawn, Step};
 
 use super::call::base_name;
 use super::failure::Failure;
@@ -107,10 +107,15 @@ pub(crate) enum Signals {
     Job,
 }
 
+/// The steps that [`run`] takes.
+pub(crate) fn plan(spawn: &Spawn, start: Start) -> namespaces::Result<Plan> {
+    if start.child.is_some() { spawn.plan() } else { spawn.exec_plan() }
+}
+
 /// Becomes the program, or starts it and answers as it ended.
 pub(crate) fn run(spawn: &mut Spawn, start: Start) -> namespaces::Result<ExitCode> {
     if start.dry_run {
-        let plan = if start.child.is_some() { spawn.plan()? } else { spawn.exec_plan()? };
+        let plan = plan(spawn, start)?;
         return Ok(print(format!("{plan}\n").as_bytes()).unwrap_or(ExitCode::FAILURE));
     }
     namespaces::heed_children();

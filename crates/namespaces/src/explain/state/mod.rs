@@ -9,7 +9,7 @@ mod security;
 mod target;
 
 pub(super) use chroot::Chroot;
-pub(super) use mounts::{MountEntry, covering, mounts, resolved};
+pub(super) use mounts::{MountEntry, below_covers, covering, mounts, resolved};
 pub(super) use owners::{Owner, Relative, Seen};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
 pub(super) use target::Target;
@@ -31,6 +31,8 @@ pub(super) const OVERFLOW: u32 = 65534;
 pub(super) struct State {
     pub(super) status: Option<Credentials>,
     pub(super) pid: i32,
+    /// Whether its process is the first of the own pid namespace.
+    pub(super) is_init: bool,
     /// The inode number of each namespace, by [`Kind::ALL`]; `None` if it is not there.
     pub(super) inodes: [Option<u64>; 8],
     /// What its future children are in; `None` as long as nothing is.
@@ -53,8 +55,9 @@ pub(super) struct State {
     pub(super) chroot: Chroot,
     /// A process that shares root and working directory, if one is known.
     pub(super) fs_sharer: Option<i32>,
-    pub(super) memory_sharer: Option<i32>,
-    pub(super) handlers_sharer: Option<i32>,
+    /// Whether memory and signal handlers are shared with another process.
+    pub(super) memory_shared: Option<bool>,
+    pub(super) handlers_shared: Option<bool>,
     pub(super) mounts: Vec<MountEntry>,
     /// Whether the mount of the root directory is among them.
     pub(super) root_listed: Option<bool>,
@@ -72,8 +75,11 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn read(machine: &Machine<'_>) -> State {
-        let status = machine.read("/proc/thread-self/status").ok();
-        let status = status.and_then(|bytes| parse_status(&String::from_utf8_lossy(&bytes)));
+        let text = machine.text("/proc/thread-self/status").unwrap_or_default();
+        let status = parse_status(&text);
+        let process = text.lines().find_map(|line| line.strip_prefix("NStgid:"));
+        let is_init =
+            process.is_some_and(|numbers| numbers.split_ascii_whitespace().next_back() == Some("1"));
         let eyes = machine.eyes();
         let near = Near::find(machine, status.as_ref());
         // The number that /proc gives, which is the one other files there use.
@@ -86,6 +92,13 @@ impl State {
         let owners = Kind::ALL.map(|kind| if kind == Kind::User { Owner::Own } else { owner(kind) });
         let mounts = mounts(machine);
         let children = own_link("pid_for_children");
+        let security = Security::read(machine);
+        let threads = status.as_ref().map_or(1, |status| status.threads);
+        // Threads share both, and then that is what is answered.
+        let shared = |what: Shared| {
+            let alone = machine.alone(what, security.may_filter()).filter(|_| threads == 1);
+            alone.map(|alone| !alone).or_else(|| near.sharer(machine, what).map(|_| true))
+        };
         State {
             pid_dead: has_no_init(machine, &children),
             pid_for_children_owner: Owner::of(eyes, &children, Kind::Pid, own),
@@ -100,15 +113,15 @@ impl State {
             limits: Kind::ALL.map(|kind| machine.number(&limit_file(kind))),
             chroot: Chroot::find(machine, &mounts, status.as_ref().map_or(0, |status| status.ppid)),
             fs_sharer: near.sharer(machine, Shared::Fs),
-            memory_sharer: near.sharer(machine, Shared::Memory),
-            handlers_sharer: near.sharer(machine, Shared::Handlers),
+            memory_shared: shared(Shared::Memory),
+            handlers_shared: shared(Shared::Handlers),
             root_mount: eyes.mount_of("/").ok().map(|(root, _)| root),
             root_listed: eyes.mount_of("/").ok().map(|(root, _)| {
                 // A root that is a plain directory is on a mount that is not listed.
                 mounts.iter().any(|mount| mount.id == root || mount.parent == root)
             }),
             mounts,
-            security: Security::read(machine),
+            security,
             cwd: eyes.read_link("/proc/thread-self/cwd").ok(),
             securebits: eyes.securebits().unwrap_or(0),
             dumpable: eyes.dumpable().unwrap_or(true),
@@ -117,6 +130,7 @@ impl State {
             mount_max: machine.number("/proc/sys/fs/mount-max"),
             status,
             pid,
+            is_init,
         }
     }
 
@@ -150,17 +164,20 @@ impl State {
         self.inode(Kind::Pid).is_some() && self.inode(Kind::Pid) != self.pid_for_children
     }
 
+    /// The number of a process in the caller's own pid namespace, whichever one /proc shows;
+    /// `pid` is the process's.
+    pub(super) fn number_here(&self, of: &Credentials, pid: Option<&Seen>) -> Option<i32> {
+        let levels = self.status.as_ref()?.pids.len();
+        let within = pid.is_some_and(|pid| pid.below || Some(pid.inode) == self.inode(Kind::Pid));
+        of.pids.get(levels - 1).copied().filter(|_| levels == 1 || within)
+    }
+
     pub(super) fn has(&self, cap: crate::caps::Capabilities) -> bool {
         self.status.as_ref().is_some_and(|status| status.effective.contains(cap))
     }
 
     pub(super) fn threads(&self) -> u32 {
         self.status.as_ref().map_or(1, |status| status.threads)
-    }
-
-    /// The first pid namespace's kernel numbers it 1 in its own.
-    pub(super) fn is_init(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.pids.last() == Some(&1))
     }
 }
 
@@ -200,19 +217,33 @@ fn has_no_init(machine: &Machine<'_>, path: &str) -> bool {
 /// Parent, children and siblings. Others would have to be looked for among all processes.
 struct Near {
     own: i32,
+    /// Numbered as kcmp does, in the caller's own pid namespace.
     others: Vec<i32>,
 }
 
 impl Near {
     fn find(machine: &Machine<'_>, status: Option<&Credentials>) -> Near {
-        let Some(status) = status else { return Near { own: 0, others: Vec::new() } };
-        let own = status.pids.first().copied().unwrap_or(0);
+        let pids = status.map_or(&[][..], |status| &status.pids);
+        let (Some(status), [shown, .., own] | [shown @ own]) = (status, pids) else {
+            return Near { own: 0, others: Vec::new() };
+        };
         let children = |of: i32| -> Vec<i32> {
             let text = machine.text(&format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
             text.split_ascii_whitespace().take(64).filter_map(|pid| pid.parse().ok()).collect()
         };
-        let near = [status.ppid].into_iter().chain(children(own)).chain(children(status.ppid));
-        Near { own, others: near.filter(|other| *other > 0 && *other != own).collect() }
+        // Children are in the caller's pid namespace or below it, and so is the parent with
+        // all of its own, if it has a number there.
+        let here = |pid: i32| -> Option<i32> {
+            if pids.len() == 1 {
+                return Some(pid);
+            }
+            let text = machine.text(&format!("/proc/{pid}/status")).ok()?;
+            parse_status(&text)?.pids.get(pids.len() - 1).copied()
+        };
+        let parent = here(status.ppid);
+        let siblings = if parent.is_some() { children(status.ppid) } else { Vec::new() };
+        let near = children(*shown).into_iter().chain(siblings).filter_map(here).chain(parent);
+        Near { own: *own, others: near.filter(|other| *other > 0 && other != own).collect() }
     }
 
     /// One that shares this with the caller.

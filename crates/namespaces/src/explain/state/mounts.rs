@@ -97,6 +97,22 @@ pub(in crate::explain) fn covering<'a>(mounts: &'a [MountEntry], path: &str) -> 
     })
 }
 
+/// Without those that were mounted over the root, and on them: who stayed below is led to
+/// none of them.
+pub(in crate::explain) fn below_covers(mounts: &[MountEntry], root: Option<u64>) -> Vec<&MountEntry> {
+    let mut over: Vec<u64> = Vec::new();
+    let mut below = Vec::new();
+    for mount in mounts {
+        let covers = mount.point == "/" && Some(mount.parent) == root && mount.id != mount.parent;
+        if covers || over.contains(&mount.parent) {
+            over.push(mount.id);
+        } else {
+            below.push(mount);
+        }
+    }
+    below
+}
+
 /// The mount that a path leads to from the root on, by the way the tree is built: which mount
 /// stands on which.
 pub(in crate::explain) fn resolved<'a>(
@@ -111,15 +127,16 @@ pub(in crate::explain) fn resolved<'a>(
         let below = found.map_or("/", |mount| mount.point.as_str()).trim_end_matches('/').len();
         let next = mounts
             .iter()
-            .filter(|mount| mount.parent == at && mount.id != at && mount.holds(path))
+            // What was mounted over the root afterwards is not crossed.
+            .filter(|mount| mount.parent == at && mount.id != at && mount.point != "/" && mount.holds(path))
             .filter(|mount| mount.point.trim_end_matches('/').len() >= below)
             .min_by_key(|mount| mount.point.len());
         match next {
-            Some(mount) if mount.point != "/" => {
+            Some(mount) => {
                 at = mount.id;
                 found = Some(mount);
             }
-            _ => break,
+            None => break,
         }
     }
     found

@@ -1,8 +1,9 @@
 //! Another process, as the object of a question.
 
-use super::{Machine, Seen, State};
+use super::{Machine, Seen, State, index};
 use crate::caps::Capabilities;
 use crate::errno::Errno;
+use crate::explain::eyes::Shared;
 use crate::idmap::{Extent, IdMap};
 use crate::kind::Kind;
 use crate::process::{Credentials, parse_status};
@@ -23,6 +24,13 @@ pub(in crate::explain) struct Target {
     /// Whether the files that only their owner may write can be opened for that.
     pub(in crate::explain) writable: Option<Result<(), Errno>>,
     pub(in crate::explain) is_caller: bool,
+    /// Whether the caller may look into it by its real ids, as setns asks: `kcmp(2)` does too.
+    pub(in crate::explain) looked_into: Option<bool>,
+    /// Whether its user namespace is the caller's or one that this is the parent of; found by
+    /// writing to its maps.
+    pub(in crate::explain) is_related: bool,
+    /// What opening its links answers.
+    pub(in crate::explain) links: Result<(), Errno>,
 }
 
 impl Target {
@@ -37,9 +45,19 @@ impl Target {
         let map = |name: &str| {
             IdMap::from_kernel(&machine.text(&file(name)).ok()?).map(|map| map.extents().to_vec())
         };
+        let status = parse_status(&text);
+        let here = status
+            .as_ref()
+            .and_then(|status| state.number_here(status, namespaces[index(Kind::Pid)].as_ref()));
+        let own = state.status.as_ref().and_then(|own| own.pids.last().copied());
+        let looked_into = here.zip(own).and_then(|(here, own)| match eyes.share(own, here, Shared::Memory) {
+            Ok(_) => Some(true),
+            Err(Errno::EPERM) => Some(false),
+            Err(_) => None,
+        });
         Target {
             pid,
-            status: parse_status(&text),
+            status,
             zombie,
             namespaces,
             uid_map: map("uid_map"),
@@ -48,6 +66,9 @@ impl Target {
             proc_owner: eyes.stat(&file("status")).ok().map(|(_, uid)| uid),
             writable: write.then(|| eyes.may_write(&file("uid_map"))),
             is_caller: pid == state.pid,
+            looked_into,
+            is_related: false,
+            links: eyes.read_link(&file("ns/user")).map(drop),
         }
     }
 

@@ -8,7 +8,7 @@ mod target;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use namespaces::{Errno, Error, Id, Kind, Kinds, Namespace, Process, Spawn, Step};
+use namespaces::{Errno, Error, Id, Kind, Kinds, Namespace, Plan, Process, Spawn, Step};
 use rustix::fs::OFlags;
 use rustix::process::DumpableBehavior;
 
@@ -25,11 +25,34 @@ use crate::exit::ExitCode;
 pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
     match request::read(call)? {
         Read::Answered(code) => Ok(code),
-        Read::Request(request) => enter(*request),
+        Read::Request(request) => enter(*request, program::run),
     }
 }
 
-fn enter(mut request: Request) -> Result<ExitCode, Failure> {
+/// What it is about to do.
+pub(super) fn plan(call: &Call) -> Result<Plan, Failure> {
+    match request::read(call)? {
+        Read::Answered(_) => Err(Failure::message("nothing is asked of the kernel")),
+        Read::Request(mut request) => {
+            request.dry_run = true;
+            // What is the caller's own already is not joined if it can't be.
+            if let (true, Some(pid)) = (request.all, request.pid)
+                && let Ok(apart) = Process::open(pid).and_then(|process| process.kinds_apart())
+                && !apart.is_empty()
+            {
+                request.all = false;
+                request.of_target =
+                    known(apart).difference(kinds_of(&request.given)).union(request.of_target);
+            }
+            enter(*request, |spawn, start| program::plan(spawn, start))
+        }
+    }
+}
+
+fn enter<T>(
+    mut request: Request,
+    act: impl Fn(&mut Spawn, Start) -> namespaces::Result<T>,
+) -> Result<T, Failure> {
     let mut kinds = request.of_target;
     if request.all {
         let all = Target::new(&request).all(kinds)?;
@@ -94,7 +117,7 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
     let fork = entered.contains(Kind::Pid) && !request.no_fork;
     let start = Start { dry_run: request.dry_run, child: fork.then_some(Signals::Job) };
     join(&mut spawn, process.as_ref(), kinds, &given).map_err(|error| say::failure(error, &program))?;
-    let answer = program::run(&mut spawn, start);
+    let answer = act(&mut spawn, start);
     answer.or_else(|error| {
         let Some(process) = process.filter(|_| request.all && refused(&error)) else {
             return Err(say::failure(error, &program));
@@ -106,7 +129,7 @@ fn enter(mut request: Request) -> Result<ExitCode, Failure> {
             return Err(say::failure(error, &program));
         }
         join(&mut spawn, Some(&process), apart, &given)
-            .and_then(|()| program::run(&mut spawn, start))
+            .and_then(|()| act(&mut spawn, start))
             .map_err(|error| say::failure(error, &program))
     })
 }

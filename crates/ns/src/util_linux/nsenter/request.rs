@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use namespaces::explain::Question;
 use namespaces::{Error, Id as UserId, Kind, Kinds, Namespace};
 use rustix::fs::{Mode, OFlags};
 
@@ -123,7 +124,10 @@ impl Request {
         self.of_target.remove(kind);
         match open(kind, without_equals(argument))? {
             Ok(namespace) => self.given.push(namespace),
-            Err(wrong) => drop(self.wrong_kind.get_or_insert(say::not_this_kind(kind, wrong))),
+            Err(wrong) => {
+                let asked = asked(kind, without_equals(argument));
+                let _ = self.wrong_kind.get_or_insert(say::not_this_kind(kind, wrong).asking(asked));
+            }
         }
         Ok(())
     }
@@ -145,11 +149,17 @@ fn open(kind: Kind, name: &OsStr) -> Result<Result<Namespace, Error>, Failure> {
     }
     match Namespace::open(name).and_then(|namespace| namespace.expect(kind)) {
         Err(error) => match error.errno() {
-            Some(errno) => Err(Failure::on("cannot open ", name, errno).because(error)),
+            Some(errno) => {
+                Err(Failure::on("cannot open ", name, errno).because(error).asking(asked(kind, name)))
+            }
             None => Ok(Err(error)),
         },
         namespace => Ok(namespace),
     }
+}
+
+fn asked(kind: Kind, file: &OsStr) -> Question {
+    Question::JoinFile { path: file.into(), kind: Some(kind) }
 }
 
 fn identified(kind: Kind, id: &[u8]) -> Result<Namespace, Failure> {

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use namespaces::discover::Discovery;
+use namespaces::explain::Question;
 use namespaces::{Errno, Error, Kind, Kinds, Namespace, Process};
 use rustix::fs::{Mode, OFlags};
 
@@ -43,7 +44,7 @@ impl<'a> Target<'a> {
                 let line = format!("failed to obtain a valid file descriptor for PID {pid}");
                 Failure::system(line, Errno::ESRCH)
             };
-            line.because(error)
+            line.because(error).asking(Question::JoinProcess { pid, kinds })
         })
     }
 

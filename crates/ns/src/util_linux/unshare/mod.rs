@@ -5,7 +5,7 @@ mod options;
 mod request;
 mod say;
 
-use namespaces::{IdMap, Kind, MapWriter, Propagation, Spawn};
+use namespaces::{IdMap, Kind, MapWriter, Plan, Propagation, Spawn};
 
 pub(crate) use options::ABOUT;
 use request::{Read, Request};
@@ -17,15 +17,29 @@ use super::program::{self, Program};
 use crate::exit::ExitCode;
 
 pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
-    let request = match request::read(call)? {
-        Read::Answered(code) => return Ok(code),
-        Read::Request(request) => request,
-    };
+    match request::read(call)? {
+        Read::Answered(code) => Ok(code),
+        Read::Request(request) => unshare(&request, program::run),
+    }
+}
+
+/// What it is about to do.
+pub(super) fn plan(call: &Call) -> Result<Plan, Failure> {
+    match request::read(call)? {
+        Read::Answered(_) => Err(Failure::message("nothing is asked of the kernel")),
+        Read::Request(request) => unshare(&request, |spawn, start| program::plan(spawn, start)),
+    }
+}
+
+fn unshare<T>(
+    request: &Request,
+    act: impl Fn(&mut Spawn, program::Start) -> namespaces::Result<T>,
+) -> Result<T, Failure> {
     let program = Program::new(&request.program, request.env.as_ref());
     let mut spawn = program.spawn();
-    mounts(&mut spawn, &request);
-    ids(&mut spawn, &request)?;
-    program::run(&mut spawn, request.start()).map_err(|error| say::failure(error, &request, &program))
+    mounts(&mut spawn, request);
+    ids(&mut spawn, request)?;
+    act(&mut spawn, request.start()).map_err(|error| say::failure(error, request, &program))
 }
 
 impl Request {
