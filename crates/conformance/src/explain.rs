@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use namespaces::explain::{
-    Attempt, Cause, EmptyWrite, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict,
+    Attempt, Attempted, Cause, EmptyWrite, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict,
 };
 use namespaces::{Errno, IdKind, Kind, Kinds};
 use nsproxy::op::Op;
@@ -303,6 +303,16 @@ fn op_of(call: Attempt<'_>) -> Op {
     }
 }
 
+/// The names in what getdents64 answers: `struct linux_dirent64`.
+fn names(mut entries: &[u8]) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let len = usize::from(u16::from_le_bytes([*entries.get(16)?, *entries.get(17)?]));
+        let (entry, rest) = entries.split_at_checked(len)?;
+        entries = rest;
+        CStr::from_bytes_until_nul(entry.get(19..)?).ok()?.to_str().ok()
+    })
+}
+
 /// How long a child may take to be there.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// `__WALL`: children that end without a signal are waited for too.
@@ -395,7 +405,7 @@ impl<'a> Through<'a> {
         let taken = self.reader.map(|reader| reader.slot);
         let slot = self.free.into_iter().flatten().find(|slot| Some(*slot) != taken).ok_or(Errno::EAGAIN)?;
         match self.real.order(self.slot, libc::SYS_clone, [0; 6], Some(slot), PATIENCE) {
-            Outcome::Answer(pid @ 1..) if self.real.arrived(slot) => {
+            Outcome::Answer(pid @ 1..) if self.real.arrived(slot, PATIENCE) => {
                 Ok((pid.cast_unsigned(), Through { slot, free: [None; 2], reader: None, ..*self }))
             }
             Outcome::Answer(answer) => Err(sys::errno_of(answer).map_or(Errno::EIO, Errno::from_raw)),
@@ -568,20 +578,36 @@ impl Eyes for Through<'_> {
         }
     }
 
-    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno> {
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno> {
         let (pid, child) = self.fork()?;
         let mut trial = Trial { pid, calls: Vec::new(), refused: None };
-        let mut refused = None;
+        let mut came = Attempted::Done;
         for (at, call) in calls.iter().enumerate() {
             trial.calls.push(op_of(*call));
             if let Err(errno) = child.make(*call) {
                 trial.refused = Some(errno.raw());
-                refused = Some((at, errno));
+                came = Attempted::Refused(at, errno);
                 break;
             }
         }
         self.end(child, trial)?;
-        Ok(refused)
+        Ok(came)
+    }
+
+    fn processes(&self, most: usize) -> Result<Vec<i32>, Errno> {
+        self.with("/proc/.", |fd| {
+            let room = self.room();
+            let mut all = Vec::new();
+            loop {
+                let len = self.call(libc::SYS_getdents64, [fd, room, ROOM as u64, 0, 0, 0])?;
+                let bytes =
+                    self.real.mailbox.get(self.slot, DATA, usize::try_from(len).unwrap_or(0).min(ROOM));
+                all.extend(names(&bytes).filter_map(|name| name.parse::<i32>().ok()));
+                if len == 0 || all.len() >= most {
+                    return Ok(all);
+                }
+            }
+        })
     }
 
     fn securebits(&self) -> Result<u32, Errno> {

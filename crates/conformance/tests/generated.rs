@@ -33,6 +33,20 @@ fn generated_calls_of_a_fresh_seed_agree() {
     agrees(&["--operations", CALLS, "--patience", "10"]);
 }
 
+/// What a process sees never leads to a wrong name, and most often to the right one.
+#[test]
+fn refusals_are_explained() {
+    testkit::require_namespaces!();
+    for user in [&["--as-user"][..], &[]] {
+        let args = ["--operations", "1500", "--seed", "5", "--jobs", "1", "--explain"];
+        let output = text(&conformance(&[&args, user].concat()));
+        let table = output.lines().find(|line| line.starts_with("all ")).expect(&output);
+        let numbers: Vec<u32> =
+            table.split_ascii_whitespace().skip(1).map(|number| number.parse().unwrap()).collect();
+        assert!(numbers[0] > 100 && numbers[1] * 20 < numbers[0] && numbers[2] == 0, "{output}");
+    }
+}
+
 #[test]
 fn generated_calls_of_a_user_agree() {
     testkit::require_namespaces!();

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::handle::Namespace;
 use crate::kind::Kind;
 use crate::mountinfo::mounts;
+use crate::sys;
 
 /// Binds `namespace` to the file `path`, which is made if it is not there. The
 /// namespace lives until [`unpin`], also without a process in it; anyone who
@@ -101,8 +102,18 @@ fn explain(namespace: &Namespace, path: &Path, errno: Errno) -> Error {
     if Namespace::current(Kind::Mnt).is_ok_and(|mine| mine == *namespace) {
         return Error::invalid("place to pin", shown, "a mount namespace can't be bound inside itself");
     }
-    Error::invalid("place to pin", shown, "a mount namespace can be bound only in one that is older than it")
+    let id = |namespace: &Namespace| sys::nsfs::mnt_info(namespace.as_fd()).map(|info| info.mnt_ns_id);
+    match (Namespace::current(Kind::Mnt).map(|mine| id(&mine)), id(namespace)) {
+        (Ok(Ok(mine)), Ok(theirs)) if mine < theirs => failed,
+        (Ok(Ok(mine)), Ok(theirs)) => {
+            let shown = format!("{shown} in mount namespace {mine} for {theirs}");
+            Error::invalid("place to pin", shown, LOWER_ID)
+        }
+        _ => Error::invalid("place to pin", shown, LOWER_ID),
+    }
 }
+
+const LOWER_ID: &str = "a mount namespace can be bound only in one with a lower id, as older ones have, but since Linux 6.18 each processor counts for itself: make it anew on the processor where the other was made, or on another (taskset -c)";
 
 /// Whether the mount that `path` is on passes its mounts on to peers.
 fn on_shared_mount(path: &Path) -> bool {

@@ -45,7 +45,11 @@ impl<'a> Case<'a> {
 
     /// The verdict; `seen` is what the kernel answered, if it was asked already.
     pub(super) fn decide(&self, seen: Seen) -> Verdict {
-        let seen = if seen == Seen::Nothing { trial(self.machine, self.state, self.question) } else { seen };
+        let seen = match (seen, &self.reached) {
+            (Seen::Nothing, Some(Reached::Refused(..))) => Seen::Refused(Some(0), Errno::EPERM),
+            (Seen::Nothing, _) => trial(self.machine, self.state, self.question),
+            (seen, _) => seen,
+        };
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
             return verdict;
         }

@@ -42,9 +42,10 @@ pub trait Eyes: fmt::Debug {
     /// Whether the own pid namespace has so many levels: `clone3(2)` that asks for number 1,
     /// which is taken, at each of them, and so makes no process.
     fn pid_levels(&self, levels: usize) -> Result<bool, Errno>;
-    /// Makes these calls in a child that ends at once, and tells which one was refused with
-    /// what. `Err` where no child can be made.
-    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno>;
+    /// Makes these calls in a child that ends at once. `Err` where no child can be made.
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno>;
+    /// The numbers in `/proc` of so many processes.
+    fn processes(&self, most: usize) -> Result<Vec<i32>, Errno>;
     /// `PR_GET_SECUREBITS`
     fn securebits(&self) -> Result<u32, Errno>;
     /// `PR_GET_DUMPABLE`
@@ -83,6 +84,15 @@ pub enum Attempt<'a> {
     PrivateMounts,
     /// `umount2(2)` with `MNT_DETACH`.
     Detach(&'a CStr),
+}
+
+/// What came of the calls of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// All went.
+    Done,
+    /// The one at this place was refused, and none after it was made.
+    Refused(usize, Errno),
 }
 
 /// What processes can share, of what `kcmp(2)` compares.
@@ -228,7 +238,7 @@ impl Eyes for Own {
         }
     }
 
-    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Option<(usize, Errno)>, Errno> {
+    fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno> {
         use nsproxy::uapi::{MNT_DETACH, MS_PRIVATE, MS_REC};
         let calls: Vec<Call<'_>> = calls
             .iter()
@@ -239,11 +249,17 @@ impl Eyes for Own {
             })
             .collect();
         match probe::in_child(&calls) {
-            Outcome::Done => Ok(None),
-            Outcome::Refused(at, errno) => Ok(Some((at, errno))),
+            Outcome::Done => Ok(Attempted::Done),
+            Outcome::Refused(at, errno) => Ok(Attempted::Refused(at, errno)),
             Outcome::NoChild(errno) => Err(errno),
             Outcome::Killed => Err(Errno::EIO),
         }
+    }
+
+    fn processes(&self, most: usize) -> Result<Vec<i32>, Errno> {
+        let names =
+            std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        Ok(names.take(most).collect())
     }
 
     fn securebits(&self) -> Result<u32, Errno> {

@@ -90,7 +90,7 @@ fn mount(case: &Case<'_>, source: &str, target: &str, flags: u64, errno: Errno) 
         Errno::EINVAL if remount && flags & MS_BIND == 0 => foreign(case, target),
         Errno::EINVAL if propagation != 0 && !bind && !remount => {
             no_mountpoint(case, target, Rule::MountNotMountpoint)
-                .or_else(|| (propagation.count_ones() == 1).then(|| foreign(case, target)).flatten())
+                .or_else(|| propagation.is_power_of_two().then(|| foreign(case, target)).flatten())
         }
         _ => None,
     }

@@ -5,9 +5,10 @@ use nsproxy::Rule;
 use super::ask::Objects;
 use super::decide::{Case, limit_kind};
 use super::evidence::Evidence;
-use super::load::{Assumed, covers_kernel_files};
+use super::load::Assumed;
 use super::question::Question;
 use super::state::{Chroot, MountEntry, Owner, State, Target, USERNS_CLONE, covering, limit_file};
+use super::tree::covers_kernel_files;
 use crate::idmap::IdKind;
 use crate::kind::Kind;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 
-use super::eyes::{Attempt, EmptyWrite, Eyes, Own, READ, Shared, read_all};
+use super::eyes::{Attempt, Attempted, EmptyWrite, Eyes, Own, READ, Shared, read_all};
 use crate::errno::Errno;
 use crate::kind::{Kind, Kinds};
 use crate::sys::probe::{Call, Outcome, in_child};
@@ -111,7 +111,7 @@ impl<'eyes> Machine<'eyes> {
     }
 
     /// What the kernel answers to these calls in a child, by whoever it is that looks.
-    pub(super) fn attempt(&self, calls: &[Attempt<'_>]) -> Option<Option<(usize, Errno)>> {
+    pub(super) fn attempt(&self, calls: &[Attempt<'_>]) -> Option<Attempted> {
         if self.may_fork() { self.eyes.attempt(calls).ok() } else { None }
     }
 
@@ -119,7 +119,11 @@ impl<'eyes> Machine<'eyes> {
     pub(super) fn first_refused(&self, kinds: Kinds) -> Option<(Kind, Errno)> {
         let order: Vec<Kind> = MADE_IN.into_iter().filter(|kind| kinds.contains(*kind)).collect();
         let calls: Vec<Attempt<'_>> = order.iter().copied().map(Attempt::Unshare).collect();
-        let mut latest = self.attempt(&calls)??;
+        let refused = || match self.attempt(&calls)? {
+            Attempted::Refused(at, errno) => Some((at, errno)),
+            Attempted::Done => None,
+        };
+        let mut latest = refused()?;
         // Namespaces of the call that failed still count for a moment: only by the one that
         // stays refused is it known.
         for pause in SETTLING {
@@ -127,7 +131,7 @@ impl<'eyes> Machine<'eyes> {
                 break;
             }
             std::thread::sleep(pause);
-            let again = self.attempt(&calls)??;
+            let again = refused()?;
             if again.0 > latest.0 {
                 latest = again;
             }

@@ -42,7 +42,7 @@ pub(super) fn reached(machine: &Machine<'_>, objects: &Objects, question: &Quest
         IdKind::Gid => &target.gid_map,
     };
     if !map.as_ref()?.is_empty() {
-        return refused(Rule::MapAlreadySet, Evidence::file(path, "has a map already"));
+        return refused(Rule::MapAlreadySet, Evidence::file(path, "has lines already"));
     }
     match machine.map_refuses(&path, EmptyWrite::NoLine)? {
         Errno::EPERM => {

@@ -44,13 +44,14 @@ mod question;
 mod remedy;
 mod state;
 mod suppose;
+mod tree;
 mod trial;
 
 pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};
 pub use check::{Ability, Check};
 pub use evidence::{Evidence, Place};
-pub use eyes::{Attempt, EmptyWrite, Eyes, NamespaceSeen, Shared, Upward};
+pub use eyes::{Attempt, Attempted, EmptyWrite, Eyes, NamespaceSeen, Shared, Upward};
 pub use machine::Machine;
 pub use nsproxy::Rule;
 pub use page::{page, pages};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::idmap::IdKind;
+use crate::idmap::{IdKind, MapWriter};
 use crate::kind::{Kind, Kinds};
-use crate::plan::{JoinTarget, Plan, PlanStep, Step};
+use crate::plan::{Id, JoinTarget, Plan, PlanStep, Step};
 
 /// A call, or several, about which to ask what the kernel does and why.
 ///
@@ -179,6 +179,27 @@ impl Question {
             }
             _ => Question::Launch(plan),
         }
+    }
+
+    /// The call of a step that sets ids or writes a file, to be asked about by the process
+    /// that was refused it. `None` for the others.
+    pub fn of_step(step: &Step) -> Option<Question> {
+        Some(match step {
+            Step::Uid(Id::Number(uid)) => Question::SetUid(*uid),
+            Step::Gid(Id::Number(gid)) => Question::SetGid(*gid),
+            Step::Groups { groups, .. } => Question::SetGroups(groups.clone()),
+            Step::WriteMap { kind, map, writer: MapWriter::Child } => {
+                Question::WriteMap { pid: 0, kind: *kind, text: map.to_string() }
+            }
+            Step::Setgroups { allow, .. } => {
+                let text = if *allow { "allow" } else { "deny" };
+                Question::WriteSetgroups { pid: 0, text: text.to_owned() }
+            }
+            Step::TimeOffsets(text) => {
+                Question::WriteTimeOffsets { pid: 0, text: text.to_string_lossy().into_owned() }
+            }
+            _ => return None,
+        })
     }
 
     /// `clone(2)` with these kinds new.

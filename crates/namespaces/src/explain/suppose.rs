@@ -11,7 +11,7 @@ use nsproxy::{Call, Cap, Hook, Rule};
 use super::ask::hook;
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
-use super::eyes::Attempt;
+use super::eyes::{Attempt, Attempted, Upward};
 use super::load::Assumed;
 use super::machine::Machine;
 use super::question::Question;
@@ -130,19 +130,35 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
             all.push(Supposition::new(because, |assumed| assumed.full_above = Some(kind)));
         }
     }
-    if !state.is_first() {
+    let less_deep = || errno == Some(Errno::ENOSPC) && is_parent(machine, state);
+    if !state.is_first() && !less_deep() {
         let because = Evidence::inferred("how many user namespaces lie above can't be read from here");
         let deep = Supposition::new(because, |assumed| assumed.deep_user = true);
         // A limit that somebody set is nearer than 33 levels.
         all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
     }
     let first_pid = state.inode(Kind::Pid).is_none_or(|inode| inode == FIRST_PID);
-    if !first_pid && !(errno == Some(Errno::ENOSPC) && machine.pid_levels(MOST_PID_LEVELS) == Some(false)) {
+    let less_deep = || errno == Some(Errno::ENOSPC) && machine.pid_levels(MOST_PID_LEVELS) == Some(false);
+    if !first_pid && !less_deep() {
         let because = Evidence::inferred("how many pid namespaces lie above can't be read from here");
         let deep = Supposition::new(because, |assumed| assumed.deep_pid = true);
         all.push(if is_limited(state, Kind::Pid) { deep.weak() } else { deep });
     }
 }
+
+/// Whether there is a user namespace below the own one, among those of some processes: then
+/// that one is not the deepest.
+fn is_parent(machine: &Machine<'_>, state: &State) -> bool {
+    let own = state.inode(Kind::User);
+    let processes = machine.eyes().processes(ENOUGH).unwrap_or_default();
+    processes.into_iter().any(|pid| {
+        let above = machine.eyes().namespace(&format!("/proc/{pid}/ns/user"), &[Upward::Owner]);
+        above.is_ok_and(|above| Some(above.inode) == own)
+    })
+}
+
+/// More are not looked at.
+const ENOUGH: usize = 1000;
 
 /// Whether somebody has set a limit on this kind in the own user namespace.
 fn is_limited(state: &State, kind: Kind) -> bool {
@@ -245,10 +261,12 @@ pub(super) fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock 
     let mountpoint = machine.eyes().mount_of(path).ok().filter(|(_, root)| *root).map(|(id, _)| id);
     let Ok(path) = CString::new(path) else { return Lock::Unknown };
     match machine.attempt(&[Attempt::Unshare(Kind::Mnt), Attempt::PrivateMounts, Attempt::Detach(&path)]) {
-        Some(None) => Lock::Free,
-        Some(Some((2, _))) if mountpoint.is_none() => Lock::Free,
+        Some(Attempted::Done) => Lock::Free,
+        Some(Attempted::Refused(2, _)) if mountpoint.is_none() => Lock::Free,
         // What stands on another mount, and can't be unmounted without being used.
-        Some(Some((2, Errno::EINVAL))) if mountpoint.is_some_and(|id| stands_on_another(state, id)) => {
+        Some(Attempted::Refused(2, Errno::EINVAL))
+            if mountpoint.is_some_and(|id| stands_on_another(state, id)) =>
+        {
             Lock::Locked
         }
         _ => Lock::Unknown,

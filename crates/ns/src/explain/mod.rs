@@ -17,7 +17,7 @@ use crate::exit::ExitCode;
 use crate::render;
 use crate::report::{Failure, print};
 
-pub(crate) use text::reason;
+pub(crate) use text::{reason, reason_of};
 
 const AFTER_HELP: &str = "\
 The call, made by this process as it is now; nothing is changed:

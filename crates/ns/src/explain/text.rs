@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use namespaces::Error;
-use namespaces::explain::{Allowed, Explanation, Refusal, Undecided, Verdict};
+use namespaces::explain::{Allowed, Explanation, Machine, Question, Refusal, Undecided, Verdict};
+use namespaces::{Errno, Error};
 
 use crate::text::printable;
 
@@ -89,10 +89,22 @@ fn undecided(out: &mut String, open: &Undecided) {
 
 /// For the lines below a failure: the reason, and the first thing that helps.
 pub(crate) fn reason(error: &Error) -> Vec<String> {
-    if std::env::var_os("NS_EXPLAIN").is_some_and(|value| value == "0") {
+    if is_silent() {
         return Vec::new();
     }
     error.explain().map(|answer| short(&answer)).unwrap_or_default()
+}
+
+/// The same for a call that was refused with this number.
+pub(crate) fn reason_of(question: &Question, errno: Errno) -> Vec<String> {
+    if is_silent() {
+        return Vec::new();
+    }
+    short(&Machine::here().explain_errno(question, None, errno))
+}
+
+fn is_silent() -> bool {
+    std::env::var_os("NS_EXPLAIN").is_some_and(|value| value == "0")
 }
 
 fn short(answer: &Explanation) -> Vec<String> {

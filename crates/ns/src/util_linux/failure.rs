@@ -8,7 +8,7 @@ use namespaces::explain::Question;
 use namespaces::{Errno, Error, Step};
 
 use super::strerror::Strerror;
-use crate::explain::reason;
+use crate::explain::{reason, reason_of};
 
 /// A failure, and the exit status that says so.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Failure {
     /// The error of the library behind it, for what can be said of the reason.
     pub(super) cause: Option<Error>,
     /// What it is that could not be done, for `ns explain` to be asked about.
-    pub(super) asks: Option<Question>,
+    pub(super) asks: Option<Box<Question>>,
 }
 
 /// The line on standard error, without the name in front. In bytes, because
@@ -83,17 +83,17 @@ impl Failure {
         Failure { status, ..self }
     }
 
-    /// What else is known of the cause. A process that has moved already can't
-    /// tell any more why it was refused a later step.
+    /// What else is known of the cause. A process that has moved already asks only about
+    /// the step that it was refused, from where it is.
     pub(super) fn reason(&self) -> Vec<String> {
         let Some(cause) = &self.cause else { return Vec::new() };
         match cause {
-            Error::Step { step, .. }
+            Error::Step { step, errno, .. }
                 if !matches!(step.step, Step::Unshare(_) | Step::Join(_) | Step::Clone { .. }) =>
             {
-                Vec::new()
+                Question::of_step(&step.step).map_or_else(Vec::new, |question| reason_of(&question, *errno))
             }
-            Error::Call { .. } | Error::Step { .. } => reason(cause),
+            Error::Call { .. } | Error::Step { .. } | Error::NoSubordinateIds { .. } => reason(cause),
             Error::Map(_) | Error::WrongKind { .. } | Error::NotNamespace { .. } => vec![cause.to_string()],
             _ => Vec::new(),
         }
@@ -101,7 +101,7 @@ impl Failure {
 
     /// Remembers the question that it answers.
     pub(crate) fn asking(self, question: Question) -> Failure {
-        Failure { asks: Some(question), ..self }
+        Failure { asks: Some(Box::new(question)), ..self }
     }
 
     /// The line, without the name of the tool.

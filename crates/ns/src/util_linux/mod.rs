@@ -44,8 +44,10 @@ struct Entry {
     about: &'static About,
     run: fn(&Call) -> Result<ExitCode, Failure>,
     /// The steps it is about to take, if it asks anything of the kernel.
-    plan: Option<fn(&Call) -> Result<Plan, Failure>>,
+    plan: Option<MakePlan>,
 }
+
+type MakePlan = fn(&Call) -> Result<Plan, Failure>;
 
 static TOOLS: [Entry; 3] = [
     Entry { about: &unshare::ABOUT, run: unshare::run, plan: Some(unshare::plan) },
@@ -80,7 +82,7 @@ pub(crate) fn question(tool: &str, args: &[String]) -> Result<Question, report::
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
     match plan(&Call::by_word(tool, &args)) {
         Ok(plan) => Ok(Question::of(plan)),
-        Err(Failure { asks: Some(question), .. }) => Ok(question),
+        Err(Failure { asks: Some(question), .. }) => Ok(*question),
         Err(failure) => Err(report::Failure::new(format!("{tool}: {}", failure.line()))),
     }
 }

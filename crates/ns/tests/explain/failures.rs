@@ -27,6 +27,23 @@ fn below_the_usual_line() {
     assert_eq!(lines.len(), 3);
 }
 
+/// The drop-ins have moved by then, and ask about the step from where they are.
+#[test]
+fn of_an_id_that_a_drop_in_can_t_take() {
+    require_namespaces!();
+    for (words, first, cause) in [
+        (&["unshare", "-r", "-S", "77", "true"][..], "setuid() failed", "SetidUnmapped: "),
+        (&["unshare", "-rf", "-S", "77", "true"], "setuid() failed", "SetidUnmapped: "),
+        (&["unshare", "-r", "-G", "77", "true"], "setgroups failed", "SetgroupsCall: "),
+    ] {
+        let done = Place(&[]).run(&[&[NS], words].concat());
+        let lines: Vec<&str> = done.stderr.lines().collect();
+        assert!(lines[0].contains(first), "{words:?}: {lines:?}");
+        assert!(lines[1].starts_with(&format!("    {cause}")), "{words:?}: {lines:?}");
+        assert!(lines[2].starts_with("    try: "), "{words:?}: {lines:?}");
+    }
+}
+
 #[test]
 fn silent_if_asked() {
     require_namespaces!();

@@ -53,6 +53,23 @@ fn a_map_of_anothers_ids() {
     place.explain(&["write", &file, "0 5 1"]).refused("MapAlreadySet").seen(&file, "has lines already");
 }
 
+/// The links of a process of another user namespace can't be read, and what can be written to
+/// its files tells what stands in the way.
+#[test]
+fn a_map_of_a_namespace_beside_the_own() {
+    require_namespaces!();
+    let process = unmapped(HERE);
+    let file = format!("/proc/{}/uid_map", process.pid());
+    let beside = Place(&["unshare", "--user"]);
+    beside.refuses(&["bash", "-c", &format!("echo '0 0 1' > {file}")], "Operation not permitted");
+    let answer = beside.explain(&["write", &file, "0 0 1"]);
+    answer.refused("MapOpener").errno("EPERM").seen("write", "with EINVAL");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, "", "asking has written a map");
+    let above = format!("/proc/{}/uid_map", std::process::id());
+    beside.explain(&["write", &above, "0 0 1"]).refused("MapInitNs").errno("EPERM");
+}
+
 #[test]
 fn an_id_without_mapping() {
     require_namespaces!();

@@ -270,6 +270,38 @@ fn the_page_of_causes_is_in_step() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "run the test again with UPDATE=1");
 }
 
+/// Every option of the drop-ins is one to ask about, written in any way that they take.
+#[test]
+fn options_are_those_of_the_drop_ins() {
+    testkit::require_namespaces!();
+    let me = std::process::id().to_string();
+    for words in [
+        &["unshare", "-Urnfp", "--mount-p", "--kill-child=TERM", "true"][..],
+        &["unshare", "--map-users=0:0:1", "--map-groups", "0,0,1", "--setgroups", "deny", "-R/", "-w", "/"],
+        &[
+            "unshare",
+            "-UT",
+            "--monotonic",
+            "5",
+            "--boottime=7",
+            "--keep-caps",
+            "-S0",
+            "-G0",
+            "--",
+            "sh",
+            "-c",
+        ],
+        &["unshare", "-m", "--propagation=slave", "--clear-env", "--whitelist-env", "HOME,PATH"],
+        &["nsenter", "-t", &me, "-n", "-F", "-S", "follow", "-Gfollow", "--preserve", "true"],
+        &["nsenter", &format!("--target={me}"), "-a", "-r", "-w", "-e", "--no-fork"],
+        &["nsenter", "-n=/proc/self/ns/net", "-u/proc/self/ns/uts", "--wdns=/", "-Z"],
+    ] {
+        let done = run(&[&[NS, "explain"], words].concat());
+        assert!(matches!(done.code, Some(0 | 1 | 3)), "{words:?}: {}", done.stderr);
+        assert!(done.stderr.is_empty() && !done.stdout.is_empty(), "{words:?}: {}", done.stderr);
+    }
+}
+
 #[test]
 fn what_is_not_understood_is_said_in_one_line() {
     for words in [

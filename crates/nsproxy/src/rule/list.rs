@@ -377,7 +377,7 @@ rules! {
     MountNotMountpoint: EINVAL, "path_mounted", "mount(2) EINVAL", ALWAYS, "The path is not the root of a mount.";
     MountForeign: EINVAL, "check_mnt", "mount(2) EINVAL", ALWAYS, "The mount is not in the caller's mount namespace.";
     MountSourceEmpty: EINVAL lookup, "do_loopback", "mount(2) EINVAL", ALWAYS, "A bind or move needs a source.";
-    BindLoop: EINVAL, "mnt_ns_loop", "mount_namespaces(7)", ALWAYS, "A mount namespace's file can be mounted only in a namespace older than it, so that none ever holds itself.";
+    BindLoop: EINVAL, "mnt_ns_loop", "mount_namespaces(7)", ALWAYS, "A mount namespace's file can be mounted only in one with a lower id, as older ones have, so that none ever holds itself; since 6.18 each processor counts for itself.";
     BindUnbindable: EINVAL, "__do_loopback", "mount(2) EINVAL MS_UNBINDABLE", ALWAYS, "The source is marked unbindable.";
     BindForeign: EINVAL, "may_copy_tree", "mount(2) EINVAL", ALWAYS, "The source is a mount of another mount namespace.";
     BindLockedChildren: EINVAL, "has_locked_children", "mount_namespaces(7)", ALWAYS, "A bind without its locked submounts would show what they cover.";
