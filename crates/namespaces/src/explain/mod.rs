@@ -94,12 +94,15 @@ fn rooted(machine: &Machine<'_>, state: &State, question: &Question) -> Option<Q
         if path.is_empty() {
             return Some(String::new());
         }
+        // What is not there, or lies behind a link, does not lead where its name does.
+        let same = |joined: &String| machine.eyes().mount_of(path) == machine.eyes().mount_of(joined);
         if path.starts_with('/') {
-            return Some(joined("/", path));
+            return Some(joined("/", path)).filter(same).or_else(|| Some(path.to_owned()));
         }
         let cwd = state.cwd.as_deref().filter(|cwd| cwd.starts_with('/') && !cwd.ends_with(')'))?;
         // Something may be mounted over it by now.
-        machine.eyes().mount_of(cwd).is_ok_and(|(there, _)| there == here).then(|| joined(cwd, path))
+        let there = machine.eyes().mount_of(cwd).is_ok_and(|(there, _)| there == here);
+        there.then(|| joined(cwd, path)).filter(same)
     };
     Some(match question {
         Question::Mount { source, target, fstype, flags, data } => {

@@ -261,7 +261,8 @@ pub(super) fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock 
     let mountpoint = machine.eyes().mount_of(path).ok().filter(|(_, root)| *root).map(|(id, _)| id);
     let Ok(path) = CString::new(path) else { return Lock::Unknown };
     match machine.attempt(&[Attempt::Unshare(Kind::Mnt), Attempt::PrivateMounts, Attempt::Detach(&path)]) {
-        Some(Attempted::Done) => Lock::Free,
+        // A copy of the root may have lost its lock.
+        Some(Attempted::Done) if mountpoint != state.root_mount => Lock::Free,
         Some(Attempted::Refused(2, _)) if mountpoint.is_none() => Lock::Free,
         // What stands on another mount, and can't be unmounted without being used.
         Some(Attempted::Refused(2, Errno::EINVAL))
