@@ -21,7 +21,8 @@
 //! Nothing on the machine is changed. Where only the kernel itself can tell, the call
 //! is made in a process of its own that ends at once; never where that would show.
 //! What can't be known is never guessed: then the verdict is [`Verdict::Undecided`], with the
-//! causes that remain.
+//! causes that remain. How often which comes about is measured with `conformance --explain`;
+//! `crates/conformance/README.md` has the table.
 
 mod advice;
 mod answer;
