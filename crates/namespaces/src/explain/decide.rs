@@ -233,14 +233,16 @@ impl<'a> Case<'a> {
     /// `MNT_EXPIRE` with other flags is refused as well where no mount is locked, and which
     /// are can't be read.
     fn unless_mixed(&self, verdict: Verdict) -> Verdict {
-        let Question::Umount { flags, .. } = self.question else { return verdict };
+        let Question::Umount { target, flags } = self.question else { return verdict };
+        let mixed = flags & nsproxy::uapi::MNT_EXPIRE != 0 && flags & !UMOUNT_FLAGS == 0;
+        let lock = || lock_of(self.machine, self.state, target);
         match verdict {
             Verdict::Refused(Refusal { cause, errno, evidence, .. })
-                if cause == Cause::Rule(Rule::UmountLocked)
-                    && flags & nsproxy::uapi::MNT_EXPIRE != 0
-                    && !self.is_locked() =>
+                if mixed
+                    && (cause == Cause::Rule(Rule::UmountLocked) && lock() != Lock::Locked
+                        || cause == Cause::Rule(Rule::UmountFlags) && lock() != Lock::Free) =>
             {
-                open(errno, vec![cause, Cause::Rule(Rule::UmountFlags)], evidence)
+                open(errno, vec![Cause::Rule(Rule::UmountLocked), Cause::Rule(Rule::UmountFlags)], evidence)
             }
             verdict => verdict,
         }

@@ -88,10 +88,8 @@ fn mount(case: &Case<'_>, source: &str, target: &str, flags: u64, errno: Errno) 
             Some((Rule::MoveLoop, Evidence::call("ELOOP from mount(2)", says)))
         }
         Errno::EINVAL if remount && flags & MS_BIND == 0 => foreign(case, target),
-        Errno::EINVAL if propagation != 0 && !bind && !remount => {
-            no_mountpoint(case, target, Rule::MountNotMountpoint)
-                .or_else(|| propagation.is_power_of_two().then(|| foreign(case, target)).flatten())
-        }
+        Errno::EINVAL if propagation != 0 && !bind => no_mountpoint(case, target, Rule::MountNotMountpoint)
+            .or_else(|| propagation.is_power_of_two().then(|| unmounted(case, target)).flatten()),
         _ => None,
     }
 }
@@ -106,6 +104,15 @@ fn no_mountpoint(case: &Case<'_>, path: &str, rule: Rule) -> Option<(Rule, Evide
     found.filter(|(_, root)| !root).map(|(mount, _)| {
         (rule, Evidence::call("statx(2)", format!("says that {path} is on mount {mount} and not its root")))
     })
+}
+
+/// A mount whose propagation can't be changed although it is one: where the kernel asks for
+/// privilege over its namespace, it is in none.
+fn unmounted(case: &Case<'_>, path: &str) -> Option<(Rule, Evidence)> {
+    let (mount, root) = case.machine.eyes().mount_of(path).ok().filter(|_| !case.machine.is_layered())?;
+    let says =
+        format!("says that {path} is the root of mount {mount}, and EINVAL that it is in no namespace");
+    root.then(|| (Rule::PropagationUnmounted, Evidence::call("statx(2)", says)))
 }
 
 /// A mount that the root directory leads to, and that mountinfo does not list.
