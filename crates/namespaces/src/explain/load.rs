@@ -436,7 +436,7 @@ impl<'a> Model<'a> {
     fn access(&mut self, target: &Target, assumed: &Assumed) {
         let unread = target.links == Err(Errno::EACCES);
         let joined = target.looked_into.unwrap_or(assumed.target_open || !unread);
-        let params = self.kernel.params_mut();
+        let mut params = self.kernel.params_mut();
         if unread || !joined {
             params.hooks.push((Hook::PtraceAccess, nsproxy::Errno::EPERM));
         }
