@@ -17,7 +17,7 @@ use crate::sys;
 use args::Arguments;
 
 /// How long an actor may take that the model expects to answer.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 /// How long is waited for one of two things before the other is looked at.
 const GLANCE: Duration = Duration::from_millis(5);
 
