@@ -97,6 +97,9 @@ fn replay(
     if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
         return Ok(End::NotHere(why.trim().to_owned()));
     }
+    if let Some(others) = other_kernels(part.text, machine.params.release) {
+        return Ok(End::NotHere(others));
+    }
     if place.is_none() && part.text.contains(": cgroup-") {
         return Ok(End::NotHere(String::from("there is no cgroup of version 2 to give")));
     }
@@ -129,6 +132,18 @@ fn replay(
         }
     }
     Ok(End::Agreed)
+}
+
+/// The kernels that a line `# kernels since RELEASE` or `# kernels until RELEASE` names, if
+/// this is none of them.
+fn other_kernels(text: &str, release: Release) -> Option<String> {
+    let ranges = text.lines().filter_map(|line| line.strip_prefix("# kernels "));
+    let fits = |range: &&str| match range.split_once(' ').map(|(word, end)| (word, Release::parse(end))) {
+        Some(("since", Some(first))) => release >= first,
+        Some(("until", Some(last))) => release <= last,
+        _ => false,
+    };
+    ranges.filter(|range| !fits(range)).map(|range| format!("kernels {range}")).next()
 }
 
 /// Lines without a caller: to the model only, so most make no sense here.

@@ -176,8 +176,14 @@ impl Asked<'_> {
         let thread = seen.status.pid != seen.status.tgid;
         let flags = if thread { OFlags::EXCL.bits() } else { 0 };
         let fd = self.call(libc::SYS_pidfd_open, [u64::from(*number), flags.into(), 0, 0, 0, 0])?;
-        if sys::errno_of(fd).is_some() {
-            return Ok(0);
+        match sys::errno_of(fd) {
+            // Before 6.9 no pidfd stands for a thread; only the number can be tried.
+            Some(libc::EINVAL) if thread => {
+                let missed = self.call(libc::SYS_tkill, [u64::from(*number), 0, 0, 0, 0, 0])? != 0;
+                return Ok(if missed { 0 } else { *number });
+            }
+            Some(_) => return Ok(0),
+            None => {}
         }
         let info = read_as_runner(self.real, &format!("{}/fdinfo/{fd}", self.place.pid));
         self.succeed("close", libc::SYS_close, [fd.cast_unsigned(), 0, 0, 0, 0, 0])?;
