@@ -141,6 +141,7 @@ fn params(release: &str) -> io::Result<Params> {
     features.dumpable_outlives_memory = probe::dumpable_outlives_memory().unwrap_or(true);
     features.pidfd_access_first = tried(probe::pidfd_access_first());
     features.owner_forces_umount = probe::owner_forces_umount().unwrap_or(true);
+    features.any_propagation_changed = tried(probe::any_propagation_changed());
     for kind in nsproxy::NsKind::ALL {
         features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
     }

@@ -191,6 +191,9 @@ pub struct Features {
     /// The owner of a filesystem may force its unmount; since 6.15, and in stable releases
     /// from spring 2025 on. Before, only `CAP_SYS_ADMIN` in the first user namespace may.
     pub owner_forces_umount: bool,
+    /// What a mount passes on is changed by whoever may mount, wherever the mount is, also
+    /// nowhere; before 6.16, and stable releases of summer 2025.
+    pub any_propagation_changed: bool,
 }
 
 impl Default for Features {
@@ -204,6 +207,7 @@ impl Default for Features {
             dumpable_outlives_memory: true,
             pidfd_access_first: false,
             owner_forces_umount: true,
+            any_propagation_changed: false,
         }
     }
 }

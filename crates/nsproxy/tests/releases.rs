@@ -156,3 +156,16 @@ fn before_6_11_a_related_namespace_takes_its_descriptor_first() {
         assert_eq!(errno(kernel.ns_ioctl(shell, own, NsIoctl::GetParent)), Some(expected));
     }
 }
+
+#[test]
+fn before_stable_releases_of_2025_a_mount_that_is_nowhere_could_be_made_private() {
+    for (any, expected) in [(false, Some(Errno::EINVAL)), (true, None)] {
+        let (mut kernel, shell) = on(5, 10);
+        kernel.params_mut().features.any_propagation_changed = any;
+        kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+        kernel.chdir(shell, "/mnt").unwrap();
+        kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
+        assert_eq!(errno(kernel.mount(shell, "none", ".", "", MS_PRIVATE)), expected);
+        kernel.check().unwrap();
+    }
+}

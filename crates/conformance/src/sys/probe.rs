@@ -164,21 +164,41 @@ pub(crate) fn pidfd_access_first() -> Option<bool> {
     look_at_hidden(look).map(|errno| errno == libc::EACCES)
 }
 
-/// Whether the owner of a filesystem may force its unmount.
-pub(crate) fn owner_forces_umount() -> Option<bool> {
+/// Runs `work` in a child with a mount namespace of its own and a tmpfs at /proc.
+fn beside_a_tmpfs(work: impl FnOnce(u64) -> u64) -> Option<bool> {
+    let place = c"/proc".as_ptr() as u64;
     let work = || {
         if call(libc::SYS_unshare, [NEWUSER | NEWNS, 0, 0]) != 0 {
             return UNTRIED;
         }
-        let (place, kind) = (c"/proc".as_ptr() as u64, c"tmpfs".as_ptr() as u64);
+        let kind = c"tmpfs".as_ptr() as u64;
         // SAFETY: the names outlive the call.
         let mounted = unsafe { syscall(libc::SYS_mount, [kind, place, kind, 0, 0, 0]) };
-        if mounted != 0 {
-            return UNTRIED;
-        }
-        let forced = call(libc::SYS_umount2, [place, libc::MNT_FORCE.cast_unsigned().into(), 0]);
-        u64::from(errno_of(forced) != Some(libc::EPERM))
+        if mounted == 0 { work(place) } else { UNTRIED }
     };
     // SAFETY: raw calls only.
     unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED).map(|answer| answer != 0)
+}
+
+/// Whether the owner of a filesystem may force its unmount.
+pub(crate) fn owner_forces_umount() -> Option<bool> {
+    beside_a_tmpfs(|place| {
+        let forced = call(libc::SYS_umount2, [place, libc::MNT_FORCE.cast_unsigned().into(), 0]);
+        u64::from(errno_of(forced) != Some(libc::EPERM))
+    })
+}
+
+/// Whether the propagation of a mount that is attached nowhere can be changed.
+pub(crate) fn any_propagation_changed() -> Option<bool> {
+    beside_a_tmpfs(|place| {
+        let entered = call(libc::SYS_chdir, [place, 0, 0]);
+        let detached = call(libc::SYS_umount2, [place, libc::MNT_DETACH.cast_unsigned().into(), 0]);
+        if entered != 0 || detached != 0 {
+            return UNTRIED;
+        }
+        let here = c".".as_ptr() as u64;
+        // SAFETY: the name outlives the call.
+        let changed = unsafe { syscall(libc::SYS_mount, [here, here, here, libc::MS_PRIVATE, 0, 0]) };
+        u64::from(changed == 0)
+    })
 }
