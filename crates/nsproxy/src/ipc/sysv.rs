@@ -7,6 +7,7 @@ use crate::ns_common::NsRef;
 use crate::params::{Call, Effect};
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Task, TaskId};
+use crate::uapi::PAGE_SIZE;
 use alloc::vec::Vec;
 
 const SEMVMX: i32 = 32_767;
@@ -32,6 +33,8 @@ pub(crate) struct SemSet {
 pub(crate) struct MsgQueue {
     pub(crate) perm: Perm,
     pub(crate) messages: Vec<(i64, Vec<u8>)>,
+    /// How many bytes it holds, and messages: the namespace's limit when it was made.
+    pub(crate) qbytes: usize,
 }
 
 /// What a semaphore gets back when the task ends.
@@ -73,6 +76,9 @@ impl Kernel {
                 // shmget(2) EINVAL: outside SHMMIN and SHMMAX.
                 let limit = self.ipc_ns[ns].contents.limits.shmmax;
                 self.refuse_if(size == 0 || size > limit, Rule::ShmSize)?;
+                // shmget(2) ENOSPC: as pages the size is more than a number holds.
+                let wraps = size.checked_next_multiple_of(PAGE_SIZE as u64).is_none();
+                self.refuse_if(wraps, Rule::ShmPages)?;
                 self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
                 let creator = Some(self.task_id(task));
                 self.ipc_ns[ns].contents.shms.push(Shm { perm, size, attached: 0, creator, doomed: false });
@@ -338,8 +344,8 @@ impl Kernel {
             Ok(id) => Ok(id),
             Err(mut perm) => {
                 self.ipc_addid(ns, SysvKind::Msg, &mut perm)?;
-                let messages = Vec::new();
-                self.ipc_ns[ns].contents.msgs.push(MsgQueue { perm, messages });
+                let qbytes = self.ipc_ns[ns].contents.limits.msgmnb;
+                self.ipc_ns[ns].contents.msgs.push(MsgQueue { perm, messages: Vec::new(), qbytes });
                 Ok(perm.id)
             }
         }
@@ -358,8 +364,9 @@ impl Kernel {
             return Ok(());
         };
         let used: usize = queue.messages.iter().map(|(_, text)| text.len()).sum();
-        // msgsnd(2) EAGAIN: the queue is full.
-        self.refuse_if(used + text.len() > limits.msgmnb, Rule::MsgFull)?;
+        // msg_fits_inqueue EAGAIN: too many bytes, or messages.
+        let full = used + text.len() > queue.qbytes || queue.messages.len() + 1 > queue.qbytes;
+        self.refuse_if(full, Rule::MsgFull)?;
         if let Some(queue) = self.ipc_ns[ns].contents.msgs.iter_mut().find(|msg| msg.perm.id == id) {
             queue.messages.push((kind, text.to_vec()));
         }

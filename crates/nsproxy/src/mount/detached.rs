@@ -48,7 +48,11 @@ impl Kernel {
             !clone || self.may_mount(task)
         };
         self.refuse_if(!allowed, Rule::OpenTreePrivilege)?;
-        self.check_free_fd(task)?;
+        // From 6.15 to 6.18 the descriptor is reserved last.
+        let last = self.params.since(6, 15) && !self.params.since(6, 19);
+        if !last {
+            self.check_free_fd(task)?;
+        }
         let at = self.lookup(task, path)?;
         if namespace {
             let ns = self.open_new_namespace(task, at, recurse)?;
@@ -170,7 +174,8 @@ impl Kernel {
         let known =
             if self.params.since(7, 1) { FSMOUNT_CLOEXEC | FSMOUNT_NAMESPACE } else { FSMOUNT_CLOEXEC };
         // fsmount(2) EINVAL.
-        let mnt_flags = Self::fsmount_flags(attr);
+        // The call takes 32 bits of them.
+        let mnt_flags = Self::fsmount_flags(attr & 0xffff_ffff);
         let bad = flags & !known != 0 || mnt_flags.is_none();
         self.refuse_if(bad, Rule::FsmountFlags)?;
         let mut mnt_flags = mnt_flags.unwrap_or(0);

@@ -307,6 +307,7 @@ rules! {
     IpcRemove: EPERM, "ipcctl_obtain_check", "shmctl(2) EPERM", ALWAYS, "Only owner, creator, or CAP_SYS_ADMIN in the owner of the namespace may remove the object.";
     IpcLimit: ENOSPC, "ipc_addid", "shmget(2) ENOSPC", ALWAYS, "The namespace has as many objects of this kind as its limit allows.";
     ShmSize: EINVAL, "newseg", "shmget(2) EINVAL", ALWAYS, "The size is outside the limits or larger than the segment.";
+    ShmPages: ENOSPC, "newseg", "shmget(2) ENOSPC", ALWAYS, "The size in pages is more than a number holds.";
     SemSize: EINVAL, "newary", "semget(2) EINVAL", ALWAYS, "The number of semaphores is outside the limits or larger than the set.";
     SemNumber: EFBIG, "do_semtimedop", "semop(2) EFBIG", ALWAYS, "The set has no semaphore of this number.";
     SemWouldBlock: EAGAIN, "do_semtimedop", "semop(2) EAGAIN", ALWAYS, "The operation would have to wait; the model does not.";

@@ -90,6 +90,11 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, _, shell) = boot();
         ok(kernel.shmget(shell, 7, u64::from(!bad), IPC_CREAT))
     }),
+    (Rule::ShmPages, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.write_ipc_sysctl(shell, nsproxy::IpcSysctl::Shmmax, u64::MAX).unwrap();
+        ok(kernel.shmget(shell, 7, if bad { u64::MAX } else { 1 }, IPC_CREAT))
+    }),
     (Rule::SemSize, |bad| {
         let (mut kernel, _, shell) = boot();
         ok(kernel.semget(shell, 7, usize::from(!bad), IPC_CREAT))
