@@ -1,112 +1,173 @@
 //! The comparison must be able to fail: the model is spoiled in one place after the
 //! other, and each time the comparison has to notice.
 //!
-//! A rule is spoiled on the shortest way on which it was met; an effect in worlds of its
-//! own, until it is noticed or a number of calls is spent.
+//! Where a rule is left out or answers with another number, short ways are tried that lead
+//! to where it alone refuses; an effect is left out in generated worlds, until that is
+//! noticed or a number of calls is spent. It counts only where nothing differs unspoiled.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use nsproxy::{Effect, Errno, Mutation, Rule};
 
 use crate::Args;
 use crate::cgroup::Home;
+use crate::imagined::Imagined;
 use crate::machine::Machine;
-use crate::run::{Order, Runner, Tally, Ways};
+use crate::reach::Place;
+use crate::recipes::Recipe;
+use crate::report::Message;
+use crate::run::{Order, Runner, Tally, bounds, kinds};
 use crate::script::{Played, Step, play};
+use crate::ways::{Search, Start, Way, Ways};
 use crate::world::{Kind, Stop, World};
 
 /// After so many calls an effect that nobody misses has survived.
 const PATIENCE: usize = 12_000;
+/// In so many runs an effect may be missed for another reason.
+const RUNS: usize = 5;
 
-/// Spoils, and prints what came of it. `true` if everything was noticed.
-pub(crate) fn run(machine: &Machine, home: Option<&Home>, args: &Args) -> io::Result<bool> {
+/// What became of a mutant.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// Noticed after so many calls.
+    Noticed(usize),
+    Survived(String),
+}
+
+/// Spoils the share of this worker, and tells what came of it. `true` if everything was
+/// noticed.
+pub(crate) fn run(
+    machine: &Machine,
+    home: Option<&Home>,
+    args: &Args,
+    tell: &dyn Fn(&Message),
+) -> io::Result<bool> {
     let seed = args.seed.unwrap_or(1);
-    let ways = ways(machine, home, args.operations, seed)?;
-    println!("{} of {} rules met in {} calls", ways.len(), Rule::ALL.len(), args.operations);
-    let mut score = Score::default();
-    for (rule, (kind, steps)) in &ways {
+    let starts = starts(machine, home)?;
+    let mut search = Search::new(&starts);
+    search.follow(&Recipe::all());
+    search.wander(args.operations, seed);
+    let place = Place { machine, cgroups: home.is_some() };
+    let mutants = mutants(&place);
+    let jobs = args.jobs.unwrap_or(1);
+    let court = Court { machine, home, seed };
+    let mut all = true;
+    for mutation in mutants.into_iter().skip(args.inner.share).step_by(jobs) {
+        let fate = court.judge(mutation, &search)?;
+        all &= matches!(fate, Fate::Noticed(_));
+        let (after, why) = match fate {
+            Fate::Noticed(calls) => (Some(calls), String::new()),
+            Fate::Survived(why) => (None, why),
+        };
+        tell(&Message::Mutant { name: format!("{mutation:?}"), after, why });
+    }
+    Ok(all)
+}
+
+/// Every place in which the model can be spoiled so that it can be seen here.
+fn mutants(place: &Place<'_>) -> Vec<Mutation> {
+    let mut mutants = Vec::new();
+    for rule in Rule::ALL.iter().copied().filter(|rule| place.unreachable(*rule).is_none()) {
         let other = if rule.errno() == Errno::ENXIO { Errno::EIO } else { Errno::ENXIO };
-        let mut mutations = vec![Mutation::Errno(*rule, other)];
+        mutants.push(Mutation::Errno(rule, other));
         if !rule.facts().lookup {
-            mutations.push(Mutation::Off(*rule));
-        }
-        for mutation in mutations {
-            let noticed = replay(&spoiled(machine, mutation), home, *kind, steps)?;
-            score.take(mutation, noticed);
+            mutants.push(Mutation::Off(rule));
         }
     }
-    for effect in Effect::ALL {
-        let mutation = Mutation::Effect(*effect);
-        score.take(mutation, search(&spoiled(machine, mutation), home, seed)?);
-    }
-    println!("{} mutants, {} noticed, {} survived", score.all, score.all - score.survived, score.survived);
-    Ok(score.survived == 0)
+    mutants.extend(Effect::ALL.iter().copied().map(Mutation::Effect));
+    mutants
 }
 
-#[derive(Default)]
-struct Score {
-    all: usize,
-    survived: usize,
-}
-
-impl Score {
-    fn take(&mut self, mutation: Mutation, noticed: Option<usize>) {
-        self.all += 1;
-        if let Some(calls) = noticed {
-            println!("noticed after {calls} calls: {mutation:?}");
-        } else {
-            self.survived += 1;
-            println!("survived: {mutation:?}");
-        }
-    }
-}
-
-fn spoiled(machine: &Machine, mutation: Mutation) -> Machine {
-    let mut machine = machine.clone();
-    machine.params.mutations.push(mutation);
-    machine
-}
-
-/// The shortest way to every rule that runs of so many calls meet.
-fn ways(machine: &Machine, home: Option<&Home>, operations: usize, seed: u64) -> io::Result<Ways> {
-    let mut nothing = |_: &Tally, _: Option<&crate::run::Found>| {};
-    let mut ways = Ways::new();
-    let (mut done, mut seeds) = (0, crate::random::Random::new(seed));
-    // A difference ends a run: the next one goes on.
-    while done < operations {
-        let order = Order { operations: operations - done, seed: seeds.next(), only: None, explain: false };
-        let tally = Tally::default();
-        let (tell, patience) = (&mut nothing, None);
-        let mut runner = Runner { machine, place: home, order, tally, tell, ways: Some(ways), patience };
-        runner.run()?;
-        done += runner.tally.operations.max(1);
-        ways = runner.ways.unwrap_or_default();
-    }
-    Ok(ways)
-}
-
-/// After how many calls of the way the spoiled model differs.
-fn replay(machine: &Machine, home: Option<&Home>, kind: Kind, steps: &[Step]) -> io::Result<Option<usize>> {
-    let mut world = match World::new(machine, kind, home) {
-        Ok(world) => world,
-        Err(Stop::Diverged(_)) => return Ok(Some(0)),
-        Err(Stop::Failed(error)) => return Err(error),
-    };
-    match play(&mut world, steps) {
-        Ok(Played::Diverged { made, .. }) => Ok(Some(made.len())),
-        Ok(Played::Agreed) => Ok(None),
-        Err(Stop::Diverged(_)) => Ok(Some(0)),
+/// A world of every kind that the runner can make, as the model has it.
+fn starts(machine: &Machine, home: Option<&Home>) -> io::Result<Vec<Start>> {
+    let start = |kind: &Kind| match World::new(machine, *kind, home) {
+        Ok(world) => Ok(Start {
+            kind: *kind,
+            world: Imagined::of(&world),
+            bounds: bounds(machine, home.is_some(), None, *kind),
+        }),
         Err(Stop::Failed(error)) => Err(error),
-    }
+        Err(Stop::Diverged(divergence)) => Err(io::Error::other(divergence.differences.join("; "))),
+    };
+    let kinds: BTreeSet<Kind> = kinds(machine).iter().copied().collect();
+    kinds.iter().map(start).collect()
 }
 
-/// After how many generated calls the spoiled model differs.
-fn search(machine: &Machine, home: Option<&Home>, seed: u64) -> io::Result<Option<usize>> {
-    let mut nothing = |_: &Tally, _: Option<&crate::run::Found>| {};
-    let order = Order { operations: PATIENCE, seed, only: None, explain: false };
-    let tally = Tally::default();
-    let mut runner =
-        Runner { machine, place: home, order, tally, tell: &mut nothing, ways: None, patience: None };
-    runner.run()?;
-    Ok((!runner.tally.found.is_empty()).then_some(runner.tally.operations))
+struct Court<'a> {
+    machine: &'a Machine,
+    home: Option<&'a Home>,
+    seed: u64,
+}
+
+impl Court<'_> {
+    fn judge(&self, mutation: Mutation, search: &Search<'_>) -> io::Result<Fate> {
+        let nowhere = Ways::default();
+        let ways = |rule| search.ways.get(&rule).unwrap_or(&nowhere);
+        match mutation {
+            Mutation::Errno(rule, _) => self.follow(mutation, &ways(rule).met),
+            Mutation::Off(rule) => {
+                let Ways { alone, behind, met } = ways(rule);
+                let fate = self.follow(mutation, alone)?;
+                if alone.is_empty() && !met.is_empty() {
+                    let names: Vec<&str> = behind.keys().map(|rule| rule.name()).collect();
+                    return Ok(Fate::Survived(format!("behind it refuses {}", names.join(", "))));
+                }
+                Ok(fate)
+            }
+            Mutation::Effect(_) => self.wander(mutation),
+        }
+    }
+
+    fn spoiled(&self, mutation: Mutation) -> Machine {
+        let mut machine = self.machine.clone();
+        machine.params.mutations.push(mutation);
+        machine
+    }
+
+    /// Follows ways until the spoiled model differs.
+    fn follow(&self, mutation: Mutation, ways: &[Way]) -> io::Result<Fate> {
+        let spoiled = self.spoiled(mutation);
+        for way in ways {
+            let noticed = self.differs(&spoiled, way.kind, &way.steps)?;
+            if let Some(calls) = noticed
+                && self.differs(self.machine, way.kind, &way.steps)?.is_none()
+            {
+                return Ok(Fate::Noticed(calls));
+            }
+        }
+        let why = if ways.is_empty() { "no way was found" } else { "not seen on any way" };
+        Ok(Fate::Survived(why.to_owned()))
+    }
+
+    /// After how many calls of the way the two sides differ.
+    fn differs(&self, machine: &Machine, kind: Kind, steps: &[Step]) -> io::Result<Option<usize>> {
+        let played = World::new(machine, kind, self.home).and_then(|mut world| play(&mut world, steps));
+        match played {
+            Ok(Played::Diverged { made, .. }) => Ok(Some(made.len())),
+            Ok(Played::Agreed) => Ok(None),
+            Err(Stop::Diverged(_)) => Ok(Some(0)),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Makes generated calls until the spoiled model differs.
+    fn wander(&self, mutation: Mutation) -> io::Result<Fate> {
+        let spoiled = self.spoiled(mutation);
+        let mut nothing = |_: &Tally, _: Option<&crate::run::Found>| {};
+        let mut seeds = crate::random::Random::new(self.seed);
+        let mut made = 0;
+        for _ in 0..RUNS {
+            let left = PATIENCE - made;
+            let order = Order { operations: left, seed: seeds.next(), only: None, explain: false };
+            let mut runner = Runner::new(&spoiled, self.home, order, &mut nothing);
+            runner.run()?;
+            made = (made + runner.tally.operations).min(PATIENCE);
+            let Some(found) = runner.tally.found.first() else { break };
+            if self.differs(self.machine, found.kind, &found.steps)?.is_none() {
+                return Ok(Fate::Noticed(made));
+            }
+        }
+        Ok(Fate::Survived(format!("not missed in {made} generated calls")))
+    }
 }

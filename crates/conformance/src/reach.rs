@@ -136,7 +136,10 @@ fn by_nature(rule: Rule) -> Option<&'static str> {
 /// What the world of a user is too small for.
 fn takes_more_than_a_user(rule: Rule) -> bool {
     let second_id = [
+        Rule::CgroupAccess,
+        Rule::CgroupChown,
         Rule::ExecNproc,
+        Rule::IntoCgroupAccess,
         Rule::IpcRemove,
         Rule::KillPermission,
         Rule::MqAccess,

@@ -1,28 +1,20 @@
 //! Scenarios, in the language of `ns sim`, on both sides.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use nsproxy::op::{Op, Reply};
+use nsproxy::Release;
 use nsproxy::scenario::question::Names;
 use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
-use nsproxy::{Fd, NsAnswer, PidfdAnswer, Release, TaskId};
 
 use crate::Args;
+use crate::bindings::{Bindings, Named};
 use crate::cgroup::Home;
 use crate::generate::Met;
 use crate::machine::Machine;
 use crate::reach::{Coverage, Place};
 use crate::real::ask::Places;
 use crate::world::{Kind, Stop, World, in_words};
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug)]
-enum Named {
-    Task(TaskId),
-    Fd(Fd),
-}
 
 /// How a scenario ended.
 #[derive(Debug)]
@@ -111,9 +103,8 @@ fn replay(
         Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(0, divergence.differences)),
         Err(Stop::Failed(error)) => return Err(error),
     };
-    let init = Named::Task(world.init);
     let places = world.place(world.init).map(|place| (world.init, place));
-    let names = BTreeMap::from([(String::from("init"), init)]);
+    let names = Bindings::new(world.init);
     let mut script = Script { world, names, places: places.into_iter().collect(), met };
     for (number, line) in (part.line..).zip(part.text.lines()) {
         let line =
@@ -158,35 +149,19 @@ fn directive(machine: &Machine, words: &[String]) -> Option<End> {
 
 struct Script<'a> {
     world: World,
-    names: BTreeMap<String, Named>,
+    names: Bindings,
     /// Where the named tasks are, or were.
     places: Places,
     met: &'a mut Met,
 }
 
-impl Names for Script<'_> {
-    fn task(&self, name: &str) -> Option<TaskId> {
-        match self.names.get(name)? {
-            Named::Task(task) => Some(*task),
-            Named::Fd(_) => None,
-        }
-    }
-
-    fn fd(&self, name: &str) -> Option<Fd> {
-        match self.names.get(name)? {
-            Named::Fd(fd) => Some(*fd),
-            Named::Task(_) => None,
-        }
-    }
-}
-
 impl Script<'_> {
     fn call(&mut self, number: usize, line: &CallLine) -> Result<Option<End>, Stop> {
         let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
-        let Some(Named::Task(task)) = self.names.get(&line.caller).copied() else {
+        let Some(task) = self.names.task(&line.caller) else {
             return Err(wrong(format!("no task is called {}", line.caller)));
         };
-        let op = self.parse(task, &line.words).map_err(wrong)?;
+        let op = self.names.parse(&self.world.kernel, task, &line.words).map_err(wrong)?;
         let Some(actor) = self.world.find(task) else {
             return Err(wrong(format!("{} is no more", line.caller)));
         };
@@ -199,18 +174,12 @@ impl Script<'_> {
             return Ok(Some(End::Wrong(number, vec![text])));
         }
         if let (Some(name), Ok(reply)) = (&line.binding, &model) {
-            let named = match reply {
-                Reply::Child(child) => Named::Task(child.task),
-                Reply::Fd(fd) | Reply::Ns(NsAnswer::Fd(fd)) | Reply::Pidfd(PidfdAnswer::Fd(fd)) => {
-                    Named::Fd(*fd)
-                }
-                _ => return Err(wrong(format!("nothing to call {name}"))),
-            };
+            let named = self.names.bind(name, reply);
+            let named = named.ok_or_else(|| wrong(format!("nothing to call {name}")))?;
             if let Named::Task(task) = named {
                 self.world.name(task, name);
                 self.places.extend(self.world.place(task).map(|place| (task, place)));
             }
-            self.names.insert(name.clone(), named);
         }
         Ok(None)
     }
@@ -233,26 +202,14 @@ impl Script<'_> {
         let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
         self.find_moved();
-        let question = Question::parse(&words, self).map_err(wrong)?;
+        let question = Question::parse(&words, &self.names).map_err(wrong)?;
         let asked =
-            self.task(&line.asked).ok_or_else(|| wrong(format!("no task is called {}", line.asked)))?;
+            self.names.task(&line.asked).ok_or_else(|| wrong(format!("no task is called {}", line.asked)))?;
         let seen = self.world.ask(asked, &question, &self.places)?;
         if line.expects(&seen) {
             return Ok(None);
         }
         let text = format!("both sides see {seen}, which is not what was expected");
         Ok(Some(End::Wrong(number, vec![text])))
-    }
-
-    fn parse(&self, task: TaskId, words: &[String]) -> Result<Op, String> {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let number = |name: &str| match self.names.get(name)? {
-            Named::Task(named) => {
-                let status = self.world.kernel.status(task, *named).ok()?;
-                i32::try_from(status.pid).ok()
-            }
-            Named::Fd(fd) => Some(*fd),
-        };
-        Op::parse(&words, &number).map_err(|error| error.to_string())
     }
 }

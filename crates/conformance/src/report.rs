@@ -16,7 +16,17 @@ use crate::script;
 pub(crate) enum Message {
     Progress(Count),
     Found(Scenario),
-    End { count: Count, coverage: Coverage, scores: Scores },
+    /// A place in which the model was spoiled, and after how many calls that was noticed.
+    Mutant {
+        name: String,
+        after: Option<usize>,
+        why: String,
+    },
+    End {
+        count: Count,
+        coverage: Coverage,
+        scores: Scores,
+    },
 }
 
 /// How far a worker is.
@@ -68,6 +78,20 @@ impl Message {
         text.push_str(&script::print(&found.steps));
         let Found { seed, after, differences, .. } = found.clone();
         Self::Found(Scenario { seed, after, differences, text })
+    }
+}
+
+impl Display for Message {
+    /// What is worth it when it comes.
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Found(scenario) => writeln!(f, "{scenario}"),
+            Self::Mutant { name, after: Some(calls), .. } => {
+                writeln!(f, "noticed after {calls} calls: {name}")
+            }
+            Self::Mutant { name, after: None, why } => writeln!(f, "survived: {name}: {why}"),
+            Self::Progress(_) | Self::End { .. } => Ok(()),
+        }
     }
 }
 

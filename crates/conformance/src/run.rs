@@ -1,17 +1,20 @@
 //! Worlds, one after the other: generated calls, compared, until the wanted number is
 //! reached or the two sides differ.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use nsproxy::{Denial, Rule, TaskId};
+use nsproxy::op::{Op, Reply};
+use nsproxy::scenario::question::Names as _;
+use nsproxy::{Denial, Release, TaskId};
 
+use crate::bindings::Bindings;
 use crate::cgroup::Home;
 use crate::explain::Scores;
 use crate::generate::{Area, Bounds, Generator, Met, View};
 use crate::machine::Machine;
 use crate::random::Random;
+use crate::recipes::Recipe;
 use crate::script::{Names, Step};
 use crate::shrink::shrink;
 use crate::sys::SLOTS;
@@ -19,6 +22,9 @@ use crate::world::{Kind, Stop, World};
 
 /// After so many calls a world has seen enough.
 const WORLD_LEN: usize = 400;
+
+/// And so many after a recipe, of which each takes a world.
+const RECIPE_LEN: usize = 60;
 
 /// More tasks than this end a world: there is room for a few more only.
 const CROWD: usize = SLOTS - 12;
@@ -44,9 +50,6 @@ pub(crate) struct Found {
     pub(crate) after: usize,
 }
 
-/// How each rule was met.
-pub(crate) type Ways = BTreeMap<Rule, (Kind, Vec<Step>)>;
-
 /// What a run came to.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -66,13 +69,22 @@ pub(crate) struct Runner<'a> {
     pub(crate) tally: Tally,
     /// Called now and then with how far the run is, and with every difference.
     pub(crate) tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
-    /// The shortest way to each rule, where it is wanted.
-    pub(crate) ways: Option<Ways>,
     /// How long a difference is shrunk before the run goes on; without it ends there.
     pub(crate) patience: Option<Duration>,
+    recipes: Vec<Recipe>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    pub(crate) fn new(
+        machine: &'a Machine,
+        place: Option<&'a Home>,
+        order: Order,
+        tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
+    ) -> Self {
+        let tally = Tally::default();
+        Self { machine, place, order, tally, tell, patience: None, recipes: Recipe::all() }
+    }
+
     /// Runs until the order is filled.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut seeds = Random::new(self.order.seed);
@@ -94,13 +106,6 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn kind(&self, random: &mut Random) -> Kind {
-        if !self.machine.privileged() {
-            return Kind::User;
-        }
-        *random.pick(&[Kind::Root, Kind::Root, Kind::Userns])
-    }
-
     pub(crate) fn make(&self, kind: Kind) -> Result<World, Stop> {
         World::new(self.machine, kind, self.place)
     }
@@ -108,10 +113,11 @@ impl Runner<'_> {
     /// One world, from one seed.
     fn world(&mut self, seed: u64) -> io::Result<Option<Found>> {
         let mut random = Random::new(seed);
-        let kind = self.kind(&mut random);
-        let mut generator = Generator::new(random.next());
+        let kind = *random.pick(kinds(self.machine));
+        let recipe = self.recipe(kind, &mut random);
+        let generator = Generator::new(random.next());
         self.tally.worlds += 1;
-        let mut world = match self.make(kind) {
+        let world = match self.make(kind) {
             Ok(world) => world,
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Diverged(divergence)) => {
@@ -119,55 +125,100 @@ impl Runner<'_> {
                 return Ok(Some(Found { seed, kind, differences, steps: Vec::new(), after: 0 }));
             }
         };
-        let bounds = self.bounds(kind);
-        let mut names = Names::new(&world);
-        let mut steps = Vec::new();
-        let len = WORLD_LEN.min(self.order.operations - self.tally.operations);
-        for number in 1..=len {
-            if world.actors.len() > CROWD {
+        let names = Names::new(world.init);
+        let mut walk = Walk { kind, world, names, steps: Vec::new(), number: 0 };
+        match self.walk(&mut walk, generator, recipe.as_ref()) {
+            Ok(()) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Diverged(divergence)) => {
+                let Walk { world, steps, .. } = walk;
+                drop(world);
+                Ok(Some(self.found(seed, kind, steps, divergence.differences)))
+            }
+        }
+    }
+
+    /// For three worlds of four a way to a rule that was not met yet, while there is one.
+    fn recipe(&self, kind: Kind, random: &mut Random) -> Option<Recipe> {
+        if self.order.only.is_some() || random.one_in(4) {
+            return None;
+        }
+        let unmet = self.recipes.iter().filter(|recipe| {
+            recipe.fits(kind, self.place.is_some()) && !self.tally.met.contains_key(&recipe.rule)
+        });
+        let unmet: Vec<&Recipe> = unmet.collect();
+        (!unmet.is_empty()).then(|| (*random.pick(&unmet)).clone())
+    }
+
+    fn walk(
+        &mut self,
+        walk: &mut Walk,
+        mut generator: Generator,
+        recipe: Option<&Recipe>,
+    ) -> Result<(), Stop> {
+        let mut len = WORLD_LEN;
+        if let Some(recipe) = recipe {
+            self.follow(walk, recipe)?;
+            len = if recipe.alone { 0 } else { RECIPE_LEN };
+        }
+        let bounds = bounds(self.machine, self.place.is_some(), self.order.only, walk.kind);
+        for _ in 0..len {
+            let Walk { world, .. } = &*walk;
+            if self.tally.operations >= self.order.operations || world.actors.len() > CROWD {
                 break;
             }
-            let Some(actor) = choose(&world, &mut generator.random) else { break };
-            let task = world.actors[actor].task;
+            let free = (0..world.actors.len()).filter(|actor| world.is_free(*actor));
+            let free: Vec<TaskId> = free.map(|actor| world.actors[actor].task).collect();
+            let Some(task) = choose(&free, world.init, &mut generator.random) else { break };
             let tasks: Vec<TaskId> = world.actors.iter().map(|actor| actor.task).collect();
             let view =
                 View { kernel: &world.kernel, init: world.init, me: task, tasks: &tasks, bounds: &bounds };
             let op = generator.next(&view, &self.tally.met);
-            if let Some(step) = names.step(&world, number, task, &op) {
-                steps.push(step);
-            }
-            self.tally.operations += 1;
-            match world.step(actor, &op) {
-                Ok(model) => {
-                    names.learn(number, task, &model);
-                    if let Err(denial) = model
-                        && self.order.explain
-                        && world.find(task).is_some_and(|actor| world.is_free(actor))
-                    {
-                        let actor = world.find(task).unwrap_or(actor);
-                        self.tally.scores.judge(&world, actor, &op, denial);
-                        match world.catch_up(actor) {
-                            Err(Stop::Failed(error)) => return Err(error),
-                            Err(Stop::Diverged(divergence)) => {
-                                return Ok(Some(self.found(seed, kind, steps, divergence.differences)));
-                            }
-                            Ok(()) => {}
-                        }
-                    }
-                    if let Err(Denial { rule, .. }) = model {
-                        self.record(rule, kind, &steps);
-                        self.tally.refused += 1;
-                        *self.tally.met.entry(rule).or_default() += 1;
-                    }
-                }
-                Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Diverged(divergence)) => {
-                    drop(world);
-                    return Ok(Some(self.found(seed, kind, steps, divergence.differences)));
-                }
+            let _ = self.step(walk, task, &op)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the calls of a recipe.
+    fn follow(&mut self, walk: &mut Walk, recipe: &Recipe) -> Result<(), Stop> {
+        let mut bindings = Bindings::new(walk.world.init);
+        for line in &recipe.lines {
+            let Some(caller) = bindings.task(&line.caller) else { break };
+            let Ok(op) = bindings.parse(&walk.world.kernel, caller, &line.words) else { break };
+            let Some(answer) = self.step(walk, caller, &op)? else { break };
+            if let (Ok(reply), Some(name)) = (&answer, &line.binding) {
+                bindings.bind(name, reply);
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// Makes a call on both sides. `None` where the caller can make none.
+    fn step(
+        &mut self,
+        walk: &mut Walk,
+        task: TaskId,
+        op: &Op,
+    ) -> Result<Option<Result<Reply, Denial>>, Stop> {
+        let Walk { world, names, steps, number, .. } = walk;
+        let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { return Ok(None) };
+        *number += 1;
+        steps.extend(names.step(&world.kernel, *number, task, op));
+        self.tally.operations += 1;
+        let model = world.step(actor, op)?;
+        names.learn(*number, task, &model);
+        if let Err(denial) = model {
+            let free = world.find(task).filter(|actor| world.is_free(*actor));
+            if self.order.explain
+                && let Some(actor) = free
+            {
+                self.tally.scores.judge(world, actor, op, denial);
+                world.catch_up(actor)?;
+            }
+            self.tally.refused += 1;
+            *self.tally.met.entry(denial.rule).or_default() += 1;
+        }
+        Ok(Some(model))
     }
 
     fn found(&self, seed: u64, kind: Kind, steps: Vec<Step>, differences: Vec<String>) -> Found {
@@ -178,42 +229,44 @@ impl Runner<'_> {
         let (steps, differences) = shrink(&mut || self.make(kind), steps, differences, patience);
         Found { seed, kind, differences, steps, after }
     }
+}
 
-    /// Keeps the shortest way to a rule, if that is wanted.
-    fn record(&mut self, rule: Rule, kind: Kind, steps: &[Step]) {
-        let Some(ways) = &mut self.ways else { return };
-        if ways.get(&rule).is_none_or(|(_, known)| known.len() > steps.len()) {
-            ways.insert(rule, (kind, steps.to_vec()));
-        }
-    }
+/// A world on its way.
+struct Walk {
+    kind: Kind,
+    world: World,
+    names: Names,
+    steps: Vec<Step>,
+    number: usize,
+}
 
-    fn bounds(&self, kind: Kind) -> Bounds {
-        // Of this runner's actors only: the tasks of a user are counted on the whole machine.
-        let own = 20_000 + std::process::id() % 11_000 * 4;
-        let ids = match kind {
-            Kind::User => vec![0, 0, 1, self.machine.uid],
-            Kind::Root | Kind::Userns => vec![0, 0, own, own + 1, own + 2],
-        };
-        Bounds {
-            only: self.order.only,
-            cgroups: self.place.is_some(),
-            own_uid: self.machine.uid == 0 || self.machine.own_uid,
-            ids,
-        }
+/// The kinds of world that a runner makes, as often as it does.
+pub(crate) fn kinds(machine: &Machine) -> &'static [Kind] {
+    if machine.privileged() { &[Kind::Root, Kind::Root, Kind::Userns] } else { &[Kind::User] }
+}
+
+/// What may be tried in a world.
+pub(crate) fn bounds(machine: &Machine, cgroups: bool, only: Option<Area>, kind: Kind) -> Bounds {
+    // Of this runner's actors only: the tasks of a user are counted on the whole machine.
+    let own = 20_000 + std::process::id() % 11_000 * 4;
+    let ids = match kind {
+        Kind::User => vec![0, 0, 1, machine.uid],
+        Kind::Root | Kind::Userns => vec![0, 0, own, own + 1, own + 2],
+    };
+    Bounds {
+        only,
+        cgroups,
+        own_uid: machine.uid == 0 || machine.own_uid,
+        own_pid_max: machine.params.release >= Release::new(6, 14),
+        ids,
     }
 }
 
 /// Who is to make the next call: any that can, the first process seldom.
-fn choose(world: &World, random: &mut Random) -> Option<usize> {
-    let free: Vec<usize> = (0..world.actors.len()).filter(|actor| world.is_free(*actor)).collect();
-    let others: Vec<usize> =
-        free.iter().copied().filter(|actor| world.actors[*actor].task != world.init).collect();
+pub(crate) fn choose(free: &[TaskId], init: TaskId, random: &mut Random) -> Option<TaskId> {
+    let others: Vec<TaskId> = free.iter().copied().filter(|task| *task != init).collect();
     if others.is_empty() || random.one_in(12) {
-        return free
-            .iter()
-            .copied()
-            .find(|actor| world.actors[*actor].task == world.init)
-            .or(others.first().copied());
+        return free.iter().copied().find(|task| *task == init).or(others.first().copied());
     }
     Some(*random.pick(&others))
 }

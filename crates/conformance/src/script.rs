@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use nsproxy::op::{MntNsWanted, MountWanted, Op, Reply};
-use nsproxy::{Denial, Fd, TaskId};
+use nsproxy::{Denial, Fd, Kernel, TaskId};
 
 use crate::generate::reaches_outside;
 use crate::world::{Stop, World};
@@ -99,8 +99,8 @@ pub(crate) struct Names {
 
 impl Names {
     /// A world with nobody but its first process.
-    pub(crate) fn new(world: &World) -> Self {
-        Self { tasks: BTreeMap::from([(0, world.init)]), fds: BTreeMap::new() }
+    pub(crate) fn new(init: TaskId) -> Self {
+        Self { tasks: BTreeMap::from([(0, init)]), fds: BTreeMap::new() }
     }
 
     pub(crate) fn number_of(&self, task: TaskId) -> Option<usize> {
@@ -108,13 +108,13 @@ impl Names {
     }
 
     /// A call, told in names.
-    pub(crate) fn step(&self, world: &World, number: usize, caller: TaskId, op: &Op) -> Option<Step> {
+    pub(crate) fn step(&self, kernel: &Kernel, number: usize, caller: TaskId, op: &Op) -> Option<Step> {
         let mut step = Step { number, caller: self.number_of(caller)?, op: op.clone(), task: None, fd: None };
         if let Some(pid) = pid_in(&mut step.op) {
             let found = i32::try_from(pid.unsigned_abs())
                 .ok()
                 .filter(|pid| *pid != 0)
-                .and_then(|pid| world.kernel.find_task(caller, pid))
+                .and_then(|pid| kernel.find_task(caller, pid))
                 .and_then(|task| self.number_of(task));
             step.task = found.map(|task| (task, *pid < 0));
         }
@@ -126,11 +126,11 @@ impl Names {
     }
 
     /// The call with the numbers of this world. `None` where somebody is missing.
-    fn resolve(&self, world: &World, step: &Step) -> Option<(TaskId, Op)> {
+    pub(crate) fn resolve(&self, kernel: &Kernel, step: &Step) -> Option<(TaskId, Op)> {
         let caller = *self.tasks.get(&step.caller)?;
         let mut op = step.op.clone();
         if let (Some((task, group)), Some(pid)) = (step.task, pid_in(&mut op)) {
-            let seen = world.kernel.status(caller, *self.tasks.get(&task)?).ok()?.pid;
+            let seen = kernel.status(caller, *self.tasks.get(&task)?).ok()?.pid;
             let seen = i32::try_from(seen).ok().filter(|seen| *seen != 0)?;
             *pid = if group { -seen } else { seen };
         }
@@ -171,11 +171,11 @@ pub(crate) enum Played {
 /// Plays a script in a world. Steps of somebody who is not there are passed over, and those
 /// that would change the machine, as they did not before others were left out.
 pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
-    let mut names = Names::new(world);
+    let mut names = Names::new(world.init);
     world.eager = true;
     let mut made = Vec::new();
     for step in steps {
-        let Some((task, op)) = names.resolve(world, step) else { continue };
+        let Some((task, op)) = names.resolve(&world.kernel, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };
         if reaches_outside(&world.kernel, task, &op) {
             continue;

@@ -22,16 +22,31 @@ pub(crate) fn shrink(
 ) -> (Vec<Step>, Vec<String>) {
     let until = Instant::now() + patience;
     let wanted = gist(&differences);
-    let mut best = (steps, differences);
-    let mut size = best.0.len().div_ceil(2);
-    while size > 0 && Instant::now() < until {
+    let mut seen = differences;
+    let steps = shorten(steps, &mut |steps| {
+        if Instant::now() > until {
+            return None;
+        }
+        let (steps, differences) = differs(make, steps, &wanted)?;
+        seen = differences;
+        Some(steps)
+    });
+    (steps, seen)
+}
+
+/// Leaves out as many steps as can be. `still` says which of some steps were made, if they
+/// still do what is wanted.
+pub(crate) fn shorten(steps: Vec<Step>, still: &mut dyn FnMut(&[Step]) -> Option<Vec<Step>>) -> Vec<Step> {
+    let mut best = steps;
+    let mut size = best.len().div_ceil(2);
+    while size > 0 {
         let mut at = 0;
         let mut shorter = false;
-        while at < best.0.len() && Instant::now() < until {
-            let end = (at + size).min(best.0.len());
-            let mut steps = best.0.clone();
+        while at < best.len() {
+            let end = (at + size).min(best.len());
+            let mut steps = best.clone();
             steps.drain(at..end);
-            match differs(make, &steps, &wanted) {
+            match still(&steps) {
                 Some(shortened) => {
                     best = shortened;
                     shorter = true;

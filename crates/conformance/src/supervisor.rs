@@ -57,12 +57,6 @@ pub(crate) fn guard(path: &Path) {
 pub(crate) fn run(args: &Args) -> io::Result<bool> {
     let root = rustix::process::getuid().is_root();
     let guarded = if root { Guarded::new()? } else { None };
-    if args.mutants {
-        let mut command = worker(args, guarded.as_ref(), root, 0)?;
-        let seed = args.seed.unwrap_or(1).to_string();
-        command.args(["--mutants", "--operations", &args.operations.to_string(), "--seed", &seed]);
-        return finished(&mut command);
-    }
     if !args.replay.is_empty() {
         return replay(args, guarded.as_ref(), root);
     }
@@ -73,12 +67,16 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     if !args.json {
         println!("seed {seed}, {jobs} at a time, Linux {}", release());
     }
-    let (sender, receiver) = mpsc::channel();
-    let mut workers = Vec::new();
     let mut seeds = Random::new(seed);
-    for job in 0..jobs {
+    let order = |job: usize, command: &mut Command| {
+        if args.mutants {
+            let (jobs, share, seed) = (jobs.to_string(), job.to_string(), seed.to_string());
+            let operations = args.operations.to_string();
+            command.args(["--mutants", "--jobs", &jobs, "--share", &share]);
+            command.args(["--operations", &operations, "--seed", &seed]);
+            return;
+        }
         let operations = args.operations / jobs + usize::from(job < args.operations % jobs);
-        let mut command = worker(args, guarded.as_ref(), root, job)?;
         command.args(["--operations", &operations.to_string()]);
         // Drawn, not counted up: seeds at even distances would make the same worlds.
         let own = seeds.next();
@@ -90,6 +88,45 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         if let Some(only) = &args.only {
             command.args(["--only", only]);
         }
+    };
+    let (workers, receiver) = start_workers(args, guarded.as_ref(), root, jobs, order)?;
+    let mut gathered = Gathered::new(seed, jobs);
+    for (job, message) in receiver {
+        if let Message::Found(scenario) = &message {
+            scenario.keep(args.keep.as_deref())?;
+        }
+        if !args.json {
+            print!("{message}");
+        }
+        gathered.take(job, message);
+        gathered.show_progress();
+    }
+    let mut failed = false;
+    for mut child in workers {
+        failed |= child.wait()?.code().is_none_or(|code| code >= 2);
+    }
+    if failed {
+        return Err(io::Error::other("a worker failed"));
+    }
+    Ok(if args.mutants { gathered.report_mutants() } else { gathered.report(args) })
+}
+
+/// What workers tell, and which of them.
+type Told = mpsc::Receiver<(usize, Message)>;
+
+/// Workers with their orders, and what they tell.
+fn start_workers(
+    args: &Args,
+    guarded: Option<&Guarded>,
+    root: bool,
+    jobs: usize,
+    mut order: impl FnMut(usize, &mut Command),
+) -> io::Result<(Vec<Child>, Told)> {
+    let (sender, receiver) = mpsc::channel();
+    let mut workers = Vec::new();
+    for job in 0..jobs {
+        let mut command = worker(args, guarded, root, job)?;
+        order(job, &mut command);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
         let sender = sender.clone();
@@ -102,26 +139,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         });
         workers.push(child);
     }
-    drop(sender);
-    let mut gathered = Gathered::new(seed, jobs);
-    for (job, message) in receiver {
-        if let Message::Found(scenario) = &message {
-            scenario.keep(args.keep.as_deref())?;
-            if !args.json {
-                println!("{scenario}");
-            }
-        }
-        gathered.take(job, message);
-        gathered.show_progress();
-    }
-    let mut failed = false;
-    for mut child in workers {
-        failed |= child.wait()?.code().is_none_or(|code| code >= 2);
-    }
-    if failed {
-        return Err(io::Error::other("a worker failed"));
-    }
-    Ok(gathered.report(args))
+    Ok((workers, receiver))
 }
 
 fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool> {
@@ -175,6 +193,13 @@ fn release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
 }
 
+/// Places in which the model was spoiled.
+#[derive(Default)]
+struct Mutants {
+    all: usize,
+    survivors: Vec<String>,
+}
+
 /// What all workers have told so far.
 struct Gathered {
     seed: u64,
@@ -182,6 +207,7 @@ struct Gathered {
     coverage: Coverage,
     scores: Scores,
     found: Vec<Scenario>,
+    mutants: Mutants,
     started: Instant,
     shown: Instant,
 }
@@ -195,6 +221,7 @@ impl Gathered {
             coverage: Coverage::default(),
             scores: Scores::default(),
             found: Vec::new(),
+            mutants: Mutants::default(),
             started: now,
             shown: now,
         }
@@ -204,6 +231,12 @@ impl Gathered {
         match message {
             Message::Progress(count) => self.counts[job] = count,
             Message::Found(scenario) => self.found.push(scenario),
+            Message::Mutant { name, after, .. } => {
+                self.mutants.all += 1;
+                if after.is_none() {
+                    self.mutants.survivors.push(name);
+                }
+            }
             Message::End { count, coverage, scores } => {
                 self.scores.add(scores);
                 self.counts[job] = count;
@@ -221,6 +254,11 @@ impl Gathered {
             return;
         }
         self.shown = Instant::now();
+        let Mutants { all, survivors } = &self.mutants;
+        if *all > 0 {
+            eprintln!("{all} mutants, {} survived", survivors.len());
+            return;
+        }
         let operations = self.sum(|count| count.operations);
         let rules = self.counts.iter().map(|count| count.rules).max().unwrap_or(0);
         let divergences = self.sum(|count| count.divergences);
@@ -233,6 +271,12 @@ impl Gathered {
     fn rate(&self) -> u128 {
         let operations = self.sum(|count| count.operations) as u128;
         operations * 1000 / self.started.elapsed().as_millis().max(1)
+    }
+
+    fn report_mutants(&self) -> bool {
+        let Mutants { all, survivors } = &self.mutants;
+        println!("{all} mutants, {} noticed, {} survived", all - survivors.len(), survivors.len());
+        survivors.is_empty()
     }
 
     /// Prints what came of it. `true` if both sides agree.

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         })?),
     };
     if args.mutants {
-        return mutants::run(&machine, place.as_ref(), args);
+        return mutants::run(&machine, place.as_ref(), args, &tell);
     }
     let order =
         Order { operations: args.operations, seed: args.seed.unwrap_or(0), only, explain: args.explain };
@@ -46,16 +46,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
         Some(found) => tell(&Message::found(found)),
         None => tell(&Message::progress(tally)),
     };
-    let mut runner = Runner {
-        machine: &machine,
-        place: place.as_ref(),
-        order,
-        tally: Tally::default(),
-        tell: &mut tell_all,
-        ways: None,
-        // Differences are found without explanations, and shown short there.
-        patience: (!args.explain).then(|| Duration::from_secs(args.patience)),
-    };
+    let mut runner = Runner::new(&machine, place.as_ref(), order, &mut tell_all);
+    // Differences are found without explanations, and shown short there.
+    runner.patience = (!args.explain).then(|| Duration::from_secs(args.patience));
     runner.run()?;
     let tally = runner.tally;
     let place = Place { machine: &machine, cgroups: place.is_some() };

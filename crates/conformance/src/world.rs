@@ -28,7 +28,7 @@ use crate::sys::SLOTS;
 use compare::Watched;
 
 /// Which namespaces the first process of a world gets, and what it may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// All kinds but user: root of the machine.
     Root,

@@ -61,6 +61,8 @@ impl Generator {
         let flag = u64::try_from(self.random.below(3)).unwrap_or(0);
         *self.random.pick(&[
             Prctl::SetChildSubreaper(true),
+            Prctl::SetChildSubreaper(true),
+            Prctl::SetChildSubreaper(true),
             Prctl::SetChildSubreaper(false),
             Prctl::SetNoNewPrivs(flag),
             Prctl::SetSecurebits(u32::try_from(cap * 7).unwrap_or(0) & 0xff),
@@ -161,7 +163,9 @@ impl Generator {
         let resources =
             [Resource::Nproc, Resource::Nofile, Resource::Msgqueue, Resource::Sigpending, Resource::Memlock];
         let limit = *self.random.pick(&[0, 1, 2, 3, 5, 20, 1000, i64::MAX, -1]);
-        Some(match self.random.below(10) {
+        Some(match self.random.below(13) {
+            10 | 11 => Op::WriteNsLastPid(*self.random.pick(&[-1, 0, 50, 298, 300, 302, 400, 5_000_000])),
+            12 => Op::WritePidMax(*self.random.pick(&[300, 301, 310, 400, 32_768, 5_000_000])),
             0..=6 => Op::WriteMaxNamespaces { kind: *self.random.pick(&NsKind::ALL), limit },
             7 if view.bounds.own_uid => {
                 Op::Prlimit { resource: Resource::Nproc, limit: *self.random.pick(&[0, 1, 3, 5, 10, 1000]) }

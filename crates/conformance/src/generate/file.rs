@@ -42,6 +42,7 @@ impl Generator {
                 let twists = [HandleTwist::None, HandleTwist::None, HandleTwist::Id, HandleTwist::Type];
                 Op::Reopen { fd: *self.random.pick(&fds), twist: *self.random.pick(&twists) }
             }
+            _ if self.random.one_in(2) => Op::ListNs(pid),
             _ => Op::Listns(NsIdReq::default()),
         })
     }

@@ -74,6 +74,8 @@ pub(crate) struct Bounds {
     pub(crate) cgroups: bool,
     /// Nobody else on the machine has the runner's user id, so tasks of it can be counted.
     pub(crate) own_uid: bool,
+    /// `kernel.pid_max` is that of the world's pid namespace.
+    pub(crate) own_pid_max: bool,
     /// The ids that mean something in the world.
     pub(crate) ids: Vec<u32>,
 }
@@ -250,6 +252,11 @@ impl Generator {
     }
 }
 
+/// Whether the caller has such a thing open.
+fn is(view: &View<'_>, fd: i32, wanted: impl Fn(Descriptor) -> bool) -> bool {
+    view.descriptors().iter().any(|(other, what)| *other == fd && wanted(*what))
+}
+
 /// What must not be done: the world's first process stays, and what is shared with the
 /// machine outside is left alone.
 fn allowed(view: &View<'_>, op: &Op) -> bool {
@@ -270,6 +277,7 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         | Op::Sethostname(_) => true,
         // In a namespace that has lost all else, the root is the machine's own.
         Op::Setns { .. } => !view.is_init() && !bares_machine(view, op),
+        Op::WritePidMax(_) => view.bounds.own_pid_max,
         _ => !view.is_init(),
     };
     fine && !reaches_outside(view.kernel, view.me, op) && survivable(view, op)
@@ -302,7 +310,12 @@ fn sets_limits_outside(kernel: &Kernel, me: TaskId) -> bool {
 fn survivable(view: &View<'_>, op: &Op) -> bool {
     let ends = matches!(
         op,
-        Op::Kill { .. } | Op::PidfdSendSignal { .. } | Op::Reboot(_) | Op::Exit(_) | Op::ExitGroup(_)
+        Op::Kill { .. }
+            | Op::Tgkill { .. }
+            | Op::PidfdSendSignal { .. }
+            | Op::Reboot(_)
+            | Op::Exit(_)
+            | Op::ExitGroup(_)
     );
     if !ends && !matches!(op, Op::Sigprocmask(_) | Op::Close(_)) {
         return true;

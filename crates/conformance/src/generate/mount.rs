@@ -1,15 +1,15 @@
 //! Mounts, roots and directories.
 
-use nsproxy::op::Op;
+use nsproxy::op::{MntNsWanted, MountWanted, Op};
 use nsproxy::uapi::{
     AT_RECURSIVE, MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MOUNT_ATTR_ATIME, MOUNT_ATTR_IDMAP, MOUNT_ATTR_NOATIME,
     MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_BIND, MS_MOVE, MS_NOATIME,
     MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT, MS_SHARED, MS_SLAVE,
-    MS_UNBINDABLE, UMOUNT_NOFOLLOW,
+    MS_UNBINDABLE, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW,
 };
-use nsproxy::{Descriptor, MountAttr};
+use nsproxy::{Descriptor, MountAttr, NsKind};
 
-use super::{Generator, View};
+use super::{Generator, View, is};
 
 const DIRECTORIES: [&str; 14] = [
     "/", "/mnt", "/mnt", "/mnt/a", "/mnt/a", "/mnt/b", "/tmp", "/tmp/a", "/run", "/run/a", "/home", "/sys",
@@ -30,7 +30,7 @@ impl Generator {
     }
 
     pub(super) fn mount_op(&mut self, view: &View<'_>) -> Option<Op> {
-        Some(match self.random.below(30) {
+        Some(match self.random.below(40) {
             0..=3 => self.new_mount(),
             4..=7 => {
                 let flags = if self.random.one_in(2) { MS_BIND } else { MS_BIND | MS_REC };
@@ -59,6 +59,7 @@ impl Generator {
             23 | 24 => Op::Mkdir(self.path()),
             25 => Op::Mknod(String::from(*self.random.pick(&["/f", "/mnt/f", "/tmp/f", "g"]))),
             26 | 27 => self.setattr(view),
+            30..=39 => return self.detached_op(view),
             _ => {
                 // It takes a descriptor for a moment, of which the model knows nothing.
                 let limit = view.kernel.rlimit(view.me, nsproxy::Resource::Nofile);
@@ -75,6 +76,61 @@ impl Generator {
                 Op::BindNamespace { fd, target }
             }
         })
+    }
+
+    /// Mounts by descriptor. Some of it takes a descriptor for a moment, of which the model
+    /// knows nothing.
+    fn detached_op(&mut self, view: &View<'_>) -> Option<Op> {
+        let place = |what| what == Descriptor::Path;
+        let fd = self.fd(view, place);
+        let held = is(view, fd, place);
+        let few = view.kernel.rlimit(view.me, nsproxy::Resource::Nofile).is_ok_and(|limit| limit < 1010);
+        Some(match self.random.below(12) {
+            0..=2 => {
+                let kinds = [0, OPEN_TREE_CLONE, OPEN_TREE_CLONE, OPEN_TREE_CLONE | AT_RECURSIVE, 2];
+                Op::OpenTree { path: self.path(), flags: *self.random.pick(&kinds) }
+            }
+            3 if !few => Op::Fsmount {
+                fstype: String::from(*self.random.pick(&["tmpfs", "tmpfs", "proc", "mqueue", "nosuchfs"])),
+                flags: *self.random.pick(&[0, 0, 0, 4]),
+                attr: *self.random.pick(&[0, 0, MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV, 1 << 30, 1 << 40]),
+            },
+            4..=6 if held => Op::MoveMount { fd, target: self.path() },
+            7 | 8 if held => match self.setattr(view) {
+                Op::MountSetattr { flags, attr, .. } => Op::MountSetattrFd { fd, flags, attr },
+                other => other,
+            },
+            9 if !few => {
+                let namespace = |what| matches!(what, Descriptor::Ns(_));
+                let pidns =
+                    self.fd(view, |what| matches!(what, Descriptor::Ns(ns) if ns.kind() == NsKind::Pid));
+                is(view, pidns, namespace).then(|| Op::MountProc { pidns, target: self.directory() })?
+            }
+            _ => self.asked_mount(view, held.then_some(fd)),
+        })
+    }
+
+    fn asked_mount(&mut self, view: &View<'_>, place: Option<i32>) -> Op {
+        let namespace = self.fd(view, |what| matches!(what, Descriptor::Ns(ns) if ns.kind() == NsKind::Mnt));
+        let ns = *self.random.pick(&[
+            MntNsWanted::Own,
+            MntNsWanted::Own,
+            MntNsWanted::Id(namespace),
+            MntNsWanted::Fd(namespace),
+            MntNsWanted::Both(namespace),
+            MntNsWanted::Nobody,
+        ]);
+        // What is no namespace has no id to ask with.
+        let known =
+            is(view, namespace, |what| matches!(what, Descriptor::Ns(ns) if ns.kind() == NsKind::Mnt));
+        let ns = if known { ns } else { MntNsWanted::Own };
+        let flags = *self.random.pick(&[0, 0, 0, 1, 2]);
+        match place {
+            Some(fd) if self.random.one_in(2) => Op::Statmount { mount: MountWanted::Of(fd), ns, flags },
+            Some(fd) => Op::Listmount { mount: MountWanted::Of(fd), ns, flags },
+            None if self.random.one_in(4) => Op::Statmount { mount: MountWanted::Nobody, ns, flags },
+            None => Op::Listmount { mount: MountWanted::Root, ns, flags },
+        }
     }
 
     fn new_mount(&mut self) -> Op {

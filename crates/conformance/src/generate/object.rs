@@ -2,9 +2,9 @@
 
 use nsproxy::op::Op;
 use nsproxy::uapi::{IPC_CREAT, IPC_EXCL};
-use nsproxy::{Descriptor, NsKind, SemOp};
+use nsproxy::{Descriptor, IpcSysctl, NsKind, SemOp};
 
-use super::{Generator, View};
+use super::{Generator, View, is};
 
 const DEVICES: [&str; 6] = ["a", "b", "c", "lo", "veth0", "none"];
 
@@ -15,17 +15,25 @@ impl Generator {
         let create = IPC_CREAT | *self.random.pick(&[0o600, 0o600, 0o660, 0o666, 0o400, 0]);
         let flags = *self.random.pick(&[create, create, create, create | IPC_EXCL, 0o600, 0]);
         let number = u16::try_from(self.random.below(4)).unwrap_or(0);
-        Some(match self.random.below(26) {
+        if self.random.one_in(5) {
+            return Some(self.undone());
+        }
+        Some(match self.random.below(28) {
+            26 | 27 => Op::WriteIpcSysctl {
+                which: *self.random.pick(&IpcSysctl::ALL),
+                value: *self.random.pick(&[0, 1, 2, 100, 8192, u64::MAX]),
+            },
             0..=2 => Op::Shmget { key, size: *self.random.pick(&[1, 1, 4096, 5000, 0, u64::MAX]), flags },
             3 | 4 => Op::Shmat(id),
             5 => Op::Shmdt(id),
             6 => Op::ShmRemove(id),
             7..=9 => Op::Semget { key, count: *self.random.pick(&[1, 2, 3, 0, 40_000]), flags },
-            10..=13 => {
+            10..=12 => {
                 let change = *self.random.pick(&[1, 2, 5, -1, -2, 0, 32_767]);
-                Op::Semop { id, op: SemOp { number, change, undo: self.random.one_in(2) } }
+                let number = if self.random.one_in(2) { 0 } else { number };
+                Op::Semop { id, op: SemOp { number, change, undo: !self.random.one_in(3) } }
             }
-            14 => Op::SemValue { id, number },
+            13 | 14 => Op::SemValue { id: *self.random.pick(&[0, 0, 1]), number: 0 },
             15 => Op::SemRemove(id),
             16 | 17 => Op::Msgget { key, flags },
             18 | 19 => {
@@ -41,6 +49,20 @@ impl Generator {
             },
             _ => Op::MqUnlink(self.queue()),
         })
+    }
+
+    /// Of one semaphore that all share: what is undone is seen by others.
+    fn undone(&mut self) -> Op {
+        let op = SemOp { number: 0, change: *self.random.pick(&[1, 2]), undo: true };
+        self.random
+            .pick(&[
+                Op::Semget { key: 1, count: 1, flags: IPC_CREAT | 0o666 },
+                Op::Semop { id: 0, op },
+                Op::Semop { id: 0, op },
+                Op::SemValue { id: 0, number: 0 },
+                Op::SemValue { id: 0, number: 0 },
+            ])
+            .clone()
     }
 
     fn queue(&mut self) -> String {
@@ -93,8 +115,4 @@ impl Generator {
             _ => Op::OpenCgroup(path),
         })
     }
-}
-
-fn is(view: &View<'_>, fd: i32, wanted: impl Fn(Descriptor) -> bool) -> bool {
-    view.descriptors().iter().any(|(other, what)| *other == fd && wanted(*what))
 }

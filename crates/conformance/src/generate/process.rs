@@ -235,7 +235,11 @@ impl Generator {
             return Some(Op::Kill { pid: number, signal: *self.random.pick(&[18, 18, 9]) });
         }
         let signal = *self.random.pick(&SIGNALS);
-        Some(match self.random.below(10) {
+        Some(match self.random.below(11) {
+            10 => {
+                let (tgid, tid) = (self.pid(view), self.pid(view));
+                Op::Tgkill { tgid, tid, signal: *self.random.pick(&[0, 0, 9, 65]) }
+            }
             0..=3 => Op::Kill { pid: self.pid(view), signal },
             4 => {
                 let group = -self.pid(view);
@@ -255,6 +259,7 @@ impl Generator {
     }
 
     pub(super) fn exec_op(&mut self, _: &View<'_>) -> Option<Op> {
-        Some(Op::Execve(Program::default()))
+        let not_executable = self.random.one_in(8);
+        Some(Op::Execve(Program { not_executable, ..Program::default() }))
     }
 }
