@@ -80,6 +80,13 @@ impl Kernel {
         self.put_user_ns(user_ns);
     }
 
+    /// One more that holds the credentials a task acts with.
+    pub(crate) fn get_current_cred(&mut self, task: Idx<Task>) -> Idx<Cred> {
+        let cred = self.tasks[task].cred;
+        self.creds[cred].count += 1;
+        cred
+    }
+
     pub(crate) fn put_cred(&mut self, cred: Idx<Cred>) {
         self.creds[cred].count -= 1;
         if self.creds[cred].count == 0 {

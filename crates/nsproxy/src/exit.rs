@@ -185,7 +185,7 @@ impl Kernel {
         }
         if signal != 0 && signal <= NSIG && !(signal == SIGCHLD && ignores) {
             let force = self.is_foreign(leader, parent);
-            self.due.push((self.task_id(parent), signal, force));
+            self.due.push_back((self.task_id(parent), signal, force));
         }
         // wait(2): a parent that ignores SIGCHLD leaves no zombies.
         signal == SIGCHLD && ignores
@@ -226,7 +226,7 @@ impl Kernel {
                 // group_send_sig_info: it comes from the father, who must be allowed to.
                 if pdeath != 0 && self.check_kill_permission(father, thread, pdeath).is_ok() {
                     let force = self.is_foreign(father, thread);
-                    self.due.push((self.task_id(thread), pdeath, force));
+                    self.due.push_back((self.task_id(thread), pdeath, force));
                 }
             }
             if !same_group {
@@ -286,7 +286,7 @@ impl Kernel {
         }
         for signal in [SIGHUP, SIGCONT] {
             for member in &members {
-                self.due.insert(0, (self.task_id(*member), signal, true));
+                self.due.push_back((self.task_id(*member), signal, true));
             }
         }
     }
@@ -352,7 +352,7 @@ impl Kernel {
         loop {
             if let Some(init) = self.zap_wakeups.pop() {
                 self.wake_init(init);
-            } else if let Some((task, signal, force)) = self.due.pop() {
+            } else if let Some((task, signal, force)) = self.due.pop_front() {
                 if let Some(task) = self.tasks.resolve(task.index, task.generation) {
                     self.send_signal(task, signal, force);
                 }

@@ -150,8 +150,7 @@ impl Kernel {
 
     /// Opens `kind`, whose reference passes to the file.
     pub(crate) fn fd_install(&mut self, task: Idx<Task>, kind: FileKind, cloexec: bool) -> Fd {
-        let cred = self.tasks[task].cred;
-        self.creds[cred].count += 1;
+        let cred = self.get_current_cred(task);
         let file = self.files_open.insert(File { count: 1, kind, cred });
         self.install_file(task, file, cloexec)
     }

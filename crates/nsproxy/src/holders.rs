@@ -28,7 +28,8 @@ pub enum Holder {
     Mount,
     /// A message queue that was made from this user namespace, and has a name still.
     Queue,
-    /// A segment of shared memory that is attached somewhere.
+    /// A segment of shared memory: attached somewhere, for its ipc namespace; made or
+    /// attached from this user namespace.
     SharedMemory,
     /// A filesystem mounted from this user namespace, or showing this pid namespace.
     Filesystem,
@@ -75,8 +76,14 @@ impl Kernel {
         let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues);
         let makers = queues.filter_map(|queue| queue.ucounts).map(|record| self.ucounts[record].ns);
         all.extend(makers.filter(|maker| NsRef::User(*maker) == ns).map(|_| Holder::Queue));
-        let attached = self.shm_attached.iter().filter(|(_, shm)| NsRef::Ipc(shm.ns) == ns);
-        all.extend(attached.map(|_| Holder::SharedMemory));
+        let attached = self.shm_attached.iter().map(|(_, shm)| (shm.cred, Some(shm.ns)));
+        let segments = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.shms);
+        for (cred, ipc) in attached.chain(segments.map(|shm| (shm.cred, None))) {
+            let made_from = NsRef::User(self.creds[cred].user_ns);
+            if made_from == ns || ipc.map(NsRef::Ipc) == Some(ns) {
+                all.push(Holder::SharedMemory);
+            }
+        }
         let owner = |dead: &Released| dead.ucounts.map(|record| NsRef::User(self.ucounts[record].ns));
         let released = self.released.iter().filter(|dead| owner(dead) == Some(ns));
         all.extend(released.map(|_| Holder::Released));

@@ -24,6 +24,7 @@ use crate::uapi::SIGCHLD;
 use crate::ucount::{UCOUNT_MAX, Ucounts};
 use crate::user_namespace::UserNamespace;
 use crate::utsname::{Name, UtsNamespace};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -88,7 +89,7 @@ pub struct Kernel {
     pub(crate) unmounting: bool,
     /// Signals that the end of a task sends, on their way, and whether as from outside
     /// the receiver's pid namespace.
-    pub(crate) due: Vec<(TaskId, u32, bool)>,
+    pub(crate) due: VecDeque<(TaskId, u32, bool)>,
     pub(crate) free_inums: Vec<u32>,
     pub(crate) next_inum: u32,
     pub(crate) next_ns_id: u64,
@@ -173,7 +174,7 @@ impl Kernel {
             autokill: Vec::new(),
             dying_mnt_ns: Vec::new(),
             unmounting: false,
-            due: Vec::new(),
+            due: VecDeque::new(),
             free_inums: Vec::new(),
             next_inum: 0xEFFF_FFFF,
             next_ns_id: 9,

@@ -86,11 +86,12 @@ impl View<'_> {
         let segments: Vec<String> = shms
             .iter()
             .map(|shm| {
-                let Shm { perm, size, attached, creator, doomed } = shm;
+                let Shm { perm, size, attached, creator, doomed, cred } = shm;
                 let tasks = &self.kernel.tasks;
                 let creator = creator.and_then(|task| tasks.resolve(task.index, task.generation));
                 let creator = creator.map(|task| self.task_number(task));
-                format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed}")
+                let held = self.ns(NsRef::User(self.kernel.creds[*cred].user_ns));
+                format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed} from {held}")
             })
             .collect();
         let queues: Vec<String> = queues

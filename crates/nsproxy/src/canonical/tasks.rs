@@ -213,8 +213,9 @@ impl View<'_> {
         self.say(&format!(" mm{name} dumpable {dumpable} in {}", self.ns(NsRef::User(user_ns))));
         let mut at = first_shm;
         while let Some(shm) = at {
-            let ShmAttached { ns, id, next } = self.kernel.shm_attached[shm];
-            self.say(&format!(" attached {id} of {}", self.ns(NsRef::Ipc(ns))));
+            let ShmAttached { ns, id, cred, next } = self.kernel.shm_attached[shm];
+            let held = self.ns(NsRef::User(self.kernel.creds[cred].user_ns));
+            self.say(&format!(" attached {id} of {} from {held}", self.ns(NsRef::Ipc(ns))));
             at = next;
         }
     }

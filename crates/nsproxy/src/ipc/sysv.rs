@@ -3,6 +3,7 @@
 use super::{IpcContents, IpcNamespace, Perm, SysvKind, SysvTask};
 use crate::Kernel;
 use crate::arena::Idx;
+use crate::cred::Cred;
 use crate::ns_common::NsRef;
 use crate::params::{Call, Effect};
 use crate::rule::{Denial, Rule};
@@ -21,6 +22,8 @@ pub(crate) struct Shm {
     pub(crate) creator: Option<TaskId>,
     /// Removed, and gone with the last attachment.
     pub(crate) doomed: bool,
+    /// Its file keeps the credentials it was made with, and with them a user namespace.
+    pub(crate) cred: Idx<Cred>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +48,13 @@ pub(crate) struct SemUndo {
     pub(crate) adjust: i32,
 }
 
-/// A segment mapped into an address space; it holds its namespace.
+/// A segment mapped into an address space; it holds its namespace, and as a file of its
+/// own the credentials it was attached with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShmAttached {
     pub(crate) ns: Idx<IpcNamespace>,
     pub(crate) id: i32,
+    pub(crate) cred: Idx<Cred>,
     /// The one attached before, in the same address space.
     pub(crate) next: Option<Idx<ShmAttached>>,
 }
@@ -81,9 +86,11 @@ impl Kernel {
                 self.refuse_if(wraps, Rule::ShmPages)?;
                 self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
                 let creator = Some(self.task_id(task));
-                self.ipc_ns[ns].contents.shms.push(Shm { perm, size, attached: 0, creator, doomed: false });
+                let (id, cred) = (perm.id, self.get_current_cred(task));
+                let shm = Shm { perm, size, attached: 0, creator, doomed: false, cred };
+                self.ipc_ns[ns].contents.shms.push(shm);
                 self.shm_creators += 1;
-                Ok(perm.id)
+                Ok(id)
             }
         }
     }
@@ -93,17 +100,19 @@ impl Kernel {
         let task = self.enter(caller, Call::Shmat)?;
         let (ns, _) = self.ipc_obtain(task, SysvKind::Shm, id, 0o600)?;
         if let Some(mm) = self.tasks[task].mm {
-            self.attach_shm(mm, ns, id);
+            let cred = self.tasks[task].cred;
+            self.attach_shm(mm, ns, id, cred);
         }
         Ok(())
     }
 
-    fn attach_shm(&mut self, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32) {
+    fn attach_shm(&mut self, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32, cred: Idx<Cred>) {
         if let Some(shm) = self.ipc_ns[ns].contents.shms.iter_mut().find(|shm| shm.perm.id == id) {
             shm.attached += 1;
             self.get_ns(NsRef::Ipc(ns));
+            self.creds[cred].count += 1;
             let next = self.mms[mm].first_shm;
-            self.mms[mm].first_shm = Some(self.shm_attached.insert(ShmAttached { ns, id, next }));
+            self.mms[mm].first_shm = Some(self.shm_attached.insert(ShmAttached { ns, id, cred, next }));
         }
     }
 
@@ -125,7 +134,7 @@ impl Kernel {
     }
 
     fn detach_shm(&mut self, mm: Idx<Mm>, at: Idx<ShmAttached>) {
-        let ShmAttached { ns, id, next } = self.shm_attached[at];
+        let ShmAttached { ns, id, cred, next } = self.shm_attached[at];
         let before = self.attachments(mm).find(|before| self.shm_attached[*before].next == Some(at));
         match before {
             Some(before) => self.shm_attached[before].next = next,
@@ -140,12 +149,14 @@ impl Kernel {
                 self.remove_shm(ns, place);
             }
         }
+        self.put_cred(cred);
         self.put_ns(NsRef::Ipc(ns));
     }
 
     fn remove_shm(&mut self, ns: Idx<IpcNamespace>, place: usize) {
         let gone = self.ipc_ns[ns].contents.shms.remove(place);
         self.shm_creators -= u32::from(gone.creator.is_some());
+        self.put_cred(gone.cred);
     }
 
     /// The segments a thread made lose their creator, at its end or when it leaves the
@@ -173,20 +184,24 @@ impl Kernel {
 
     /// What neither a creator nor an attachment holds goes.
     pub(super) fn shm_destroy_orphaned(&mut self, ns: Idx<IpcNamespace>) {
-        self.ipc_ns[ns].contents.shms.retain(|shm| shm.creator.is_some() || shm.attached > 0);
+        let orphan = |shm: &Shm| shm.creator.is_none() && shm.attached == 0;
+        while let Some(place) = self.ipc_ns[ns].contents.shms.iter().position(orphan) {
+            self.remove_shm(ns, place);
+        }
     }
 
     /// The segments of a namespace that ends.
     pub(super) fn forget_shms(&mut self, ns: Idx<IpcNamespace>) {
-        let created = self.ipc_ns[ns].contents.shms.iter().filter(|shm| shm.creator.is_some()).count();
-        self.shm_creators -= u32::try_from(created).unwrap_or(0);
+        for place in (0..self.ipc_ns[ns].contents.shms.len()).rev() {
+            self.remove_shm(ns, place);
+        }
     }
 
     /// fork(2): the child has the same segments attached.
     pub(crate) fn shm_dup_mm(&mut self, old: Idx<Mm>, new: Idx<Mm>) {
         let mut copies: Vec<_> = self.attachments(old).map(|at| self.shm_attached[at]).collect();
-        while let Some(ShmAttached { ns, id, .. }) = copies.pop() {
-            self.attach_shm(new, ns, id);
+        while let Some(ShmAttached { ns, id, cred, .. }) = copies.pop() {
+            self.attach_shm(new, ns, id, cred);
         }
     }
 
