@@ -194,6 +194,9 @@ pub struct Features {
     /// What a mount passes on is changed by whoever may mount, wherever the mount is, also
     /// nowhere; before 6.16, and stable releases of summer 2025.
     pub any_propagation_changed: bool,
+    /// A place in a mount that has been unmounted is missing, not merely elsewhere; always
+    /// since 6.15, and in stable releases of 6.6 and 6.12 from spring 2025 on.
+    pub unmounted_place_is_gone: bool,
 }
 
 impl Default for Features {
@@ -208,6 +211,7 @@ impl Default for Features {
             pidfd_access_first: false,
             owner_forces_umount: true,
             any_propagation_changed: false,
+            unmounted_place_is_gone: false,
         }
     }
 }

@@ -169,3 +169,17 @@ fn before_stable_releases_of_2025_a_mount_that_is_nowhere_could_be_made_private(
         kernel.check().unwrap();
     }
 }
+
+#[test]
+fn a_place_in_an_unmounted_mount_is_missing_since_6_15_and_on_a_stable_6_12() {
+    let kernels =
+        [((6, 12), false, Errno::EINVAL), ((6, 12), true, Errno::ENOENT), ((6, 15), false, Errno::ENOENT)];
+    for (release, mended, expected) in kernels {
+        let (mut kernel, shell) = on(release.0, release.1);
+        kernel.params_mut().features.unmounted_place_is_gone = mended;
+        kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
+        kernel.chdir(shell, "/mnt").unwrap();
+        kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
+        assert_eq!(errno(kernel.mount(shell, "none", ".", "tmpfs", 0)), Some(expected));
+    }
+}

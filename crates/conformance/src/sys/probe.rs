@@ -188,17 +188,27 @@ pub(crate) fn owner_forces_umount() -> Option<bool> {
     })
 }
 
-/// Whether the propagation of a mount that is attached nowhere can be changed.
-pub(crate) fn any_propagation_changed() -> Option<bool> {
+/// What a mount at "." answers in a tmpfs that has been unmounted: 0 or an errno.
+fn mount_nowhere(fstype: u64, flags: u64) -> i64 {
+    let here = c".".as_ptr() as u64;
+    // SAFETY: the names outlive the call.
+    unsafe { syscall(libc::SYS_mount, [here, here, fstype, flags, 0, 0]) }
+}
+
+fn in_an_unmounted_tmpfs(work: impl FnOnce() -> bool) -> Option<bool> {
     beside_a_tmpfs(|place| {
         let entered = call(libc::SYS_chdir, [place, 0, 0]);
         let detached = call(libc::SYS_umount2, [place, libc::MNT_DETACH.cast_unsigned().into(), 0]);
-        if entered != 0 || detached != 0 {
-            return UNTRIED;
-        }
-        let here = c".".as_ptr() as u64;
-        // SAFETY: the name outlives the call.
-        let changed = unsafe { syscall(libc::SYS_mount, [here, here, here, libc::MS_PRIVATE, 0, 0]) };
-        u64::from(changed == 0)
+        if entered == 0 && detached == 0 { work().into() } else { UNTRIED }
     })
+}
+
+/// Whether the propagation of a mount that is attached nowhere can be changed.
+pub(crate) fn any_propagation_changed() -> Option<bool> {
+    in_an_unmounted_tmpfs(|| mount_nowhere(0, libc::MS_PRIVATE) == 0)
+}
+
+/// Whether a place in a mount that is attached nowhere counts as missing.
+pub(crate) fn unmounted_place_is_gone() -> Option<bool> {
+    in_an_unmounted_tmpfs(|| errno_of(mount_nowhere(c"tmpfs".as_ptr() as u64, 0)) == Some(libc::ENOENT))
 }

@@ -143,7 +143,8 @@ impl Kernel {
     /// The topmost mount on a place to mount on, which must not be unmounted.
     pub(super) fn lock_mount(&self, at: Path) -> Result<Path, Denial> {
         let at = self.follow_down(at);
-        let gone = self.mounts[at.mnt].ns.is_none();
+        let asked = self.params.since(6, 15) || self.params.features.unmounted_place_is_gone;
+        let gone = asked && self.mounts[at.mnt].ns.is_none();
         self.refuse_if(gone, Rule::MountGone)?;
         Ok(at)
     }

@@ -373,7 +373,7 @@ rules! {
     MountStringTooLong: EINVAL, "copy_mount_string", "mount(2)", ALWAYS, "The source and the type of a mount have at most 4,095 bytes each.";
     MountPrivilege: EPERM, "may_mount", "mount(2) EPERM", ALWAYS, "Mounting needs CAP_SYS_ADMIN in the owner of the caller's mount namespace.";
     MountLsm: EACCES, "security_sb_mount", "none", ALWAYS, "A security module refuses the mount.";
-    MountGone: ENOENT, "do_lock_mount", "none", since(6, 17), "The place is in a mount that has been unmounted.";
+    MountGone: ENOENT, "do_lock_mount", "none", since(6, 6), "The place is in a mount that has been unmounted.";
     MountFlags: EINVAL, "flags_to_propagation_type", "mount(2) EINVAL", ALWAYS, "Exactly one propagation type, with MS_REC and MS_SILENT at most.";
     MountNotMountpoint: EINVAL, "path_mounted", "mount(2) EINVAL", ALWAYS, "The path is not the root of a mount.";
     MountForeign: EINVAL, "check_mnt", "mount(2) EINVAL", ALWAYS, "The mount is not in the caller's mount namespace.";
