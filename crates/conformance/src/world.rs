@@ -371,6 +371,11 @@ impl World {
             let text = "not made: a remount without MS_BIND where nsfs or cgroup2 is mounted might be one for the whole machine";
             return Err(io::Error::other(text).into());
         }
+        if ties_an_init(&self.kernel, task, op) {
+            let text =
+                "not made: an init in the process group of another process of its namespace would never end";
+            return Err(io::Error::other(text).into());
+        }
         let (answer, model) = self.both(actor, op)?;
         let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
         let ended = answer == Answer::Pending;
@@ -475,6 +480,19 @@ pub(crate) fn remounts_outside(kernel: &Kernel, task: TaskId, op: &Op) -> bool {
     let shared = |fstype: &str| matches!(fstype, "nsfs" | "cgroup2");
     flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT
         && kernel.mountinfo(task).is_ok_and(|lines| lines.iter().any(|line| shared(line.fstype)))
+}
+
+/// Whether a call puts the init of a pid namespace into the group of another process in
+/// it. `zap_pid_ns_processes` waits until only the number of init itself is in use, but its
+/// group keeps that of the other: it waits for ever, and nothing ends it.
+pub(crate) fn ties_an_init(kernel: &Kernel, task: TaskId, op: &Op) -> bool {
+    let Op::Setpgid { .. } = op else { return false };
+    let mut after = kernel.clone();
+    if after.apply(task, op).is_err() {
+        return false;
+    }
+    let of_itself = |task| after.status(task, task).ok();
+    after.tasks().into_iter().filter_map(of_itself).any(|status| status.pid == 1 && status.pgid > 1)
 }
 
 /// How many processes have ended between the two.

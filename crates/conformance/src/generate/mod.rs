@@ -18,7 +18,7 @@ use nsproxy::op::Op;
 use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
 use crate::random::Random;
-use crate::world::remounts_outside;
+use crate::world::{remounts_outside, ties_an_init};
 
 macro_rules! areas {
     ($($name:ident $text:literal $weight:literal;)*) => {
@@ -280,7 +280,7 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         Op::WritePidMax(_) => view.bounds.own_pid_max,
         _ => !view.is_init(),
     };
-    fine && !reaches_outside(view.kernel, view.me, op) && survivable(view, op)
+    fine && !harms_the_machine(view.kernel, view.me, op) && survivable(view, op)
 }
 
 fn bares_machine(view: &View<'_>, op: &Op) -> bool {
@@ -290,10 +290,10 @@ fn bares_machine(view: &View<'_>, op: &Op) -> bool {
 }
 
 /// Whether a call might change the machine, not only the world.
-pub(crate) fn reaches_outside(kernel: &Kernel, me: TaskId, op: &Op) -> bool {
+pub(crate) fn harms_the_machine(kernel: &Kernel, me: TaskId, op: &Op) -> bool {
     // The limits of the machine's own user namespace are not the world's.
     let limits = matches!(op, Op::WriteMaxNamespaces { .. }) && sets_limits_outside(kernel, me);
-    limits || remounts_outside(kernel, me, op)
+    limits || remounts_outside(kernel, me, op) || ties_an_init(kernel, me, op)
 }
 
 fn sets_limits_outside(kernel: &Kernel, me: TaskId) -> bool {
