@@ -34,7 +34,8 @@ impl Kernel {
         self.refuse_if(true, Rule::StatmountMissing)?;
         // listmount(2) EINVAL.
         self.refuse_if(flags & !LISTMOUNT_REVERSE != 0, Rule::StatmountFlags)?;
-        let (ns, root) = self.grab_requested_mnt_ns(task, request, Rule::ListmountForeign)?;
+        let ns = self.grab_requested_mnt_ns(task, request, Rule::ListmountForeign)?;
+        let root = self.grab_requested_root(task, ns)?;
         let from = match request.mnt_id {
             None => root,
             Some(id) => self.mount_of_request(task, ns, root, id)?,
@@ -63,7 +64,8 @@ impl Kernel {
             return Err(self.params.denial(Rule::StatmountUnknown));
         };
         self.refuse_if(flags != 0, Rule::StatmountFlags)?;
-        let (ns, root) = self.grab_requested_mnt_ns(task, request, Rule::StatmountForeign)?;
+        let ns = self.grab_requested_mnt_ns(task, request, Rule::StatmountForeign)?;
+        let root = self.grab_requested_root(task, ns)?;
         let at = self.mount_of_request(task, ns, root, id)?;
         if let Some(line) = self.mount_line(at.mnt, root) {
             return Ok(line);
@@ -81,13 +83,13 @@ impl Kernel {
         Ok(self.mounts[path.mnt].id)
     }
 
-    /// The namespace asked for, and the root that counts in it.
+    /// The namespace asked for.
     fn grab_requested_mnt_ns(
         &self,
         task: Idx<Task>,
         request: &MntIdReq,
         foreign: Rule,
-    ) -> Result<(Idx<MntNamespace>, Path), Denial> {
+    ) -> Result<Idx<MntNamespace>, Denial> {
         let own = self.current_nsproxy(task).mnt;
         let MntIdReq { mnt_ns_id, mnt_ns_fd, .. } = *request;
         // statmount(2) E2BIG, EINVAL: what older structures do not have.
@@ -95,13 +97,13 @@ impl Kernel {
         self.refuse_if(mnt_ns_fd.is_some(), Rule::StatmountNsFd)?;
         // statmount(2) EINVAL: one way at a time.
         self.refuse_if(mnt_ns_id != 0 && mnt_ns_fd.is_some(), Rule::StatmountBoth)?;
-        let ns = match mnt_ns_fd {
+        match mnt_ns_fd {
             Some(fd) => match self.files_open[self.fget(task, fd)?].kind {
-                FileKind::Ns(NsRef::Mnt(ns)) => ns,
+                FileKind::Ns(NsRef::Mnt(ns)) => Ok(ns),
                 // grab_requested_mnt_ns EINVAL: not a mount namespace.
-                _ => return Err(self.params.denial(Rule::StatmountNotMnt)),
+                _ => Err(self.params.denial(Rule::StatmountNotMnt)),
             },
-            None if mnt_ns_id == 0 => own,
+            None if mnt_ns_id == 0 => Ok(own),
             None => {
                 let found = self.mnt_ns.iter().find(|(_, ns)| ns.common.id == mnt_ns_id && !ns.anon);
                 // lookup_mnt_ns ENOENT: no mount namespace has this id.
@@ -110,14 +112,27 @@ impl Kernel {
                 // By its id a namespace is for those who rule it.
                 let capable = self.ns_capable(task, self.ruling_user_ns(NsRef::Mnt(ns)), Cap::SysAdmin);
                 self.refuse_if(ns != own && !capable, foreign)?;
-                ns
+                Ok(ns)
             }
-        };
-        let root = match self.tasks[task].fs {
-            Some(fs) if ns == own => self.fss[fs].root,
-            _ => self.ns_root(ns),
-        };
-        Ok((ns, root))
+        }
+    }
+
+    /// The root that counts in a namespace: the caller's in its own. In another it is the
+    /// first mount on the lowest one, whatever was mounted over it later.
+    fn grab_requested_root(&self, task: Idx<Task>, ns: Idx<MntNamespace>) -> Result<Path, Denial> {
+        if let Some(fs) = self.tasks[task].fs
+            && ns == self.current_nsproxy(task).mnt
+        {
+            return Ok(self.fss[fs].root);
+        }
+        let lowest = self.mnt_ns[ns].root;
+        // Until 7.0 only mounts that are younger than the lowest one are found.
+        let oldest = if self.params.since(7, 1) { 0 } else { self.mounts[lowest].id };
+        let younger = self.submounts(lowest).filter(|mnt| self.mounts[*mnt].id > oldest);
+        let first = younger.min_by_key(|mnt| self.mounts[*mnt].id);
+        // grab_requested_root ENOENT: nothing is mounted there.
+        let mnt = first.ok_or_else(|| self.params.denial(Rule::StatmountUnknown))?;
+        Ok(Path { mnt, dentry: self.mounts[mnt].root })
     }
 
     fn mount_of_request(

@@ -450,7 +450,7 @@ rules! {
     StatmountNsUnknown: ENOENT lookup, "grab_requested_mnt_ns", "statmount(2) ENOENT", ALWAYS, "No mount namespace has this id.";
     StatmountForeign: EPERM, "statmount", "statmount(2) EPERM", ALWAYS, "Naming another mount namespace by its id needs CAP_SYS_ADMIN in its owner.";
     ListmountForeign: ENOENT, "listmount", "listmount(2) ENOENT", ALWAYS, "Naming another mount namespace by its id needs CAP_SYS_ADMIN in its owner; the answer does not admit that it exists.";
-    StatmountUnknown: ENOENT lookup, "do_statmount", "statmount(2) ENOENT", ALWAYS, "The mount namespace has no mount of this number.";
+    StatmountUnknown: ENOENT lookup, "do_statmount", "statmount(2) ENOENT", ALWAYS, "The mount namespace has no mount of this number; or it is another one, and has no mount on its lowest one to look from.";
     StatmountReach: EPERM, "do_statmount", "statmount(2) EPERM", ALWAYS, "A mount that the caller's root does not reach is shown only with CAP_SYS_ADMIN in the namespace's owner.";
 }
 }
