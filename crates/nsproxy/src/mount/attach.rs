@@ -104,36 +104,33 @@ impl Kernel {
         let copy = self.clone_mnt(top, dentry, how);
         let mut pairs = core::mem::take(&mut self.copies);
         pairs.push((top, copy));
-        let mut next = 0;
-        while next < pairs.len() {
-            let (old, new) = pairs[next];
-            next += 1;
-            let mut next_child = self.mounts[old].first_child;
-            while let Some(child) = next_child {
-                let Mount { mountpoint, root, next_child: after, .. } = self.mounts[child];
-                next_child = after;
-                if old == top && !self.is_subdir(mountpoint, dentry) {
-                    continue;
-                }
-                if !how.unbindable && self.mounts[child].has(MNT_UNBINDABLE) {
-                    // It must not be left out, either: what it covers would come to light.
-                    let locked = self.mounts[child].has(MNT_LOCKED);
-                    if let Err(denial) = self.refuse_if(locked, Rule::CopyUnbindableLocked) {
-                        self.umount_all(copy);
-                        return Err(denial);
-                    }
-                    continue;
-                }
-                if !how.ns_files && self.is_mnt_ns_file(root) {
-                    continue;
-                }
-                let twin = self.clone_mnt(child, root, how);
-                self.hook_mount(twin, new, mountpoint);
-                if how.lock {
-                    self.mounts[twin].flags |= MNT_LOCKED;
-                }
-                pairs.push((child, twin));
+        // next_mnt: down first, and what was hung up first comes first, as the numbers of
+        // the copies tell.
+        let mut ahead: Vec<Pair> = self.submounts(top).map(|child| (child, copy)).collect();
+        while let Some((old, parent)) = ahead.pop() {
+            let Mount { mountpoint, root, .. } = self.mounts[old];
+            if parent == copy && !self.is_subdir(mountpoint, dentry) {
+                continue;
             }
+            if !how.unbindable && self.mounts[old].has(MNT_UNBINDABLE) {
+                // It must not be left out, either: what it covers would come to light.
+                let locked = self.mounts[old].has(MNT_LOCKED);
+                if let Err(denial) = self.refuse_if(locked, Rule::CopyUnbindableLocked) {
+                    self.umount_all(copy);
+                    return Err(denial);
+                }
+                continue;
+            }
+            if !how.ns_files && self.is_mnt_ns_file(root) {
+                continue;
+            }
+            let twin = self.clone_mnt(old, root, how);
+            self.hook_mount(twin, parent, mountpoint);
+            if how.lock {
+                self.mounts[twin].flags |= MNT_LOCKED;
+            }
+            pairs.push((old, twin));
+            ahead.extend(self.submounts(old).map(|child| (child, twin)));
         }
         Ok(pairs)
     }
