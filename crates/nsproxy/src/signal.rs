@@ -52,7 +52,7 @@ impl Kernel {
             return Disposition::Default;
         };
         let sighand = &self.sighands[sighand];
-        // Bit n stands for signal n in these two sets.
+        // Bit n stands for signal n in these two sets, and bit 0 for the last, 64.
         if sighand.ignored >> (signal % 64) & 1 != 0 {
             Disposition::Ignore
         } else if sighand.handled >> (signal % 64) & 1 != 0 {
@@ -91,13 +91,18 @@ impl Kernel {
                 return;
             }
         }
-        let blocks = |thread: &Idx<Task>| self.tasks[*thread].blocked & bit(signal) != 0;
-        let all_block = match scope {
-            Scope::Thread => blocks(&task),
-            Scope::Process => self.threads(task).iter().all(blocks),
+        let blocks = |thread: Idx<Task>| self.tasks[thread].blocked & bit(signal) != 0;
+        // wants_signal: a thread that has ended takes none.
+        let takes = |thread: &Idx<Task>| !blocks(*thread) && self.is_alive(*thread);
+        let (asked, taken) = match scope {
+            Scope::Thread => (task, takes(&task)),
+            Scope::Process => (self.signal_of(task).leader, self.threads(task).iter().any(takes)),
         };
-        if all_block && !matches!(signal, SIGKILL | SIGSTOP) {
-            self.queue(task, signal, scope);
+        if !taken && !matches!(signal, SIGKILL | SIGSTOP) {
+            // sig_ignored: only what the first thread blocks waits though it is ignored.
+            if blocks(asked) || !self.is_ignored(task, signal, force) {
+                self.queue(task, signal, scope);
+            }
             return;
         }
         match self.disposition(task, signal) {
@@ -107,6 +112,16 @@ impl Kernel {
                 self.queue(task, signal, scope);
             }
             Disposition::Default => self.default_action(task, signal, force),
+        }
+    }
+
+    fn is_ignored(&self, task: Idx<Task>, signal: u32, force: bool) -> bool {
+        match self.disposition(task, signal) {
+            Disposition::Ignore => true,
+            Disposition::Default => {
+                IGNORED_BY_DEFAULT & bit(signal) != 0 || self.init_ignores(task, signal, force)
+            }
+            Disposition::Handle => false,
         }
     }
 
@@ -373,7 +388,8 @@ impl Kernel {
     /// Handlers of the program have run before it makes its next call.
     pub(crate) fn finish_handlers(&mut self, task: Idx<Task>) {
         let Some(sighand) = self.tasks[task].sighand else { return };
-        let handled = self.sighands[sighand].handled >> 1;
+        // Here bit n-1 stands for signal n, there bit n, and bit 0 for the last.
+        let handled = self.sighands[sighand].handled.rotate_right(1);
         let group = self.tasks[task].signal;
         for thread in self.threads(task) {
             let Task { blocked, state, .. } = self.tasks[thread];
