@@ -66,11 +66,12 @@ impl<'a> Case<'a> {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
         };
         match (seen, as_read) {
-            // A launch is tried by other calls than it makes.
-            (Seen::Went, Ok(())) if !matches!(self.question, Question::Launch(_)) => self.allowed(true),
-            (Seen::Went | Seen::Nothing, Ok(())) => {
+            (Seen::Went, Ok(())) => self.allowed(true),
+            // That was the launch itself, with helpers that the model does not know.
+            (Seen::Went, Err(_)) if matches!(self.question, Question::Launch(_)) => self.allowed(true),
+            (Seen::Nothing, Ok(())) => {
                 let filtered = self.filtered(None, self.clone_step());
-                filtered.unwrap_or_else(|| self.allowed(seen == Seen::Went))
+                filtered.unwrap_or_else(|| self.allowed(false))
             }
             (Seen::Nothing, Err(refused)) => self
                 .filtered(None, refused.step)
@@ -518,7 +519,7 @@ pub(super) fn limit_kind(rule: Rule) -> Option<Kind> {
     })
 }
 
-fn open(errno: Option<Errno>, causes: Vec<Cause>, evidence: Vec<Evidence>) -> Verdict {
+pub(super) fn open(errno: Option<Errno>, causes: Vec<Cause>, evidence: Vec<Evidence>) -> Verdict {
     Verdict::Undecided(Undecided { errno, causes, evidence, probe: None })
 }
 

@@ -55,10 +55,13 @@ impl<'eyes> Machine<'eyes> {
     }
 
     /// The same, with the files below a directory read in place of those of the
-    /// same path below `/`: for another machine's `/proc` and `/sys`, or a part of it.
+    /// same path below `/`: for another machine's `/proc` and `/sys`, or a part of it. Nothing
+    /// is tried.
     #[must_use]
     pub fn with_layer(mut self, directory: OwnedFd) -> Machine<'eyes> {
         self.layer = Some(directory);
+        // The kernel that would answer is not the one of the files.
+        self.probes = false;
         self
     }
 
@@ -107,7 +110,12 @@ impl<'eyes> Machine<'eyes> {
     /// What the kernel answers to these calls in a child that ends at once; `None` if
     /// nothing is to be tried.
     pub(super) fn probe(&self, calls: &[Call<'_>]) -> Option<Outcome> {
-        (self.own && self.may_fork()).then(|| in_child(calls))
+        self.may_launch().then(|| in_child(calls))
+    }
+
+    /// Whether processes may be made by the calling thread, to try something.
+    pub(super) fn may_launch(&self) -> bool {
+        self.own && self.may_fork()
     }
 
     /// What the kernel answers to these calls in a child, by whoever it is that looks.

@@ -36,6 +36,7 @@ mod eyes;
 mod facts;
 mod failure;
 mod grounds;
+mod launch;
 mod load;
 mod machine;
 mod maps;
@@ -59,6 +60,7 @@ pub use page::{page, pages};
 pub use question::Question;
 
 use self::decide::Case;
+use self::launch::Tried;
 use self::state::State;
 use self::trial::Seen;
 use crate::errno::Errno;
@@ -81,6 +83,14 @@ impl Machine<'_> {
         let state = State::read(self);
         let rooted = rooted(self, &state, question);
         let question = rooted.as_ref().unwrap_or(question);
+        let tried = match (question, seen) {
+            (Question::Launch(plan), Seen::Nothing) => launch::try_launch(self, &state, plan),
+            _ => Tried::Steps(seen),
+        };
+        let seen = match tried {
+            Tried::Steps(seen) => seen,
+            Tried::Otherwise(verdict) => return Explanation { question: question.to_string(), verdict },
+        };
         let case = Case::new(self, &state, question);
         let verdict = beyond::decide(&case).unwrap_or_else(|| case.decide(seen));
         Explanation { question: question.to_string(), verdict }

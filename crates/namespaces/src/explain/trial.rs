@@ -10,7 +10,7 @@ use super::state::State;
 use crate::errno::Errno;
 use crate::handle::Namespace;
 use crate::kind::{Kind, Kinds};
-use crate::plan::{JoinTarget, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::process::Process;
 use crate::sys::probe::{Call, Outcome};
 
@@ -57,7 +57,6 @@ enum Line {
     Pivot(CString, CString),
     Write(CString, Vec<u8>),
     Hostname(Vec<u8>),
-    LoopbackUp,
 }
 
 /// Calls, and which step of the question each is about; `None` for those that only
@@ -122,6 +121,12 @@ impl Script {
                 let ns = Namespace::open(path).ok()?;
                 self.push(step, Line::JoinFile(ns, kind.map_or(0, Kind::flag)));
             }
+            // A private mount is not unbindable any more, and those of the child are private.
+            Question::Mount { flags, .. }
+                if flags & MS_BIND != 0 && state.mounts.iter().any(|mount| mount.unbindable) =>
+            {
+                return None;
+            }
             Question::Mount { source, target, fstype, flags, data } => {
                 self.mount(step, [source, target, fstype, data], *flags)?;
             }
@@ -146,7 +151,6 @@ impl Script {
             Question::SetHostname(name) if self.own.contains(Kind::Uts) => {
                 self.push(step, Line::Hostname(name.clone().into_bytes()));
             }
-            Question::Launch(plan) => self.launch(state, plan)?,
             Question::Steps(all) => {
                 for (at, one) in all.iter().enumerate() {
                     if self.partial {
@@ -191,46 +195,6 @@ impl Script {
         self.push(step, Line::Mount(c(source)?, c(target)?, c(fstype)?, flags, c(data)?));
         Some(())
     }
-
-    /// As much of a launch as one process can do that does not become another.
-    fn launch(&mut self, state: &State, plan: &Plan) -> Option<()> {
-        for (at, step) in plan.steps().iter().enumerate() {
-            match &step.step {
-                Step::Undumpable | Step::ParentDeathSignal(_) => {}
-                Step::Join(_) if state.threads() > 1 => return None,
-                Step::Join(JoinTarget::Process { process, kinds }) => {
-                    self.push(at, Line::Join(process.try_clone().ok()?, kinds.flags()));
-                }
-                Step::Join(JoinTarget::Both { process, kinds, namespaces }) if namespaces.is_empty() => {
-                    self.push(at, Line::Join(process.try_clone().ok()?, kinds.flags()));
-                }
-                Step::Join(JoinTarget::Namespaces(all)) if all.len() == 1 => {
-                    self.push(at, Line::JoinFile(all[0].try_clone().ok()?, 0));
-                }
-                Step::Clone { kinds, .. } if !kinds.is_empty() => {
-                    self.own = self.own.union(*kinds);
-                    self.push(at, Line::Unshare(u64::from(kinds.flags())));
-                }
-                Step::Unshare(kinds) => {
-                    self.own = self.own.union(*kinds);
-                    self.push(at, Line::Unshare(u64::from(kinds.flags())));
-                }
-                Step::Setgroups { allow, .. } => {
-                    let word: &[u8] = if *allow { b"allow" } else { b"deny" };
-                    self.write(at, "/proc/self/setgroups", word)?;
-                }
-                Step::WriteMap { kind, map, writer: crate::idmap::MapWriter::Child } => {
-                    self.write(at, &format!("/proc/self/{}", kind.file()), map.to_string().as_bytes())?;
-                }
-                Step::Hostname(name) if self.own.contains(Kind::Uts) => {
-                    self.push(at, Line::Hostname(name.as_bytes().to_vec()));
-                }
-                Step::LoopbackUp if self.own.contains(Kind::Net) => self.push(at, Line::LoopbackUp),
-                _ => break,
-            }
-        }
-        Some(())
-    }
 }
 
 impl Line {
@@ -249,7 +213,6 @@ impl Line {
             Line::Pivot(new, old) => Call::Pivot(new, old),
             Line::Write(path, text) => Call::Write(path, text),
             Line::Hostname(name) => Call::Sethostname(name),
-            Line::LoopbackUp => Call::LoopbackUp,
         }
     }
 }

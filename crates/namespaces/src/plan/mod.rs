@@ -86,6 +86,10 @@ pub struct Plan {
 }
 
 impl Plan {
+    pub(crate) fn of_steps(steps: Vec<PlanStep>) -> Plan {
+        Plan { steps }
+    }
+
     /// The steps, in the order they are taken. While the caller takes a step
     /// after the clone, the child waits.
     pub fn steps(&self) -> &[PlanStep] {

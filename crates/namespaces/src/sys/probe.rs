@@ -45,8 +45,6 @@ pub(crate) enum Call<'a> {
     Sethostname(&'a [u8]),
     /// Opens a file for writing and writes to it.
     Write(&'a CStr, &'a [u8]),
-    /// Sets the loopback device up.
-    LoopbackUp,
     /// `mkdir(2)`
     Mkdir(&'a CStr),
     /// Makes a child, which makes the rest of the calls.
@@ -181,7 +179,6 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
         Call::Sethostname(name) => (libc::SYS_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0]),
         Call::Write(path, text) => return write(path, text),
         Call::Mkdir(path) => (libc::SYS_mkdirat, [libc::AT_FDCWD as usize, at(path), 0o700, 0, 0]),
-        Call::LoopbackUp => return super::net::loopback_up(),
         Call::Fork => return Ok(()),
     };
     // SAFETY: numbers, and the addresses of values that `call` borrows; address 1

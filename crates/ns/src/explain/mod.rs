@@ -53,7 +53,7 @@ pub(crate) struct Args {
     no_probes: bool,
 
     /// Read files below DIR in place of those of the same path: of another machine's
-    /// /proc, /sys and /etc
+    /// /proc, /sys and /etc. Implies --no-probes
     #[arg(long, value_name = "DIR")]
     layer: Option<PathBuf>,
 

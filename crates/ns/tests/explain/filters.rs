@@ -70,6 +70,7 @@ fn program(name: &str) -> BpfProgram {
         "user-only" => (vec![(libc::SYS_unshare, new_user())], libc::EPERM.cast_unsigned()),
         "clone3" => (vec![(libc::SYS_clone3, any())], libc::EPERM.cast_unsigned()),
         "odd" => (vec![(libc::SYS_unshare, any())], libc::ENOSPC.cast_unsigned()),
+        "mount" => (vec![(libc::SYS_mount, any())], libc::EPERM.cast_unsigned()),
         "none" => (Vec::new(), 0),
         other => panic!("no filter {other}"),
     };
@@ -156,4 +157,18 @@ fn a_landlock_ruleset() {
     answer.helps("before the program restricts itself");
     // Without the ruleset it goes.
     Place(&place).grants(&["mount", "-t", "tmpfs", "t", "/mnt"]);
+}
+
+/// The first step of a launch went, and nobody had tried the others.
+#[test]
+fn a_filter_for_a_later_step_of_a_launch() {
+    testkit::require_namespaces!();
+    let done = run("mount", &[NS, "run", "--", "true"]);
+    assert_eq!(done.code, Some(125), "{done:?}");
+    assert!(done.stderr.contains("seccomp: "), "{}", done.stderr);
+    explain("mount", &["run", "--", "true"])
+        .refused("seccomp")
+        .errno("EPERM")
+        .seen("mount of nothing", "EPERM");
+    explain("mount", &["unshare", "-U", "-r", "-m", "true"]).refused("seccomp").errno("EPERM");
 }

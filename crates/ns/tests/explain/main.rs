@@ -13,6 +13,7 @@ mod failures;
 mod filters;
 mod ids;
 mod joining;
+mod launches;
 mod limits;
 mod mounts;
 mod networks;

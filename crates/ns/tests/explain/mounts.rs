@@ -157,3 +157,14 @@ fn no_privilege_over_the_mount_namespace() {
     let remedy = answer.command("unshare --user", &[("PROGRAM", "mount -t tmpfs t /mnt")]);
     place.shell(&remedy);
 }
+
+/// What was tried was no longer unbindable, for the mounts had been made private.
+#[test]
+fn a_bind_of_an_unbindable_mount_is_not_said_to_go() {
+    require_namespaces!();
+    let prepare = "mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/b; mount -t tmpfs t /mnt/b; \
+                   mount --make-unbindable /mnt/b";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{prepare}; mount --bind /mnt/b /mnt/a")], "wrong fs type");
+    let answer = MOUNTS.script(&format!("{prepare}; explain mount --bind /mnt/b /mnt/a"));
+    answer.refused("BindUnbindable").errno("EINVAL");
+}

@@ -151,3 +151,15 @@ fn a_layer_that_is_not_there() {
     let done = crate::answer::run(&[NS, "explain", "--layer", "/no/such/layer", "unshare", "--user"]);
     assert_eq!(done.stderr, "ns: opening /no/such/layer: no such file or directory (ENOENT)\n");
 }
+
+/// The kernel here does not tell what the machine of the files would answer.
+#[test]
+fn with_a_layer_nothing_is_tried() {
+    testkit::require_namespaces!();
+    let layer = layer(&[("proc/sys/user/max_uts_namespaces", "0\n")]);
+    let words = [NS, "explain", "--json", "--layer", layer.path().to_str().unwrap(), "clone", "newuser"];
+    let done = user().run(&words);
+    let answer = Answer::of(&done.stdout).unwrap_or_else(|| panic!("{done:?}"));
+    answer.allowed();
+    assert_eq!(answer.0["tried"], false, "{:#}", answer.0);
+}

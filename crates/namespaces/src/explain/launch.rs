@@ -1,0 +1,81 @@
+//! Launches are tried by launching, up to the program.
+
+use super::answer::Verdict;
+use super::decide::open;
+use super::evidence::Evidence;
+use super::machine::Machine;
+use super::state::State;
+use super::trial::Seen;
+use crate::errno::Errno;
+use crate::error::Error;
+use crate::launch::{Rehearsal, rehearse};
+use crate::plan::{Actor, Plan, PlanStep, Step};
+use crate::sys::probe::{Call, Outcome};
+
+/// What came of a launch.
+pub(super) enum Tried {
+    /// What the kernel did about its steps.
+    Steps(Seen),
+    /// It failed, and not at a step.
+    Otherwise(Verdict),
+}
+
+pub(super) fn try_launch(machine: &Machine<'_>, state: &State, plan: &Plan) -> Tried {
+    if !can_be_tried(machine, state, plan) {
+        return Tried::Steps(Seen::Nothing);
+    }
+    // The caller itself makes the process, and would be the one to be killed.
+    if state.security.may_filter() && machine.probe(&[Call::Clone3Nothing]) == Some(Outcome::Killed) {
+        return Tried::Steps(Seen::Killed);
+    }
+    match rehearse(plan) {
+        Rehearsal::Went => {
+            missing_program(plan).map_or(Tried::Steps(Seen::Went), |verdict| Tried::Otherwise(verdict))
+        }
+        Rehearsal::Open => Tried::Steps(Seen::Nothing),
+        Rehearsal::Killed => Tried::Steps(Seen::Killed),
+        Rehearsal::Failed(Some(step), Error::Step { errno, .. }) => {
+            Tried::Steps(Seen::Refused(Some(step), errno))
+        }
+        Rehearsal::Failed(_, error) => {
+            let answer = machine.explain_error(&error).map(|answer| answer.verdict);
+            Tried::Otherwise(answer.unwrap_or_else(|| says(&error)))
+        }
+    }
+}
+
+/// A process of its own has neither other threads nor anyone who shares its directories.
+fn can_be_tried(machine: &Machine<'_>, state: &State, plan: &Plan) -> bool {
+    let in_place = |step: &PlanStep| {
+        step.actor == Actor::Caller && matches!(step.step, Step::Join(_) | Step::Unshare(_))
+    };
+    let alone = state.threads() == 1 && state.fs_sharer.is_none();
+    machine.may_launch() && (alone || !plan.steps().iter().any(in_place))
+}
+
+fn says(error: &Error) -> Verdict {
+    open(error.errno(), Vec::new(), vec![Evidence::call("the launch", error.to_string())])
+}
+
+/// What is wrong with a program that is looked for where the caller is.
+fn missing_program(plan: &Plan) -> Option<Verdict> {
+    let moves = |step: &PlanStep| {
+        matches!(
+            step.step,
+            Step::Chroot(_) | Step::PivotRoot(_) | Step::Chdir(_) | Step::Join(_) | Step::Uid(_)
+        )
+    };
+    let Some(Step::Execute { candidates, .. }) = plan.steps().last().map(|step| &step.step) else {
+        return None;
+    };
+    if plan.steps().iter().any(moves) {
+        return None;
+    }
+    let is_there = |path: &std::ffi::CString| rustix::fs::stat(path).is_ok();
+    let name = candidates.last().filter(|_| !candidates.iter().any(is_there))?;
+    let evidence = Evidence::call(
+        format!("stat({name:?})"),
+        format!("{}, and there is none elsewhere in PATH: all before execve goes", Errno::ENOENT),
+    );
+    Some(open(Some(Errno::ENOENT), Vec::new(), vec![evidence]))
+}
