@@ -471,6 +471,10 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        if !tried && self.state.security.seccomp == Some(2) {
+            let says = "has Seccomp: 2: there is a filter, which may refuse it";
+            unknown.push(Evidence::file("/proc/self/status", says));
+        }
         let notes = super::notes::notes(self);
         Verdict::Allowed(Allowed { steps: super::notes::effects(self), notes, tried, unknown })
     }

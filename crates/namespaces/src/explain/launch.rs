@@ -29,9 +29,7 @@ pub(super) fn try_launch(machine: &Machine<'_>, state: &State, plan: &Plan) -> T
         return Tried::Steps(Seen::Killed);
     }
     match rehearse(plan) {
-        Rehearsal::Went => {
-            missing_program(plan).map_or(Tried::Steps(Seen::Went), |verdict| Tried::Otherwise(verdict))
-        }
+        Rehearsal::Went => missing_program(plan).map_or(Tried::Steps(Seen::Went), Tried::Otherwise),
         Rehearsal::Open => Tried::Steps(Seen::Nothing),
         Rehearsal::Killed => Tried::Steps(Seen::Killed),
         Rehearsal::Failed(Some(step), Error::Step { errno, .. }) => {

@@ -172,3 +172,13 @@ fn a_filter_for_a_later_step_of_a_launch() {
         .seen("mount of nothing", "EPERM");
     explain("mount", &["unshare", "-U", "-r", "-m", "true"]).refused("seccomp").errno("EPERM");
 }
+
+/// What is not tried a filter may refuse.
+#[test]
+fn a_filter_for_a_call_that_is_not_tried() {
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    let uid = own.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+    let uid = uid.split_whitespace().next().unwrap();
+    let answer = explain("none", &["setuid", uid]);
+    answer.allowed().seen("/proc/self/status", "Seccomp: 2: there is a filter, which may refuse it");
+}
