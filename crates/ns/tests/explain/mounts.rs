@@ -168,3 +168,17 @@ fn a_bind_of_an_unbindable_mount_is_not_said_to_go() {
     let answer = MOUNTS.script(&format!("{prepare}; explain mount --bind /mnt/b /mnt/a"));
     answer.refused("BindUnbindable").errno("EINVAL");
 }
+
+/// As on a host that an initramfs has booted, where `/proc` is older than the root.
+#[test]
+fn a_mount_that_stands_on_a_younger_one() {
+    require_root!();
+    let place = crate::answer::Place(&["unshare", "--mount"]);
+    let dir = "mount -t tmpfs t /mnt; mkdir /mnt/old /mnt/new; mount -t tmpfs old /mnt/old; \
+               mount -t tmpfs new /mnt/new; mkdir /mnt/new/old; mount --move /mnt/old /mnt/new/old";
+    place.shell(&format!("{dir}; umount /mnt/new/old"));
+    for ask in ["umount /mnt/new/old", "mount --make-shared /mnt/new/old", "mount -o remount /mnt/new/old"] {
+        place.script(&format!("{dir}; explain --no-probes {ask}")).allowed();
+        place.script(&format!("{dir}; explain {ask}")).allowed();
+    }
+}

@@ -1,5 +1,6 @@
 //! All of `/proc/self/mountinfo`: `proc_pid_mountinfo(5)`.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::Machine;
@@ -39,7 +40,8 @@ impl MountEntry {
     }
 }
 
-/// The mounts that the caller's root reaches; none if that can't be read.
+/// The mounts that the caller's root reaches, each after the one it stands on; none if that
+/// can't be read.
 pub(in crate::explain) fn mounts(machine: &Machine<'_>) -> Vec<MountEntry> {
     let text = machine.read("/proc/self/mountinfo").unwrap_or_default();
     let mut all = parse(&text);
@@ -51,7 +53,29 @@ pub(in crate::explain) fn mounts(machine: &Machine<'_>) -> Vec<MountEntry> {
 }
 
 pub(super) fn parse(text: &[u8]) -> Vec<MountEntry> {
-    text.split(|byte| *byte == b'\n').enumerate().filter_map(|(at, line)| entry(at + 1, line)).collect()
+    let lines = text.split(|byte| *byte == b'\n').enumerate();
+    parents_first(lines.filter_map(|(at, line)| entry(at + 1, line)).collect())
+}
+
+/// The file lists mounts by age, and a mount can be moved onto a younger one: the root of a
+/// host that an initramfs has booted is younger than its `/proc`.
+fn parents_first(listed: Vec<MountEntry>) -> Vec<MountEntry> {
+    let places: HashMap<u64, usize> = listed.iter().enumerate().map(|(at, mount)| (mount.id, at)).collect();
+    let parents: Vec<Option<usize>> = listed.iter().map(|mount| places.get(&mount.parent).copied()).collect();
+    let mut left: Vec<Option<MountEntry>> = listed.into_iter().map(Some).collect();
+    let mut ordered = Vec::with_capacity(left.len());
+    for start in 0..left.len() {
+        let mut way = Vec::new();
+        let mut next = Some(start);
+        while let Some(at) = next
+            && let Some(mount) = left[at].take()
+        {
+            way.push(mount);
+            next = parents[at];
+        }
+        ordered.extend(way.into_iter().rev());
+    }
+    ordered
 }
 
 fn entry(number: usize, line: &[u8]) -> Option<MountEntry> {
