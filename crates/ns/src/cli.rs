@@ -103,7 +103,8 @@ pub(crate) fn subcommand_args<A: Args>(words: &[String]) -> Result<A, Failure> {
     let words: Vec<OsString> = std::iter::once("ns".into()).chain(words.iter().map(OsString::from)).collect();
     alone_or_error(&words).map_err(|error| {
         let text = error.to_string();
-        Failure::new(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+        let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        Failure::new(said.join(" ").trim_start_matches("error: "))
     })
 }
 

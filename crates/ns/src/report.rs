@@ -43,6 +43,11 @@ impl Failure {
         Failure { status: OWN_FAILURE, ..self }
     }
 
+    /// The same with the exit status of arguments that are not understood.
+    pub(crate) fn of_usage(self) -> Failure {
+        Failure { status: 2, ..self }
+    }
+
     /// Prints the line, and the reason below it if one is known.
     pub(crate) fn report(&self) -> ExitCode {
         let mut stderr = io::stderr().lock();

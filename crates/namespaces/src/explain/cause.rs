@@ -254,11 +254,11 @@ outside! {
         ]
     }
     NotNamespaceFile "not-a-namespace-file" {
-        "The file is an ordinary one: the namespace that was bound to it is mounted in another mount namespace only, or no more.",
+        "The file is none of a namespace, and no namespace is mounted on it here.",
         "The file system of the file is not nsfs.",
         [
-            "enter the mount namespace in which it is mounted",
-            "remove the file and make the namespace anew",
+            "name a file of a namespace: /proc/PID/ns/KIND, or one on which a namespace is mounted",
+            "if the file is the empty one that ip netns or ns pin made: enter the mount namespace in which the namespace is mounted",
         ]
     }
     PidReused "pid-reused" {

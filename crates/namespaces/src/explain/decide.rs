@@ -388,12 +388,18 @@ impl<'a> Case<'a> {
         assumed: &Assumed,
         supposition: Option<&Supposition>,
     ) -> Verdict {
+        if self.may_trace_all() && matches!(cause, Cause::Rule(Rule::PtraceAccess | Rule::SetnsTargetAccess))
+        {
+            return self.refused_by_module(errno_of(refused.denial.errno));
+        }
         let mut evidence = match cause {
             Cause::Rule(rule) => grounds(self, rule, assumed),
             Cause::Outside(_) => Vec::new(),
         };
         if let Some(supposition) = supposition {
-            evidence.push(supposition.because.clone());
+            if !evidence.contains(&supposition.because) {
+                evidence.push(supposition.because.clone());
+            }
             if supposition.outside.is_none() || supposition.weak {
                 evidence.push(Evidence::inferred(
                     "every other cause of this answer was looked at and is not the case",
@@ -407,6 +413,23 @@ impl<'a> Case<'a> {
             evidence,
             remedies: remedies(self, cause, assumed),
         })
+    }
+
+    /// With `CAP_SYS_PTRACE` in the first user namespace ptrace(2) lets look into every process.
+    fn may_trace_all(&self) -> bool {
+        self.state.is_first() && self.state.has(crate::caps::Capabilities::SYS_PTRACE)
+    }
+
+    /// What the rules allow to the caller is refused by a security module, if one is active.
+    fn refused_by_module(&self, errno: Errno) -> Verdict {
+        let says = format!("has CAP_SYS_PTRACE over {}, which is enough", self.state.name(Kind::User));
+        let mut evidence = vec![Evidence::file("/proc/self/status", says)];
+        let security = &self.state.security;
+        if let Some(modules) = &security.modules {
+            evidence.push(Evidence::file(security.modules_from, format!("lists {}", modules.join(","))));
+        }
+        let causes = [Outside::SecurityModule, Outside::Unknown].map(Cause::Outside);
+        open(Some(errno), causes.to_vec(), evidence)
     }
 
     fn outside(&self, outside: Outside, errno: Option<Errno>, at: usize, evidence: Vec<Evidence>) -> Verdict {

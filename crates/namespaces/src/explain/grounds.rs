@@ -90,7 +90,7 @@ fn grounds_of_others(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
         | Rule::SetgroupsMapSet
         | Rule::SetgroupsDenied
         | Rule::SetgroupsOpen => maps(case, rule),
-        Rule::SetgroupsCall => setgroups_call(state),
+        Rule::SetgroupsCall => setgroups_call(case),
         Rule::SetidUnmapped | Rule::SetgroupsUnmapped => set_ids(state, case.question),
         Rule::TimeOffsetsFrozen => {
             vec![Evidence::file("/proc/self/ns/time_for_children", "has been entered by a process already")]
@@ -129,11 +129,7 @@ pub(super) fn capabilities(state: &State) -> Evidence {
         }
         Some(status) => Evidence::file(
             STATUS,
-            format!(
-                "has CapEff: {:x}, without what is needed in {}",
-                status.effective.bits(),
-                state.name(Kind::User)
-            ),
+            format!("has CapEff: {:x} in {}", status.effective.bits(), state.name(Kind::User)),
         ),
         None => Evidence::file(STATUS, "can't be read"),
     }
@@ -212,12 +208,12 @@ fn access(state: &State, target: &Target) -> Vec<Evidence> {
             "differs: it is in another user namespace",
         ));
     }
-    if !own.effective.contains(crate::caps::Capabilities::SYS_PTRACE) || !all.is_empty() {
-        all.push(Evidence::file(
-            STATUS,
-            format!("has CapEff: {:x}, without CAP_SYS_PTRACE over it", own.effective.bits()),
-        ));
-    }
+    let says = if own.effective.contains(crate::caps::Capabilities::SYS_PTRACE) {
+        format!("has CAP_SYS_PTRACE over {} and what is below it only", state.name(Kind::User))
+    } else {
+        format!("has CapEff: {:x}, without CAP_SYS_PTRACE", own.effective.bits())
+    };
+    all.push(Evidence::file(STATUS, says));
     all
 }
 
@@ -326,7 +322,11 @@ fn maps(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
     }
 }
 
-fn setgroups_call(state: &State) -> Vec<Evidence> {
+fn setgroups_call(case: &Case<'_>) -> Vec<Evidence> {
+    let state = case.state;
+    if let Some(joined) = case.objects.targets.iter().find(|target| target.setgroups == Some(false)) {
+        return vec![Evidence::file(format!("/proc/{}/setgroups", joined.pid), "is deny, for ever")];
+    }
     let mut all = Vec::new();
     if state.setgroups == Some(false) {
         all.push(Evidence::file("/proc/self/setgroups", "is deny, for ever"));
@@ -334,7 +334,7 @@ fn setgroups_call(state: &State) -> Vec<Evidence> {
     if state.gid_map.as_ref().is_some_and(Vec::is_empty) {
         all.push(Evidence::file("/proc/self/gid_map", "is empty"));
     }
-    if !state.has(crate::caps::Capabilities::SETGID) {
+    if matches!(case.question, Question::SetGroups(_)) && !state.has(crate::caps::Capabilities::SETGID) {
         all.push(Evidence::file(STATUS, "has a CapEff without CAP_SETGID"));
     }
     all

@@ -46,6 +46,9 @@ fn effect(case: &Case<'_>, question: &Question) -> String {
         Question::OpenNamespace { pid, kind } => {
             format!("the {kind} namespace of process {pid} can be opened")
         }
+        Question::Mount { source, target, .. } if source.is_empty() => {
+            format!("the mount on {target} is changed")
+        }
         Question::Mount { source, target, .. } => match covering(&case.state.mounts, target) {
             Some(at) => format!("{source} is mounted on {target}, which lies on the mount {}", at.point),
             None => format!("{source} is mounted on {target}"),

@@ -40,8 +40,8 @@ pub fn pages() -> String {
     text.push_str("\n## Rules of the kernel\n");
     for rule in nsproxy::Rule::ALL {
         let helps = helps(Cause::Rule(*rule));
+        let _ = write!(text, "\n### {rule}\n\n{}\n", rule.says());
         if !helps.is_empty() {
-            let _ = write!(text, "\n### {rule}\n\n{}\n", rule.says());
             bullets(&mut text, helps);
         }
     }

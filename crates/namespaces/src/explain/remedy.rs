@@ -1,6 +1,7 @@
 //! What helps against each cause, the least far-reaching first, asked of the model again.
 
 use std::ffi::CString;
+use std::path::Path;
 
 use nsproxy::Rule;
 
@@ -11,6 +12,7 @@ use super::grounds::{joined_kind, shown_by};
 use super::load::{Assumed, Remedied};
 use super::question::Question;
 use super::state::{Owner, State, covering};
+use crate::caps::Capabilities;
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
 use crate::plan::Step;
@@ -52,7 +54,7 @@ impl Candidate {
 /// says would not help is left out.
 pub(super) fn remedies(case: &Case<'_>, cause: Cause, assumed: &Assumed) -> Vec<Remedy> {
     let candidates = match cause {
-        Cause::Rule(rule) => of_rule(case, rule),
+        Cause::Rule(rule) => of_rule(case, rule, assumed),
         Cause::Outside(outside) => of_outside(case, outside),
     };
     candidates.into_iter().filter_map(|candidate| checked(case, assumed, candidate)).collect()
@@ -110,7 +112,9 @@ fn of_outside(case: &Case<'_>, outside: Outside) -> Vec<Candidate> {
             .collect(),
         Outside::DeviceNode => match case.question {
             Question::MakeDevice(path) => {
-                let name = path.file_name().map_or("NAME".into(), |name| name.to_string_lossy().into_owned());
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let known = |name: &String| Path::new("/dev").join(name).exists();
+                let name = name.filter(known).unwrap_or_else(|| "NAME".to_owned());
                 vec![Candidate::command(
                     "bind the device from outside",
                     format!("touch '{0}' && mount --bind /dev/{name} '{0}'", path.display()),
@@ -118,7 +122,25 @@ fn of_outside(case: &Case<'_>, outside: Outside) -> Vec<Candidate> {
             }
             _ => facts.collect(),
         },
+        Outside::NotNamespaceFile => {
+            // Only of an empty one it may be that a namespace was bound to it.
+            let left = match case.question {
+                Question::JoinFile { path, .. } => super::beyond::is_empty_file(path),
+                _ => false,
+            };
+            let anew = "or, if it is that: remove the file and make the namespace anew";
+            facts.chain(left.then(|| Candidate::words(anew))).collect()
+        }
         _ => facts.collect(),
+    }
+}
+
+/// `(uid_t)-1` and `(gid_t)-1`
+fn names_no_id(question: &Question) -> bool {
+    match question {
+        Question::SetUid(id) | Question::SetGid(id) => *id == u32::MAX,
+        Question::SetGroups(ids) => ids.contains(&u32::MAX),
+        _ => false,
     }
 }
 
@@ -133,13 +155,13 @@ pub(super) fn subordinate_ids(user: &str) -> Vec<Remedy> {
     ]
 }
 
-fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
     if let Some(kind) = limit_kind(rule) {
-        return limits(case.state, rule, kind);
+        return limits(case.state, rule, kind, assumed);
     }
     match rule {
-        Rule::UserNsChrooted => chroot(),
-        Rule::UserNsUnmapped => unmapped(case.state),
+        Rule::UserNsChrooted => chroot(case),
+        Rule::UserNsUnmapped => unmapped(),
         Rule::UnprivilegedUsernsClone => vec![
             Candidate::command("as root", "sysctl -w kernel.unprivileged_userns_clone=1")
                 .machine(|machine| machine.userns_clone = true),
@@ -157,14 +179,11 @@ fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
             .into_iter()
             .map(|candidate| without_user(case.question).map_or(Candidate::words("nothing is to be done: the caller is in it already"), |q| candidate.ask(q)))
             .collect(),
+        Rule::PidNsNotActive | Rule::ThreadWhilePidPending if case.state.pid_dead => dead_pid_namespace(),
         Rule::PidNsNotActive | Rule::ThreadWhilePidPending => vec![
             Candidate::words("fork first, and do it in the child, which is in that pid namespace").machine(|machine| machine.no_pending = true),
         ],
-        Rule::PidNsDead => vec![
-            Candidate::command("make the pid namespace anew, with a process in it that stays as its init", "unshare --pid --fork --mount-proc PROGRAM")
-                .machine(|machine| machine.no_pending = true),
-            Candidate::words("keep its first process alive as long as others are to come: it is their init"),
-        ],
+        Rule::PidNsDead => dead_pid_namespace(),
         Rule::ForkNproc => vec![
             Candidate::words("end processes of this user, or raise its limit: ulimit -u, LimitNPROC= of a systemd unit, nproc in /etc/security/limits.conf"),
         ],
@@ -187,7 +206,7 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
             Candidate::words("as root of the user namespace that the process is in, with CAP_SYS_PTRACE")
                 .machine(|machine| machine.root = true),
         ],
-        Rule::MapNotPermitted | Rule::MapRootNeedsSetfcap => map(case),
+        Rule::MapNotPermitted | Rule::MapRootNeedsSetfcap => map(case, rule),
         Rule::MapAlreadySet => vec![Candidate::words("make a new user namespace: a map is written once")],
         Rule::MapOpener => {
             vec![Candidate::words("write it from the user namespace directly above, or from inside")]
@@ -202,6 +221,9 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
             vec![Candidate::words("write deny before the group map, or leave setgroups allowed")]
         }
         Rule::SetgroupsCall => setgroups(case.state),
+        Rule::SetidUnmapped | Rule::SetgroupsUnmapped if names_no_id(case.question) => {
+            vec![Candidate::words("name another one: 4294967295 stands for no id, and no map can contain it")]
+        }
         Rule::SetidUnmapped | Rule::SetgroupsUnmapped => vec![Candidate::command(
             "make the user namespace with a map that contains it",
             "ns run --map auto -- PROGRAM",
@@ -214,7 +236,7 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
     }
 }
 
-fn limits(state: &State, rule: Rule, kind: Kind) -> Vec<Candidate> {
+fn limits(state: &State, rule: Rule, kind: Kind, assumed: &Assumed) -> Vec<Candidate> {
     let name = format!("user.max_{kind}_namespaces");
     match rule {
         Rule::UserNsLevel | Rule::PidNsLevel => vec![Candidate::words(format!(
@@ -222,22 +244,24 @@ fn limits(state: &State, rule: Rule, kind: Kind) -> Vec<Candidate> {
             state.name(kind)
         ))],
         _ => {
-            let here = state.limit(kind).filter(|limit| *limit < 1000);
+            let here = state.limit(kind).filter(|_| assumed.full_above.is_none());
             let mut all = Vec::new();
             if here != Some(0) {
                 all.push(Candidate::words(format!(
                     "let go of {kind} namespaces of this user: ns ls --kind {kind} shows them"
                 )));
             }
-            let whose = if here.is_some() {
-                state.name(Kind::User)
-            } else {
-                "the user namespace above whose limit it is".to_owned()
+            let (whose, more) = match here {
+                Some(limit) => (state.name(Kind::User), (limit.saturating_mul(2)).max(1000).to_string()),
+                None => (
+                    "the user namespace above whose limit it is".to_owned(),
+                    format!("$(($(sysctl -n {name}) * 2 + 1000))"),
+                ),
             };
             all.push(
                 Candidate::command(
                     format!("with CAP_SYS_RESOURCE in {whose}: raise the limit"),
-                    format!("sysctl -w {name}={}", here.map_or(1000, |limit| (limit * 2).max(1000))),
+                    format!("sysctl -w {name}={more}"),
                 )
                 .machine(|machine| machine.limits = true),
             );
@@ -246,23 +270,43 @@ fn limits(state: &State, rule: Rule, kind: Kind) -> Vec<Candidate> {
     }
 }
 
-fn chroot() -> Vec<Candidate> {
+/// The caller's next children stay bound to it: nothing leads back.
+fn dead_pid_namespace() -> Vec<Candidate> {
     vec![
         Candidate::command(
-            "make the directory the root of a mount namespace with pivot_root, in place of chroot",
-            "ns run --root DIR -- PROGRAM",
-        )
-        .machine(|machine| machine.no_chroot = true),
-        Candidate::words("make the user namespace first, and change the root inside it"),
+            "from another process, for this one can make neither a child nor a pid namespace any more: make it anew, with a process in it that stays as its init",
+            "unshare --pid --fork --mount-proc PROGRAM",
+        ),
+        Candidate::words("keep its first process alive as long as others are to come: it is their init"),
     ]
 }
 
-fn unmapped(state: &State) -> Vec<Candidate> {
-    let pid = state.pid;
+fn chroot(case: &Case<'_>) -> Vec<Candidate> {
+    let program = program(case.question).unwrap_or_else(|| "PROGRAM".to_owned());
+    let direct = case.state.has(Capabilities::SYS_ADMIN).then(|| {
+        Candidate::command(
+            "make no user namespace: with CAP_SYS_ADMIN the other kinds need none",
+            format!("ns run --share user -- {program}"),
+        )
+    });
+    let outside = [
+        Candidate::command(
+            "from outside the chroot: make the directory the root of a mount namespace with pivot_root, in its place",
+            "ns run --root DIR -- PROGRAM",
+        ),
+        Candidate::words(
+            "from outside the chroot: make the user namespace first, and change the root inside it",
+        ),
+    ];
+    let needless = case_kinds(case.question).len() > 1;
+    direct.filter(|_| needless).into_iter().chain(outside).collect()
+}
+
+fn unmapped() -> Vec<Candidate> {
     vec![
         Candidate::command(
-            "from the parent user namespace: write the maps of the present one first",
-            format!("echo deny > /proc/{pid}/setgroups; echo \"0 $(id -u) 1\" > /proc/{pid}/uid_map; echo \"0 $(id -g) 1\" > /proc/{pid}/gid_map"),
+            "from the parent user namespace: write the maps of the present one first, PID being a process in it",
+            "echo deny > /proc/PID/setgroups; echo \"0 $(id -u) 1\" > /proc/PID/uid_map; echo \"0 $(id -g) 1\" > /proc/PID/gid_map",
         )
         .machine(|machine| machine.mapped = true),
         Candidate::command("or make the present one with maps", "unshare --user --map-root-user PROGRAM"),
@@ -410,8 +454,12 @@ fn join(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
     all
 }
 
-fn map(case: &Case<'_>) -> Vec<Candidate> {
+fn map(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
+    let needs_setfcap = rule == Rule::MapRootNeedsSetfcap;
     let Question::WriteMap { pid, kind, text } = case.question else {
+        if needs_setfcap {
+            return without_user_namespace(case);
+        }
         return vec![Candidate::words(
             "map only the caller's own id, with a count of 1, or let newuidmap and newgidmap write the maps",
         )];
@@ -436,28 +484,54 @@ fn map(case: &Case<'_>) -> Vec<Candidate> {
             IdKind::Gid => ("gid_map", status.gids[1]),
         };
         let single = format!("0 {own} 1");
-        all.push(
-            Candidate::command(
-                "map only the caller's own id",
-                format!("echo '{single}' > /proc/{whose}/{file}"),
-            )
-            .ask(Question::WriteMap { pid: *pid, kind: *kind, text: single }),
-        );
+        if own != 0 || !needs_setfcap {
+            all.push(
+                Candidate::command(
+                    "map only the caller's own id",
+                    format!("echo '{single}' > /proc/{whose}/{file}"),
+                )
+                .ask(Question::WriteMap { pid: *pid, kind: *kind, text: single }),
+            );
+        }
     }
-    all.push(Candidate::command(
-        format!(
-            "let {} write it, within what /etc/sub{}id grants; it leaves setgroups allowed",
-            kind.helper(),
-            if *kind == IdKind::Uid { "u" } else { "g" }
-        ),
-        format!(
-            "{} {} {}",
-            kind.helper(),
-            if *pid == 0 { "PID".to_owned() } else { pid.to_string() },
-            text.replace('\n', " ")
-        ),
-    ));
+    if needs_setfcap {
+        all.extend(without_user_namespace(case));
+    } else {
+        all.extend(helper(case, *pid, *kind, text));
+    }
     all
+}
+
+/// Where the parent's root can't be mapped: its root needs no user namespace.
+fn without_user_namespace(case: &Case<'_>) -> Vec<Candidate> {
+    let program = program(case.question).unwrap_or_else(|| "PROGRAM".to_owned());
+    let candidate = Candidate::command(
+        "make no user namespace: with CAP_SYS_ADMIN the other kinds need none",
+        format!("ns run --share user -- {program}"),
+    );
+    case.state.has(Capabilities::SYS_ADMIN).then_some(candidate).into_iter().collect()
+}
+
+/// newuidmap(1) and newgidmap(1), where the lines of the user grant all that is wanted.
+fn helper(case: &Case<'_>, pid: i32, kind: IdKind, text: &str) -> Option<Candidate> {
+    let uid = case.state.status.as_ref()?.uids[0];
+    let file = if kind == IdKind::Uid { "/etc/subuid" } else { "/etc/subgid" };
+    let ranges = crate::idmap::ranges_of(&case.machine.text(file).ok()?, uid);
+    let granted = |line: &str| {
+        let numbers: Vec<u32> = line.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [_, outside, count] = numbers[..] else { return false };
+        ranges.iter().any(|range| {
+            outside >= range.first
+                && u64::from(outside) + u64::from(count) <= u64::from(range.first) + u64::from(range.count)
+        })
+    };
+    let pid = if pid == 0 { "PID".to_owned() } else { pid.to_string() };
+    text.lines().all(granted).then(|| {
+        Candidate::command(
+            format!("let {} write it: {file} grants these ids, and setgroups stays allowed", kind.helper()),
+            format!("{} {pid} {}", kind.helper(), text.replace('\n', " ")),
+        )
+    })
 }
 
 fn setgroups(state: &State) -> Vec<Candidate> {

@@ -30,7 +30,8 @@ The call, made by this process as it is now; nothing is changed:
   chown UID:GID FILE, mknod FILE, cgroup DIR, connect, kill PID TERM, attach PID
   PID net (why can I not open it)  PID:INODE  FILE  held FILE  init PID
 
-The exit status is 0 if it goes, 1 if it is refused, 3 if that can't be decided.";
+The exit status is 0 if it goes, 1 if it is refused, 2 if the question is not
+understood, 3 if that can't be decided.";
 
 /// Say why the kernel refuses a call, and what helps
 #[derive(Debug, clap::Args)]
@@ -73,12 +74,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let Some(name) = &args.rule {
-        return show_rule(name);
+        return show_rule(name).map_err(Failure::of_usage);
     }
-    let question = if args.bwrap { bwrap::question(&args.call)? } else { words::question(&args.call)? };
-    let machine = machine(args)?;
+    let question = if args.bwrap { bwrap::question(&args.call) } else { words::question(&args.call) };
+    let question = question.map_err(Failure::of_usage)?;
+    let machine = machine(args).map_err(Failure::of_usage)?;
     let answer = match &args.errno {
-        Some(name) => machine.explain_errno(&question, None, errno(name)?),
+        Some(name) => machine.explain_errno(&question, None, errno(name).map_err(Failure::of_usage)?),
         None => machine.explain(&question),
     };
     if args.json {

@@ -54,7 +54,7 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, Failure> {
-    text.parse().map_err(|_| Failure::new(format!("{text:?} is no number that fits here")))
+    text.parse().map_err(|_| Failure::new(format!("{text:?} is no number, or too large a one")))
 }
 
 fn pid(text: &str) -> Result<i32, Failure> {

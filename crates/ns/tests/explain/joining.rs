@@ -7,6 +7,17 @@ use crate::common::eventually;
 use crate::processes::sleeping;
 
 /// Its creator may join the uts namespace only by way of the user namespace.
+/// A file that is no mount point of a namespace is not to be removed for that.
+#[test]
+fn a_file_that_never_was_a_namespace_is_left_alone() {
+    for path in ["/etc/passwd", "/etc", "/proc/cpuinfo"] {
+        let answer = HERE.explain(&["setns", path]);
+        answer.refused("not-a-namespace-file");
+        let said = answer.0.to_string();
+        assert!(!said.contains("remove") && !said.contains("is empty"), "{said}");
+    }
+}
+
 #[test]
 fn the_user_namespace_comes_first() {
     require_namespaces!();
@@ -56,7 +67,10 @@ fn a_file_that_is_no_namespace_any_more() {
     );
     let answer = HERE.explain(&["setns", path, "net"]);
     answer.refused("not-a-namespace-file").errno("EINVAL").seen(path, "is empty, as ip netns leaves it");
-    answer.seen("statfs", "does not say nsfs").helps("remove the file and make the namespace anew");
+    answer
+        .seen("statfs", "does not say nsfs")
+        .helps("remove the file and make the namespace anew")
+        .helps("enter the mount namespace");
     std::fs::remove_file(&file).unwrap();
     HERE.explain(&["setns", path, "net"]).refused("PathMissing");
 }

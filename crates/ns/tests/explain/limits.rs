@@ -32,6 +32,24 @@ fn a_limit_of_a_user_namespace_above() {
     USERNS.shell(&format!("{outer}; {remedy}; {inner} unshare --net true"));
 }
 
+/// A limit above a thousand is raised too, and said once.
+#[test]
+fn a_remedy_never_lowers_a_limit() {
+    require_namespaces!();
+    let fill = "ulimit -n 4000; echo 1200 > /proc/sys/user/max_uts_namespaces; exec python3 -c '
+import ctypes, os, subprocess, sys
+libc = ctypes.CDLL(None)
+held = []
+while libc.unshare(0x4000000) == 0: held.append(os.open(\"/proc/self/ns/uts\", 0))
+sys.exit(subprocess.call([\"bash\", \"-c\", sys.argv[1]]))' ";
+    let answer = USERNS.script(&format!("export NS; {fill} '$NS explain --json unshare -u'"));
+    answer.refused("UtsNsCount");
+    let said = answer.0["evidence"].to_string().matches("max_uts_namespaces").count();
+    assert_eq!(said, 1, "{:#}", answer.0["evidence"]);
+    let remedy = answer.command("sysctl -w user.max_uts_namespaces=", &[]);
+    USERNS.grants(&["bash", "-ec", &format!("{fill} 'set -e; {remedy}; unshare -u true'")]);
+}
+
 /// Of several kinds in one call, the one whose limit it is.
 #[test]
 fn which_kind_of_several() {

@@ -257,7 +257,7 @@ fn every_cause_has_a_page() {
     assert!(text.contains("ns run --root DIR"), "{text}");
     assert!(HERE.grants(&[NS, "explain", "--rule", "seccomp"]).contains("Seccomp is 2"));
     let done = run(&[NS, "explain", "--rule", "nonsense"]);
-    assert_eq!((done.code, done.stderr.as_str()), (Some(1), "ns: there is no cause \"nonsense\"\n"));
+    assert_eq!((done.code, done.stderr.as_str()), (Some(2), "ns: there is no cause \"nonsense\"\n"));
 }
 
 #[test]
@@ -268,6 +268,14 @@ fn the_page_of_causes_is_in_step() {
         std::fs::write(&path, &text).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "run the test again with UPDATE=1");
+}
+
+#[test]
+fn the_page_of_causes_has_every_cause() {
+    let text = pages();
+    for cause in Cause::all() {
+        assert!(text.contains(&format!("\n### {cause}\n")), "{cause} is missing");
+    }
 }
 
 /// Every option of the drop-ins is one to ask about, written in any way that they take.
@@ -310,9 +318,16 @@ fn what_is_not_understood_is_said_in_one_line() {
         &["write", "x", "y"],
         &["setns", "1"],
         &["clone", "x"],
+        &["pivot_root", "/mnt"],
+        &["setuid", "x"],
+        &["run", "--bogus"],
+        &["enter"],
+        &["--errno", "BLAH", "clone", "none"],
+        &["--layer", "/nowhere", "clone", "none"],
     ] {
         let done = run(&[&[NS, "explain"], words].concat());
-        assert_eq!(done.code, Some(1), "{words:?}");
+        assert!(!done.stderr.trim_end().ends_with(':'), "{words:?}: {}", done.stderr);
+        assert_eq!(done.code, Some(2), "{words:?}");
         assert_eq!(done.stderr.lines().count(), 1, "{words:?}: {}", done.stderr);
     }
 }

@@ -19,14 +19,11 @@ fn a_user_namespace_without_maps_makes_no_other() {
         .seen("/proc/self/uid_map", "is empty")
         .seen("/proc/self/gid_map", "is empty");
 
-    // The remedy names the process that asked; here it is done to one that waits.
     let mut command = std::process::Command::new("unshare");
     command.args(["--user", "sh", "-c", "echo ready; exec sleep 100"]).stdin(std::process::Stdio::null());
     let (waiting, _) = Background::start(&mut command);
     let pid = waiting.pid().to_string();
-    let remedy = answer.command("/uid_map", &[]);
-    let asked = remedy.split("/proc/").nth(1).unwrap().split('/').next().unwrap().to_owned();
-    HERE.shell(&remedy.replace(&asked, &pid));
+    HERE.shell(&answer.command("/uid_map", &[("PID", &pid)]));
     HERE.grants(&[
         "nsenter",
         "--target",
@@ -100,6 +97,16 @@ fn a_pid_namespace_whose_init_has_ended() {
         .seen("NS_GET_PID_FROM_PIDNS", "no living process 1");
     let remedy = answer.command("unshare --pid --fork", &[("PROGRAM", "sh -c '/bin/true; /bin/true'")]);
     Place(&["unshare", "--user", "--map-root-user"]).shell(&remedy);
+}
+
+/// A process whose children's pid namespace is dead can't fork first.
+#[test]
+fn nobody_is_told_to_fork_where_fork_fails() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user", "--pid"]);
+    let answer = place.script("/bin/true; exec $NS explain --json unshare --pid");
+    answer.refused("PidNsNotActive").helps("from another process");
+    assert!(!answer.0["remedies"].to_string().contains("fork first"), "{:#}", answer.0);
 }
 
 /// Nothing is tried while a pid namespace waits for its first process: a child would be

@@ -82,13 +82,19 @@ pub(super) fn device(case: &Case<'_>) -> Verdict {
     outside(case, Outside::DeviceNode, Some(Errno::EPERM), vec![evidence])
 }
 
+/// An ordinary file without contents, and not one of the kernel's, which say nothing of their size.
+pub(in crate::explain) fn is_empty_file(path: &Path) -> bool {
+    let kernels = ["/proc", "/sys"].iter().any(|dir| path.starts_with(dir));
+    !kernels && std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == 0)
+}
+
 /// What stands where a namespace was bound.
 pub(super) fn namespace_file(case: &Case<'_>, path: &Path) -> Option<Verdict> {
     let shown = path.display().to_string();
     match Namespace::open(path) {
         Err(Error::NotNamespace { .. }) => {
             let mut evidence = vec![Evidence::call(format!("statfs({shown:?})"), "does not say nsfs")];
-            if std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0) {
+            if is_empty_file(path) {
                 evidence.push(Evidence::file(
                     &shown,
                     "is empty, as ip netns leaves it where its mount is not to be seen",

@@ -4,6 +4,8 @@ mod files;
 mod helper;
 mod processes;
 
+pub(super) use files::is_empty_file;
+
 use super::answer::{Allowed, Refusal, Verdict};
 use super::cause::{Cause, Outside};
 use super::decide::Case;
