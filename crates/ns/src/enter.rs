@@ -47,6 +47,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The process, if one is named by its number.
+    pub(crate) fn process(&self) -> Option<i32> {
+        self.target.parse().ok().filter(|pid| *pid > 0)
+    }
+
     /// The arguments of a command line without options.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
         let (target, rest) = operands(words)?.split_first()?;

@@ -39,6 +39,18 @@ fn a_group_map_before_setgroups_is_denied() {
     answer.helps("--preserve-credentials");
 }
 
+/// Without the capability the map that just failed is no advice.
+#[test]
+fn root_without_setfcap_needs_no_user_namespace() {
+    testkit::require_root!();
+    let place = Place(&["setpriv", "--bounding-set", "-setfcap"]);
+    let answer = place.explain(&["run", "--", "true"]);
+    answer.refused("MapRootNeedsSetfcap");
+    let said = answer.0["remedies"].to_string();
+    assert!(!said.contains("newuidmap") && !said.contains("own id"), "{said}");
+    place.shell(&answer.command("ns run --share user", &[]));
+}
+
 #[test]
 fn a_map_of_anothers_ids() {
     require_namespaces!();

@@ -270,6 +270,43 @@ fn the_page_of_causes_is_in_step() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "run the test again with UPDATE=1");
 }
 
+/// A capability that is held is not said to be missing.
+#[test]
+fn a_capability_that_is_held_is_not_missing() {
+    if testkit::is_root() {
+        for call in [&["1", "net"][..], &["setns", "1", "mnt"]] {
+            let said = HERE.explain(call).0.to_string();
+            assert!(!said.contains("without CAP_SYS_PTRACE"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_new_kernel_is_not_called_old() {
+    let answer = HERE.explain(&["--errno", "ENOSYS", "unshare", "-T"]);
+    assert!(!answer.0.to_string().contains("old-kernel"), "{:#}", answer.0);
+}
+
+#[test]
+fn a_directory_that_is_no_cgroup_is_not_given_away() {
+    let answer = HERE.explain(&["cgroup", "/tmp"]);
+    answer.refused("CgroupMissing").seen("/tmp/cgroup.procs", "not a cgroup");
+    assert!(!answer.0["remedies"].to_string().contains("chown"), "{:#}", answer.0);
+}
+
+#[test]
+fn entering_a_process_that_has_ended_is_answered() {
+    HERE.explain(&["enter", "99999999"]).refused("NoSuchTask");
+}
+
+/// No map can contain `(uid_t)-1`.
+#[test]
+fn the_id_that_is_none_is_not_to_be_mapped() {
+    let answer = HERE.explain(&["setuid", "4294967295"]);
+    answer.refused("SetidUnmapped").helps("stands for no id");
+    assert!(!answer.0["remedies"].to_string().contains("--map"), "{:#}", answer.0);
+}
+
 #[test]
 fn the_page_of_causes_has_every_cause() {
     let text = pages();

@@ -129,6 +129,13 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
             vec![Evidence::file(shown, "does not exist")],
         );
     };
+    if !path.join("cgroup.procs").exists() {
+        let evidence = vec![Evidence::file(
+            format!("{shown}/cgroup.procs"),
+            "does not exist or can't be seen: the directory is not a cgroup",
+        )];
+        return refused(case, Rule::CgroupMissing, None, evidence);
+    }
     let uid = state.status.as_ref().map_or(OVERFLOW, |status| status.uids[3]);
     let mut evidence = Vec::new();
     for (file, owner) in [
@@ -142,8 +149,7 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
             Some(owner) if owner != uid => {
                 evidence.push(Evidence::file(file, format!("belongs to user {owner}, not to {uid}")));
             }
-            None => evidence.push(Evidence::file(file, "does not exist: the directory is not a cgroup")),
-            Some(_) => {}
+            _ => {}
         }
     }
     if let Some(mount) = covering(&state.mounts, &shown).filter(|mount| mount.has_option("ro")) {
@@ -152,7 +158,7 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
         return outside(case, Outside::CgroupNotDelegated, Some(Errno::EROFS), evidence);
     }
     let overrides = state.has(CAP_DAC_OVERRIDE) && (state.is_first() || meta.uid() != OVERFLOW);
-    if evidence.is_empty() || overrides && meta.is_dir() && path.join("cgroup.procs").exists() {
+    if evidence.is_empty() || overrides {
         return allowed(format!("a cgroup can be made in {shown}, and processes moved into it"));
     }
     outside(case, Outside::CgroupNotDelegated, Some(Errno::EACCES), evidence)
