@@ -469,6 +469,8 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
             let chosen = matches!(op, Op::Clone3 { set_tid, .. } if !set_tid.is_empty());
             chosen && !says(Errno::EEXIST)
         }
+        // The same where `pid_max` leaves no other number.
+        Answer::Refused(libc::EAGAIN) => matches!(model, Ok(Reply::Child(_))),
         _ => false,
     }
 }

@@ -225,7 +225,8 @@ impl Kernel {
         let namespaces = self.all_ns().into_iter().map(|ns| self.common(ns));
         let creds = self.creds.iter().map(|(_, cred)| Some(cred.ucounts));
         let released = self.released.iter().map(|dead| dead.ucounts);
-        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues).map(|queue| queue.ucounts);
+        let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues);
+        let queues = queues.filter(|queue| queue.name.is_some()).map(|queue| queue.ucounts);
         let open = self.files_open.iter().map(|(_, file)| match file.kind {
             FileKind::Queue { ucounts, .. } => ucounts,
             _ => None,

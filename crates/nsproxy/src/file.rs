@@ -101,6 +101,7 @@ pub(crate) enum FileKind {
     /// A POSIX message queue of this namespace, open for writing.
     Queue {
         ns: NsId,
+        number: u64,
         ucounts: Option<Idx<Ucounts>>,
     },
 }
@@ -263,7 +264,7 @@ impl Kernel {
                 }
                 self.put_path(path);
             }
-            FileKind::Queue { ucounts, .. } => self.put_queue(ucounts),
+            FileKind::Queue { ns, number, ucounts } => self.close_queue(ns, number, ucounts),
             FileKind::Plain => {}
         }
     }

@@ -74,7 +74,8 @@ impl Kernel {
             }
         }
         let queues = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.queues);
-        let makers = queues.filter_map(|queue| queue.ucounts).map(|record| self.ucounts[record].ns);
+        let named = queues.filter(|queue| queue.name.is_some());
+        let makers = named.filter_map(|queue| queue.ucounts).map(|record| self.ucounts[record].ns);
         all.extend(makers.filter(|maker| NsRef::User(*maker) == ns).map(|_| Holder::Queue));
         let attached = self.shm_attached.iter().map(|(_, shm)| (shm.cred, Some(shm.ns)));
         let segments = self.ipc_ns.iter().flat_map(|(_, ipc)| &ipc.contents.shms);

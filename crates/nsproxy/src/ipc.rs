@@ -20,7 +20,7 @@ use crate::task::Task;
 use crate::uapi::{CLONE_NEWIPC, IPC_CREAT, IPC_EXCL, IPC_PRIVATE};
 use alloc::vec::Vec;
 use core::mem::take;
-use mqueue::Mqueue;
+pub(crate) use mqueue::Mqueue;
 use sysv::{MsgQueue, SemSet, SemUndo};
 
 pub(crate) use sysv::{Shm, ShmAttached};
@@ -193,7 +193,7 @@ impl Kernel {
         let contents = &mut self.ipc_ns[ns].contents;
         let queues = if contents.queues.is_empty() { Vec::new() } else { take(&mut contents.queues) };
         self.ipc_ns.remove(ns);
-        for queue in queues {
+        for queue in queues.into_iter().filter(|queue| queue.name.is_some()) {
             self.put_queue(queue.ucounts);
         }
     }

@@ -3,7 +3,7 @@
 use super::View;
 use crate::arena::Idx;
 use crate::cgroup::CgroupNamespace;
-use crate::ipc::{IpcContents, IpcNamespace, Shm};
+use crate::ipc::{IpcContents, IpcNamespace, Mqueue, Shm};
 use crate::mount::MntNamespace;
 use crate::net::{DevKind, NetContents, NetDev, NetNamespace};
 use crate::ns_common::{NsCommon, NsRef};
@@ -99,7 +99,8 @@ impl View<'_> {
             .map(|queue| {
                 let ucounts = &self.kernel.ucounts;
                 let maker = queue.ucounts.map(|record| self.ns(NsRef::User(ucounts[record].ns)));
-                format!("{:?} {} {} by {maker:?}", queue.name, queue.uid, queue.gid)
+                let Mqueue { name, number, files, uid, gid, ucounts: _ } = queue;
+                format!("{name:?} {number} open {files} {uid} {gid} by {maker:?}")
             })
             .collect();
         format!(

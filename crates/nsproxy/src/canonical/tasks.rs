@@ -281,10 +281,10 @@ impl View<'_> {
             FileKind::Socket(net) => format!("socket in {}", self.ns(NsRef::Net(net))),
             FileKind::Path { path, detached } => format!("place {} {detached}", self.place(path)),
             FileKind::Plain => String::from("plain"),
-            FileKind::Queue { ns, ucounts } => {
+            FileKind::Queue { ns, number, ucounts } => {
                 let maker = ucounts.map(|record| self.ns(NsRef::User(self.kernel.ucounts[record].ns)));
                 let ns = self.kernel.resolve_ns(ns).map(|ns| self.ns(ns));
-                format!("queue of {ns:?} by {maker:?}")
+                format!("queue {number} of {ns:?} by {maker:?}")
             }
         };
         let name = self.meet("file", idx.raw());

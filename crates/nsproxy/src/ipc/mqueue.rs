@@ -6,7 +6,7 @@ use crate::arena::Idx;
 use crate::capability::Cap;
 use crate::cred::{Kgid, Kuid};
 use crate::file::{Fd, FileKind};
-use crate::ns_common::NsRef;
+use crate::ns_common::{NsId, NsRef};
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
 use crate::task::{Task, TaskId};
@@ -17,11 +17,23 @@ use alloc::vec::Vec;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Mqueue {
-    pub(crate) name: String,
+    /// `None` once it is unlinked, and there only for those who have it open.
+    pub(crate) name: Option<String>,
+    /// Which one of its namespace this is.
+    pub(crate) number: u64,
+    /// Open files.
+    pub(crate) files: u32,
     pub(crate) uid: Kuid,
     pub(crate) gid: Kgid,
     /// Whose `RLIMIT_MSGQUEUE` it counts for; from 5.14 on this holds a user namespace.
     pub(crate) ucounts: Option<Idx<Ucounts>>,
+}
+
+impl Mqueue {
+    /// As long as it has a name or is open somewhere, and so long it counts for `queues_max`.
+    fn is_there(&self) -> bool {
+        self.name.is_some() || self.files > 0
+    }
 }
 
 impl Kernel {
@@ -46,7 +58,8 @@ impl Kernel {
         self.refuse_if(name.contains('/') || matches!(name, "." | ".."), Rule::MqAccess)?;
         // mq_open(3) ENAMETOOLONG.
         self.refuse_if(name.len() > NAME_MAX, Rule::MqNameTooLong)?;
-        Ok(self.ipc_ns[ns].contents.queues.iter().find(|queue| queue.name == name))
+        let mut queues = self.ipc_ns[ns].contents.queues.iter();
+        Ok(queues.find(|queue| queue.name.as_deref() == Some(name)))
     }
 
     /// mount(2) EROFS: the filesystem of the queues can be mounted, and made read-only.
@@ -90,10 +103,15 @@ impl Kernel {
             // mq_open(3) ENOENT: no queue, and O_CREAT was not given.
             None => return Err(self.params.denial(Rule::MqMissing)),
         }
-        let ucounts = self.find_queue(ns, name)?.and_then(|queue| queue.ucounts);
+        let queues = &mut self.ipc_ns[ns].contents.queues;
+        let found = queues.iter_mut().find(|queue| queue.name.as_deref() == Some(name));
+        let missing = self.params.denial(Rule::MqMissing);
+        let Mqueue { number, files, ucounts, .. } = found.ok_or(missing)?;
+        *files += 1;
+        let (number, ucounts) = (*number, *ucounts);
         self.get_queue(ucounts);
         let ns = self.ns_id(NsRef::Ipc(ns));
-        self.open_file(task, FileKind::Queue { ns, ucounts }, true)
+        self.open_file(task, FileKind::Queue { ns, number, ucounts }, true)
     }
 
     /// A new queue (`mqueue_create_attr`).
@@ -109,10 +127,12 @@ impl Kernel {
         self.refuse_if(refused, Rule::MqLimit)?;
         let cred = self.cred_of(task);
         let (uid, gid) = (cred.fsuid, cred.fsgid);
-        let name = String::from(name);
+        let name = Some(String::from(name));
         let ucounts = self.params.since(5, 14).then_some(cred.ucounts);
         self.get_queue(ucounts);
-        self.ipc_ns[ns].contents.queues.push(Mqueue { name, uid, gid, ucounts });
+        let queues = &mut self.ipc_ns[ns].contents.queues;
+        let number = queues.last().map_or(0, |last| last.number + 1);
+        queues.push(Mqueue { name, number, files: 0, uid, gid, ucounts });
         Ok(())
     }
 
@@ -131,19 +151,36 @@ impl Kernel {
         let allowed = own || self.capable_wrt_inode(task, queue.uid, queue.gid, Cap::Fowner);
         // unlink(2) EPERM: the directory is sticky.
         self.refuse_if(!allowed, Rule::MqSticky)?;
-        let ucounts = queue.ucounts;
-        self.ipc_ns[ns].contents.queues.retain(|queue| queue.name != name);
+        let (number, ucounts) = (queue.number, queue.ucounts);
+        let queues = &mut self.ipc_ns[ns].contents.queues;
+        for queue in queues.iter_mut().filter(|queue| queue.number == number) {
+            queue.name = None;
+        }
+        queues.retain(Mqueue::is_there);
         self.put_queue(ucounts);
         Ok(())
     }
 
-    /// A queue is there as long as it has a name or is open somewhere.
+    /// One file of a queue less (`mqueue_evict_inode`, with the last one).
+    pub(crate) fn close_queue(&mut self, ns: NsId, number: u64, ucounts: Option<Idx<Ucounts>>) {
+        if let Some(NsRef::Ipc(ns)) = self.resolve_ns(ns) {
+            let queues = &mut self.ipc_ns[ns].contents.queues;
+            for queue in queues.iter_mut().filter(|queue| queue.number == number) {
+                queue.files -= 1;
+            }
+            queues.retain(Mqueue::is_there);
+        }
+        self.put_queue(ucounts);
+    }
+
+    /// Its name holds the maker's record, and so does each of its files.
     fn get_queue(&mut self, ucounts: Option<Idx<Ucounts>>) {
         if let Some(ucounts) = ucounts {
             self.ucounts[ucounts].count += 1;
         }
     }
 
+    /// The end of one of these.
     pub(crate) fn put_queue(&mut self, ucounts: Option<Idx<Ucounts>>) {
         if let Some(ucounts) = ucounts {
             self.put_ucounts(ucounts);
@@ -155,6 +192,6 @@ impl Kernel {
         let task = self.observe(task)?;
         let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
         let queues = &self.ipc_ns[nsproxy.ipc].contents.queues;
-        Ok(queues.iter().map(|queue| queue.name.clone()).collect())
+        Ok(queues.iter().filter_map(|queue| queue.name.clone()).collect())
     }
 }
