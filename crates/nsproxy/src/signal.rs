@@ -8,7 +8,7 @@ use crate::file::{Fd, FileKind};
 use crate::params::{Call, Hook};
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
-use crate::task::{State, Task, TaskId};
+use crate::task::{Sighand, State, Task, TaskId};
 use crate::uapi::{
     NSIG, PIDFD_SIGNAL_PROCESS_GROUP, PIDFD_SIGNAL_SCOPES, PIDFD_SIGNAL_THREAD, SIGCHLD, SIGCONT, SIGKILL,
     SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
@@ -385,19 +385,31 @@ impl Kernel {
         Ok(())
     }
 
-    /// Handlers of the program have run before it makes its next call.
+    /// Handlers of the program have run before it makes its next call, and those of every
+    /// other that shares them.
     pub(crate) fn finish_handlers(&mut self, task: Idx<Task>) {
         let Some(sighand) = self.tasks[task].sighand else { return };
         // Here bit n-1 stands for signal n, there bit n, and bit 0 for the last.
         let handled = self.sighands[sighand].handled.rotate_right(1);
-        let group = self.tasks[task].signal;
-        for thread in self.threads(task) {
-            let Task { blocked, state, .. } = self.tasks[thread];
+        if handled == 0 {
+            return;
+        }
+        for thread in self.sharing_sighand(task, sighand) {
+            let Task { blocked, state, signal: group, .. } = self.tasks[thread];
             if state == State::Running {
                 self.tasks[thread].pending &= blocked | !handled;
                 self.signals[group].shared_pending &= blocked | !handled;
             }
         }
+    }
+
+    fn sharing_sighand(&self, task: Idx<Task>, sighand: Idx<Sighand>) -> Vec<Idx<Task>> {
+        let threads = self.threads(task);
+        if self.sighands[sighand].count as usize <= threads.len() {
+            return threads;
+        }
+        let shares = |(other, of): (Idx<Task>, &Task)| (of.sighand == Some(sighand)).then_some(other);
+        self.tasks.iter().filter_map(shares).collect()
     }
 
     fn forget_pending(&mut self, task: Idx<Task>, signals: u64) {
