@@ -118,6 +118,9 @@ fn in_order(kernel: &mut Kernel, tasks: &[TaskId]) -> Result<(), Denial> {
     tasks.iter().try_for_each(|task| kernel.unshare(*task, CLONE_NEWNS))
 }
 
+/// With how many of the kernels before it each is compared: with all, where that is quick.
+const COMPARED: usize = if cfg!(miri) { 1 } else { usize::MAX };
+
 #[test]
 fn kernels_that_show_or_answer_something_else_are_not_equal() {
     let mut seen: Vec<(&str, Kernel)> = Vec::new();
@@ -125,7 +128,7 @@ fn kernels_that_show_or_answer_something_else_are_not_equal() {
         let (mut kernel, init, other) = base();
         change(&mut kernel, init, other).unwrap_or_else(|denial| panic!("{name}: {denial}"));
         assert_eq!(kernel.check(), Ok(()), "{name}");
-        for (before, known) in &seen {
+        for (before, known) in seen.iter().rev().take(COMPARED) {
             assert!(kernel != *known, "{name} looks like {before}");
         }
         seen.push((name, kernel));
