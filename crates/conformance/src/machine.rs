@@ -143,6 +143,7 @@ fn params(release: &str) -> io::Result<Params> {
     features.owner_forces_umount = probe::owner_forces_umount().unwrap_or(true);
     features.any_propagation_changed = tried(probe::any_propagation_changed());
     features.unmounted_place_is_gone = tried(probe::unmounted_place_is_gone());
+    features.mnt_ns_fd = tried(probe::mnt_ns_fd());
     for kind in nsproxy::NsKind::ALL {
         features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
     }

@@ -197,6 +197,9 @@ pub struct Features {
     /// A place in a mount that has been unmounted is missing, not merely elsewhere; always
     /// since 6.15, and in stable releases of 6.6 and 6.12 from spring 2025 on.
     pub unmounted_place_is_gone: bool,
+    /// A mount namespace can be named to statmount and listmount by a descriptor; always
+    /// since 6.18, and seen on 6.12.117.
+    pub mnt_ns_fd: bool,
 }
 
 impl Default for Features {
@@ -212,6 +215,7 @@ impl Default for Features {
             owner_forces_umount: true,
             any_propagation_changed: false,
             unmounted_place_is_gone: false,
+            mnt_ns_fd: false,
         }
     }
 }

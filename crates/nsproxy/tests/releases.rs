@@ -2,7 +2,7 @@
 
 use nsproxy::uapi::*;
 use nsproxy::{
-    CloneArgs, Errno, Kernel, NsIoctl, NsKind, NsLink, Params, PidfdIoctl, Prctl, Resource, TaskId,
+    CloneArgs, Errno, Kernel, MntIdReq, NsIoctl, NsKind, NsLink, Params, PidfdIoctl, Prctl, Resource, TaskId,
 };
 
 fn on(major: u8, minor: u8) -> (Kernel, TaskId) {
@@ -181,5 +181,19 @@ fn a_place_in_an_unmounted_mount_is_missing_since_6_15_and_on_a_stable_6_12() {
         kernel.chdir(shell, "/mnt").unwrap();
         kernel.umount(shell, "/mnt", MNT_DETACH).unwrap();
         assert_eq!(errno(kernel.mount(shell, "none", ".", "tmpfs", 0)), Some(expected));
+    }
+}
+
+#[test]
+fn a_stable_6_12_takes_a_descriptor_of_a_mount_namespace() {
+    for (taken, expected) in [(false, Some(Errno::EINVAL)), (true, None)] {
+        let (mut kernel, shell) = on(6, 12);
+        kernel.params_mut().features.mnt_ns_fd = taken;
+        let fd = kernel.open_ns(shell, 2, NsLink::Own(NsKind::Mnt)).unwrap();
+        let request = MntIdReq { mnt_id: None, mnt_ns_id: 0, mnt_ns_fd: Some(fd) };
+        assert_eq!(errno(kernel.listmount(shell, &request, 0)), expected);
+        let nobody = MntIdReq { mnt_id: Some(u64::MAX - 1), ..request };
+        let unknown = if taken { Errno::ENOENT } else { Errno::EINVAL };
+        assert_eq!(errno(kernel.statmount(shell, &nobody, 0)), Some(unknown));
     }
 }

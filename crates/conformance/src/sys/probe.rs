@@ -1,5 +1,7 @@
 //! What only a try can tell of the running kernel: faults that came and went with
-//! stable releases. Each is tried in a child that makes raw calls only.
+//! stable releases. What changes the caller is tried in a child that makes raw calls only.
+
+use std::os::fd::AsRawFd;
 
 use super::call::{errno_of, syscall};
 
@@ -211,4 +213,19 @@ pub(crate) fn any_propagation_changed() -> Option<bool> {
 /// Whether a place in a mount that is attached nowhere counts as missing.
 pub(crate) fn unmounted_place_is_gone() -> Option<bool> {
     in_an_unmounted_tmpfs(|| errno_of(mount_nowhere(c"tmpfs".as_ptr() as u64, 0)) == Some(libc::ENOENT))
+}
+
+/// Whether a mount namespace can be named to listmount by a descriptor.
+pub(crate) fn mnt_ns_fd() -> Option<bool> {
+    const LISTMOUNT: libc::c_long = 458;
+    const LSMT_ROOT: u64 = u64::MAX;
+    let ns = std::fs::File::open("/proc/self/ns/mnt").ok()?;
+    let fd = u64::from(ns.as_raw_fd().cast_unsigned());
+    // struct mnt_id_req: its size and the descriptor, the mount, where to go on, no id.
+    let request = [32 | fd << 32, LSMT_ROOT, 0, 0];
+    let mut found = 0_u64;
+    let args = [request.as_ptr() as u64, &raw mut found as u64, 1, 0, 0, 0];
+    // SAFETY: the request and the room for one number outlive the call.
+    let answer = unsafe { syscall(LISTMOUNT, args) };
+    (errno_of(answer) != Some(libc::ENOSYS)).then_some(answer >= 0)
 }

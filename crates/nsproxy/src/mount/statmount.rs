@@ -94,7 +94,8 @@ impl Kernel {
         let MntIdReq { mnt_ns_id, mnt_ns_fd, .. } = *request;
         // statmount(2) E2BIG, EINVAL: what older structures do not have.
         self.refuse_if(mnt_ns_id != 0, Rule::StatmountNsId)?;
-        self.refuse_if(mnt_ns_fd.is_some(), Rule::StatmountNsFd)?;
+        let fd_taken = self.params.features.mnt_ns_fd;
+        self.refuse_if(mnt_ns_fd.is_some() && !fd_taken, Rule::StatmountNsFd)?;
         // statmount(2) EINVAL: one way at a time.
         self.refuse_if(mnt_ns_id != 0 && mnt_ns_fd.is_some(), Rule::StatmountBoth)?;
         match mnt_ns_fd {

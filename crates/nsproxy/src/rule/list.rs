@@ -444,7 +444,7 @@ rules! {
     StatmountMissing: ENOSYS, "statmount", "statmount(2)", until(6, 7), "The call came with 6.8.";
     StatmountFlags: EINVAL, "statmount", "statmount(2) EINVAL", ALWAYS, "statmount takes no flags, listmount only LISTMOUNT_REVERSE.";
     StatmountNsId: E2BIG, "copy_mnt_id_req", "statmount(2)", until(6, 10), "A mount namespace can be named by its id only since 6.11.";
-    StatmountNsFd: EINVAL, "copy_mnt_id_req", "statmount(2)", until(6, 17), "A mount namespace can be named by a descriptor only since 6.18.";
+    StatmountNsFd: EINVAL, "copy_mnt_id_req", "statmount(2)", until(6, 17), "A mount namespace can be named by a descriptor only since 6.18, and in a stable 6.12.";
     StatmountBoth: EINVAL, "copy_mnt_id_req", "statmount(2) EINVAL", ALWAYS, "The mount namespace is named by its id or by a descriptor, not by both.";
     StatmountNotMnt: EINVAL lookup, "grab_requested_mnt_ns", "statmount(2) EINVAL", ALWAYS, "The descriptor names no mount namespace.";
     StatmountNsUnknown: ENOENT lookup, "grab_requested_mnt_ns", "statmount(2) ENOENT", ALWAYS, "No mount namespace has this id.";
