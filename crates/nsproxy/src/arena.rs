@@ -15,7 +15,6 @@ use core::ops::{Index, IndexMut};
 pub(crate) struct Idx<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Idx<T> {
-    #[inline]
     #[allow(clippy::cast_possible_truncation)] // Four billion objects do not fit in memory.
     fn from_position(position: usize) -> Self {
         Self(NonZeroU32::new(position as u32).unwrap_or(NonZeroU32::MAX), PhantomData)
@@ -41,6 +40,12 @@ impl<T> Idx<T> {
     }
 }
 
+/// The first place, as in an object that is none yet.
+impl<T> Default for Idx<T> {
+    fn default() -> Self {
+        Self::first()
+    }
+}
 impl<T> Clone for Idx<T> {
     fn clone(&self) -> Self {
         *self
@@ -75,8 +80,8 @@ struct Slot<T> {
     value: T,
     /// Odd while the place is taken; a handle carries the number it was made with.
     generation: u32,
-    /// The free place to use after this one; 0 for none.
-    next_free: u32,
+    /// The free place to use after this one.
+    next_free: Option<Idx<T>>,
 }
 
 /// Objects of one type, with the places of the dead ones used again.
@@ -87,43 +92,49 @@ struct Slot<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
-    first_free: u32,
+    first_free: Option<Idx<T>>,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), first_free: 0 }
+        Self { slots: Vec::new(), first_free: None }
     }
 }
 
-impl<T: Clone> Arena<T> {
+impl<T: Default> Arena<T> {
     /// A new object. Always inlined, all of it: so it is built in its place, and not
     /// on the stack to be copied.
     #[inline(always)]
     #[allow(clippy::inline_always)]
     pub(crate) fn insert(&mut self, value: T) -> Idx<T> {
-        let position = self.first_free as usize;
-        if position != 0 {
-            let slot = &mut self.slots[position];
-            self.first_free = slot.next_free;
-            slot.value = value;
-            slot.generation = slot.generation.wrapping_add(1);
-            return Idx::from_position(position);
-        }
-        if self.slots.is_empty() {
-            self.slots.push(Slot { value: value.clone(), generation: 0, next_free: 0 });
-        }
-        self.slots.push(Slot { value, generation: 1, next_free: 0 });
-        Idx::from_position(self.slots.len() - 1)
+        let idx = match self.first_free {
+            Some(idx) => idx,
+            None => self.add_place(),
+        };
+        let slot = &mut self.slots[idx.position()];
+        self.first_free = slot.next_free;
+        slot.value = value;
+        slot.generation = slot.generation.wrapping_add(1);
+        idx
+    }
+
+    /// One more free place. What makes room stays out of the way of all that find some.
+    #[cold]
+    #[inline(never)]
+    fn add_place(&mut self) -> Idx<T> {
+        let idx = self.next_index();
+        self.slots.resize_with(idx.position() + 1, || Slot {
+            value: T::default(),
+            generation: 0,
+            next_free: None,
+        });
+        idx
     }
 
     /// The index that the next object will have.
     #[inline]
     pub(crate) fn next_index(&self) -> Idx<T> {
-        match self.first_free {
-            0 => Idx::from_position(self.slots.len().max(1)),
-            free => Idx::from_position(free as usize),
-        }
+        self.first_free.unwrap_or_else(|| Idx::from_position(self.slots.len().max(1)))
     }
 
     /// Frees the place; every handle to it becomes stale.
@@ -132,14 +143,13 @@ impl<T: Clone> Arena<T> {
         let slot = &mut self.slots[idx.position()];
         debug_assert!(slot.generation & 1 == 1);
         slot.generation = slot.generation.wrapping_add(1);
-        slot.next_free = self.first_free;
-        self.first_free = idx.raw();
+        slot.next_free = self.first_free.replace(idx);
     }
 
     /// Frees the place and hands out what was in it.
     pub(crate) fn take(&mut self, idx: Idx<T>) -> T {
         self.remove(idx);
-        self.slots[idx.position()].value.clone()
+        core::mem::take(&mut self.slots[idx.position()].value)
     }
 
     pub(crate) fn get(&self, idx: Idx<T>) -> Option<&T> {

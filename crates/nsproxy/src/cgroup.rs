@@ -15,7 +15,7 @@ use crate::uapi::CLONE_NEWCGROUP;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cgroup {
     /// Tasks, namespaces and descriptors that name it.
     pub(crate) count: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Cgroup {
     pub(crate) removed: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CgroupNamespace {
     pub(crate) common: NsCommon,
     pub(crate) root: Idx<Cgroup>,

@@ -18,7 +18,7 @@ pub type Kuid = u32;
 pub type Kgid = u32;
 
 /// One set of credentials. Shared until changed, so every change starts with a copy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cred {
     pub(crate) count: u32,
     pub(crate) uid: Kuid,

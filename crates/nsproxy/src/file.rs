@@ -29,7 +29,7 @@ const FIRST_FD: u32 = 3;
 const FD_END: u32 = Fd::MAX.cast_unsigned();
 
 /// A descriptor table (`files_struct`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Files {
     pub(crate) count: u32,
     /// No number below this one is free.
@@ -38,7 +38,7 @@ pub(crate) struct Files {
     pub(crate) fds: Idr,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FdEntry {
     pub(crate) cloexec: bool,
     pub(crate) file: Idx<File>,
@@ -67,7 +67,7 @@ pub enum Descriptor {
     Plain,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct File {
     pub(crate) count: u32,
     pub(crate) kind: FileKind,
@@ -76,7 +76,7 @@ pub(crate) struct File {
 }
 
 /// What is open; each variant holds a reference to what it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Ns(NsRef),
     Pidfd {
@@ -97,6 +97,7 @@ pub(crate) enum FileKind {
         detached: bool,
     },
     /// Any other file: no good for the calls of this crate.
+    #[default]
     Plain,
     /// A POSIX message queue of this namespace, open for writing.
     Queue {

@@ -12,7 +12,7 @@ const SLOTS: usize = 1 << BITS;
 const MAX_HEIGHT: usize = 7;
 
 /// A leaf holds the values of 32 numbers; an inner node the leaves or nodes below it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Node {
     slots: [u32; SLOTS],
     /// One bit for each slot that is not 0.

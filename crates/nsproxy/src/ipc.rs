@@ -73,7 +73,7 @@ impl Limits {
     };
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct IpcNamespace {
     pub(crate) common: NsCommon,
     /// The owner of the queues' directory: who made the namespace.
@@ -147,7 +147,7 @@ impl IpcContents {
 }
 
 /// A semaphore undo list, shared with `CLONE_SYSVSEM`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SysvTask {
     pub(crate) count: u32,
     pub(crate) undo: Vec<SemUndo>,

@@ -185,7 +185,7 @@ impl Kernel {
             init_pid_ns,
             init_net,
             first_signal: Idx::first(),
-            init_namespaces: NsProxy::placeholder(),
+            init_namespaces: NsProxy::default(),
             host_refs: Vec::new(),
         };
         kernel.start_init();

@@ -61,14 +61,14 @@ pub(crate) const T_UMOUNT_CANDIDATE: u32 = 0x100_0000;
 pub(crate) const T_MARKED: u32 = 0x200_0000;
 
 /// A place in the tree: a directory entry as seen through one mount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) mnt: Idx<Mount>,
     pub(crate) dentry: Idx<Dentry>,
 }
 
 /// A file name in a filesystem.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dentry {
     pub(crate) parent: Option<Idx<Dentry>>,
     pub(crate) name: String,
@@ -83,8 +83,9 @@ pub(crate) struct Dentry {
 }
 
 /// The filesystems that differ in who may mount them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FsType {
+    #[default]
     Rootfs,
     Disk,
     Tmpfs,
@@ -149,7 +150,7 @@ impl FsType {
 }
 
 /// A mounted filesystem; lives as long as a mount shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SuperBlock {
     pub(crate) count: u32,
     pub(crate) fstype: FsType,
@@ -165,7 +166,7 @@ pub(crate) struct SuperBlock {
     pub(crate) shown: Option<NsId>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mount {
     /// Roots and working directories in it.
     pub(crate) count: u32,

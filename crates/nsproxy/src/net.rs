@@ -36,7 +36,7 @@ pub(crate) struct NetDev {
     pub(crate) kind: DevKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NetNamespace {
     pub(crate) common: NsCommon,
     pub(crate) contents: Shared<NetContents>,

@@ -147,7 +147,7 @@ impl NsId {
 }
 
 /// The part every namespace starts with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NsCommon {
     pub(crate) count: u32,
     pub(crate) inum: u32,

@@ -28,7 +28,7 @@ use crate::utsname::UtsNamespace;
 
 /// The namespaces of a task but for the user namespace, which belongs to its
 /// credentials. Tasks that share all of them share one record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NsProxy {
     pub(crate) count: u32,
     pub(crate) mnt: Idx<MntNamespace>,
@@ -42,21 +42,6 @@ pub(crate) struct NsProxy {
 }
 
 impl NsProxy {
-    /// Stands in until the first namespaces are made.
-    pub(crate) fn placeholder() -> Self {
-        Self {
-            count: 0,
-            mnt: Idx::first(),
-            uts: Idx::first(),
-            ipc: Idx::first(),
-            pid_for_children: Idx::first(),
-            cgroup: Idx::first(),
-            net: Idx::first(),
-            time: Idx::first(),
-            time_for_children: Idx::first(),
-        }
-    }
-
     /// How many of them a call can make: all but the time namespace it stays in.
     const NEW: usize = 7;
 

@@ -9,14 +9,14 @@ use crate::task::{Signal, Task, TaskId};
 use crate::uapi::RESERVED_PIDS;
 
 /// The number of a pid in one namespace above its own; chained outwards.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Upid {
     pub(crate) nr: u32,
     pub(crate) ns: Idx<PidNamespace>,
     pub(crate) outer: Option<Idx<Upid>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pid {
     /// Everything that keeps the object: attachments and pidfds.
     pub(crate) count: u32,

@@ -16,7 +16,7 @@ use crate::uapi::{
 };
 use alloc::vec::Vec;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PidNamespace {
     pub(crate) common: NsCommon,
     pub(crate) parent: Option<Idx<PidNamespace>>,

@@ -20,6 +20,12 @@ impl<T> Shared<T> {
     pub(crate) const BLANK: Self = Self(None);
 }
 
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self::BLANK
+    }
+}
+
 impl<T: Blank> Deref for Shared<T> {
     type Target = T;
 

@@ -23,9 +23,10 @@ pub struct TaskId {
 }
 
 /// What a task is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// It can make calls.
+    #[default]
     Running,
     /// Stopped by a signal.
     Stopped,
@@ -37,7 +38,7 @@ pub enum State {
     Zombie,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Task {
     pub(crate) pid: Idx<Pid>,
     pub(crate) signal: Idx<Signal>,
@@ -88,7 +89,7 @@ pub(crate) struct Task {
 
 /// What the threads of a process share about the process itself.
 #[allow(clippy::struct_excessive_bools)] // Four facts that do not exclude each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Signal {
     /// Threads not yet released.
     pub(crate) nr_threads: u32,
@@ -148,7 +149,7 @@ impl Default for Rlimits {
 }
 
 /// Signal dispositions, as two bit sets over "default".
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sighand {
     pub(crate) count: u32,
     pub(crate) ignored: u64,
@@ -156,7 +157,7 @@ pub(crate) struct Sighand {
 }
 
 /// An address space: who shares it, and what its last exec said about looking into it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Mm {
     pub(crate) users: u32,
     /// The exited tasks that are still looked into by it.
@@ -169,7 +170,7 @@ pub(crate) struct Mm {
 }
 
 /// Root and working directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fs {
     pub(crate) users: u32,
     pub(crate) root: Path,

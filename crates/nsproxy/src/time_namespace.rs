@@ -62,7 +62,7 @@ pub enum Clock {
     Boottime,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TimeNamespace {
     pub(crate) common: NsCommon,
     pub(crate) monotonic: Timespec,

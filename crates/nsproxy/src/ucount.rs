@@ -16,7 +16,7 @@ use crate::user_namespace::UserNamespace;
 /// What a user namespace's limits start with: no limit that anybody reaches.
 pub(crate) const UCOUNT_MAX: u32 = i32::MAX as u32;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ucounts {
     pub(crate) count: u32,
     pub(crate) ns: Idx<UserNamespace>,

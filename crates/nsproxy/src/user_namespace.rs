@@ -15,7 +15,7 @@ use crate::task::{RLIM_INFINITY, Resource, Task};
 use crate::uapi::OVERFLOW_ID;
 use crate::ucount::UCOUNT_MAX;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UserNamespace {
     /// `common.owner` is the parent.
     pub(crate) common: NsCommon,

@@ -17,6 +17,12 @@ pub(crate) struct Name {
     bytes: [u8; 64],
 }
 
+impl Default for Name {
+    fn default() -> Self {
+        Self::new(b"")
+    }
+}
+
 impl Name {
     pub(crate) fn new(name: &[u8]) -> Self {
         let len = name.len().min(64);
@@ -30,7 +36,7 @@ impl Name {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct UtsNamespace {
     pub(crate) common: NsCommon,
     pub(crate) nodename: Name,

@@ -50,7 +50,7 @@ pub(crate) struct SemUndo {
 
 /// A segment mapped into an address space; it holds its namespace, and as a file of its
 /// own the credentials it was attached with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ShmAttached {
     pub(crate) ns: Idx<IpcNamespace>,
     pub(crate) id: i32,

@@ -11,7 +11,7 @@ use crate::task::Task;
 use crate::user_namespace::UserNamespace;
 
 /// A copy of the maps of a user namespace, shared by a mount and its copies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MntIdmap {
     pub(crate) count: u32,
     pub(crate) uid_map: IdMap,

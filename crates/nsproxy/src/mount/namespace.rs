@@ -12,7 +12,7 @@ use crate::rule::{Denial, Rule};
 use crate::task::{Fs, Task, TaskId};
 use crate::uapi::CLONE_NEWNS;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MntNamespace {
     pub(crate) common: NsCommon,
     /// The mount everything hangs on; nothing shows it once another is mounted over it.
