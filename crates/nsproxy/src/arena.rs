@@ -113,8 +113,9 @@ impl<T: Default> Arena<T> {
         };
         let slot = &mut self.slots[idx.position()];
         self.first_free = slot.next_free;
-        slot.value = value;
+        let before = core::mem::replace(&mut slot.value, value);
         slot.generation = slot.generation.wrapping_add(1);
+        drop(before);
         idx
     }
 

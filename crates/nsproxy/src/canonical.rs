@@ -154,6 +154,7 @@ impl<'a> View<'a> {
             shm_creators: _,
             // Empty between two calls.
             copies: _,
+            ahead: _,
             zap_wakeups: _,
             autokill: _,
             due: _,

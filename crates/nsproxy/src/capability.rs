@@ -134,8 +134,7 @@ impl Kernel {
 
     /// `cap_capable`, and no security module vetoes.
     pub(crate) fn cred_capable(&self, cred: &Cred, ns: Idx<UserNamespace>, cap: Cap) -> bool {
-        self.cap_capable(cred, ns, cap)
-            && (self.params.hooks.is_empty() || self.params.hook(Hook::Capable(cap)).is_none())
+        self.cap_capable(cred, ns, cap) && self.params.hook(Hook::Capable(cap)).is_none()
     }
 
     pub(crate) fn ns_capable(&self, task: Idx<Task>, ns: Idx<UserNamespace>, cap: Cap) -> bool {

@@ -61,7 +61,15 @@ impl Kernel {
         Ok(self.cgroup_ns.insert(CgroupNamespace { common, root }))
     }
 
-    pub(crate) fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
+        if let Some(dead) = self.cgroup_ns[ns].common.put(NsKind::Cgroup) {
+            self.free_cgroup_ns(ns);
+            self.release_ns_now(dead);
+        }
+    }
+
+    fn free_cgroup_ns(&mut self, ns: Idx<CgroupNamespace>) {
         let root = self.cgroup_ns[ns].root;
         self.cgroup_ns.remove(ns);
         self.put_cgroup(root);
@@ -79,7 +87,7 @@ impl Kernel {
         if set.nsproxy.cgroup != target {
             self.get_ns(NsRef::Cgroup(target));
             let old = core::mem::replace(&mut set.nsproxy.cgroup, target);
-            self.put_ns(NsRef::Cgroup(old));
+            self.put_cgroup_ns(old);
         }
         Ok(())
     }

@@ -258,7 +258,7 @@ impl Kernel {
             FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => self.put_pid(pid),
             FileKind::Cgroup(cgroup) => self.put_cgroup(cgroup),
             FileKind::Map(ns, _) | FileKind::Setgroups(ns) => self.put_user_ns(ns),
-            FileKind::Socket(net) => self.put_ns(NsRef::Net(net)),
+            FileKind::Socket(net) => self.put_net(net),
             FileKind::Path { path, detached } => {
                 if detached {
                     self.dissolve_on_fput(path.mnt);

@@ -25,6 +25,17 @@ use crate::uapi::{
 /// The end of user memory: an address from here on cannot be used.
 const TASK_SIZE: u64 = 0x7fff_ffff_f000;
 
+/// What makes a child anything else than a process of its own, waited for by its maker.
+const SHARING: u64 = CLONE_VM
+    | CLONE_SIGHAND
+    | CLONE_THREAD
+    | CLONE_PARENT
+    | CLONE_PIDFD
+    | CLONE_DETACHED
+    | CLONE_AUTOREAP
+    | CLONE_NNP
+    | CLONE_PIDFD_AUTOKILL;
+
 /// The argument of clone3. Pointers are addresses; what `set_tid` points to is a slice.
 #[derive(Clone, Copy, Debug)]
 pub struct CloneArgs<'a> {
@@ -95,7 +106,6 @@ impl<'a> CloneArgs<'a> {
             set_tid: self.set_tid.filter(|_| self.size > Self::SET_TID_AT),
             set_tid_size: self.set_tid_size & low_bytes(Self::SET_TID_AT + 8),
             cgroup: self.cgroup & low_bytes(Self::SIZE - 8),
-            unknown_tail: self.unknown_tail && self.size > Self::SIZE,
             ..*self
         }
     }
@@ -196,8 +206,9 @@ impl Kernel {
         // clone3(2) EFAULT: the structure cannot be read.
         self.refuse_if(args.fault, Rule::Clone3Fault)?;
         // clone(2) E2BIG: fields of a later version; those of this one may be missing.
-        let args = args.zero_filled();
-        self.refuse_if(args.unknown_tail, Rule::Clone3UnknownTail)?;
+        let args = if args.size < CloneArgs::SIZE { args.zero_filled() } else { *args };
+        let tail = args.unknown_tail && args.size > CloneArgs::SIZE;
+        self.refuse_if(tail, Rule::Clone3UnknownTail)?;
         // clone(2) EINVAL: set_tid and its size come together.
         let levels = u64::from(MAX_PID_NS_LEVEL);
         self.refuse_if(args.set_tid_size > levels, Rule::SetTidTooMany)?;
@@ -294,6 +305,12 @@ impl Kernel {
         // clone(2) EINVAL: CLONE_NEWUSER with CLONE_FS.
         self.refuse_if(all(flags, CLONE_NEWUSER | CLONE_FS), Rule::NewuserWithFs)?;
         self.check_userns_clone_sysctl(parent, flags)?;
+        if any(flags, SHARING) { self.check_sharing(parent, flags, exit_signal) } else { Ok(()) }
+    }
+
+    /// Those that only a child can fail that is no plain process of its own.
+    #[inline(never)]
+    fn check_sharing(&self, parent: Idx<Task>, flags: u64, exit_signal: u32) -> Result<(), Denial> {
         let thread = any(flags, CLONE_THREAD);
         // clone(2) EINVAL: CLONE_THREAD needs CLONE_SIGHAND, which needs CLONE_VM.
         let unshared = thread && !any(flags, CLONE_SIGHAND);

@@ -162,7 +162,9 @@ impl Kernel {
                 }
                 NsRef::Mnt(ns)
             }
-            NsKind::Uts => NsRef::Uts(self.uts_ns.insert(UtsNamespace { common, ..self.uts_ns[first.uts] })),
+            NsKind::Uts => {
+                NsRef::Uts(self.uts_ns.insert(UtsNamespace { common, ..self.uts_ns[first.uts].clone() }))
+            }
             NsKind::Ipc => NsRef::Ipc(self.ipc_ns.insert(IpcNamespace::new(common, (0, 0)))),
             NsKind::Pid => NsRef::Pid(self.empty_pid_namespace(common, parent)),
             NsKind::Cgroup => {

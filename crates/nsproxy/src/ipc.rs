@@ -188,11 +188,22 @@ impl Kernel {
         !now.is_empty()
     }
 
-    pub(crate) fn free_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_ipc_ns(&mut self, ns: Idx<IpcNamespace>) {
+        if let Some(dead) = self.ipc_ns[ns].common.put(NsKind::Ipc) {
+            if !self.ipc_ns[ns].contents.is_blank() {
+                self.free_ipcs(ns);
+            }
+            self.ipc_ns.remove(ns);
+            self.release_ns_later(dead);
+        }
+    }
+
+    /// Objects end with their namespace.
+    #[cold]
+    fn free_ipcs(&mut self, ns: Idx<IpcNamespace>) {
         self.forget_shms(ns);
-        let contents = &mut self.ipc_ns[ns].contents;
-        let queues = if contents.queues.is_empty() { Vec::new() } else { take(&mut contents.queues) };
-        self.ipc_ns.remove(ns);
+        let queues = take(&mut self.ipc_ns[ns].contents.queues);
         for queue in queues.into_iter().filter(|queue| queue.name.is_some()) {
             self.put_queue(queue.ucounts);
         }
@@ -210,7 +221,7 @@ impl Kernel {
         if set.nsproxy.ipc != target {
             self.get_ns(NsRef::Ipc(target));
             let old = core::mem::replace(&mut set.nsproxy.ipc, target);
-            self.put_ns(NsRef::Ipc(old));
+            self.put_ipc_ns(old);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::time_namespace::{Clocks, TimeNamespace, Timespec};
 use crate::uapi::SIGCHLD;
 use crate::ucount::{UCOUNT_MAX, Ucounts};
 use crate::user_namespace::UserNamespace;
-use crate::utsname::{Name, UtsNamespace};
+use crate::utsname::UtsNamespace;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -77,6 +77,8 @@ pub struct Kernel {
     pub(crate) shm_creators: u32,
     /// Room for the copy of a mount tree; empty between two calls.
     pub(crate) copies: Vec<Pair>,
+    /// Room for what of such a tree is still to be copied.
+    pub(crate) ahead: Vec<Pair>,
     /// Dead namespaces whose charge is still to be given back.
     pub(crate) released: Vec<Released>,
     /// Dying inits that may be able to go on.
@@ -169,6 +171,7 @@ impl Kernel {
             shm_attached: Arena::default(),
             shm_creators: 0,
             copies: Vec::new(),
+            ahead: Vec::new(),
             released: Vec::new(),
             zap_wakeups: Vec::new(),
             autokill: Vec::new(),
@@ -299,11 +302,8 @@ impl Kernel {
     fn init_nsproxy(&mut self) -> (NsProxy, Path) {
         let owner = Some(self.init_user_ns);
         let (mnt, root) = self.init_mount_tree();
-        let uts = self.uts_ns.insert(UtsNamespace {
-            common: initial(NsKind::Uts, owner),
-            nodename: Name::new(b"(none)"),
-            domainname: Name::new(b"(none)"),
-        });
+        let uts =
+            self.uts_ns.insert(UtsNamespace { common: initial(NsKind::Uts, owner), names: Shared::BLANK });
         let ipc = self.ipc_ns.insert(IpcNamespace::new(initial(NsKind::Ipc, owner), (0, 0)));
         let top = self.cgroups.insert(Cgroup {
             count: 2,
@@ -419,6 +419,7 @@ impl Kernel {
     }
 
     /// A place where something outside the namespace rules may refuse, with its own errno.
+    #[inline]
     pub(crate) fn hook(&self, hook: Hook, rule: Rule) -> Result<(), Denial> {
         match self.params.hook(hook) {
             Some(errno) if self.params.holds(rule) => Err(Denial { errno, rule }),

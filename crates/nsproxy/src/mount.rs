@@ -268,7 +268,7 @@ impl Kernel {
             todo.extend(self.dentries.take(dentry).children);
         }
         if let Some(pid_ns) = dead.pid_ns {
-            self.put_ns(NsRef::Pid(pid_ns));
+            self.put_pid_ns(pid_ns);
         }
         self.put_user_ns(dead.user_ns);
     }

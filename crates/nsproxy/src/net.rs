@@ -99,14 +99,22 @@ impl Kernel {
         Ok(self.net_ns.insert(NetNamespace::new(common)))
     }
 
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_net(&mut self, ns: Idx<NetNamespace>) {
+        if let Some(dead) = self.net_ns[ns].common.put(NsKind::Net) {
+            if !self.net_ns[ns].contents.is_blank() {
+                self.cleanup_net(ns);
+            }
+            self.net_ns.remove(ns);
+            self.release_ns_later(dead);
+        }
+    }
+
     /// The end of a net namespace: physical devices go back to the first one, cables
     /// vanish with both ends.
-    pub(crate) fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
-        let contents = &mut self.net_ns[ns].contents;
-        let some = !contents.devices.is_empty();
-        let devices = if some { take(&mut contents.devices) } else { Vec::new() };
-        self.net_ns.remove(ns);
-        for device in devices {
+    #[cold]
+    fn cleanup_net(&mut self, ns: Idx<NetNamespace>) {
+        for device in take(&mut self.net_ns[ns].contents.devices) {
             match device.kind {
                 DevKind::Physical => self.return_device(device),
                 DevKind::Veth { peer } => self.remove_device(peer),
@@ -157,7 +165,7 @@ impl Kernel {
         if set.nsproxy.net != target {
             self.get_ns(NsRef::Net(target));
             let old = core::mem::replace(&mut set.nsproxy.net, target);
-            self.put_ns(NsRef::Net(old));
+            self.put_net(old);
         }
         Ok(())
     }

@@ -204,6 +204,13 @@ impl Released {
 }
 
 impl NsCommon {
+    /// Drops one reference. With the last one, what is left to give back.
+    #[inline]
+    pub(crate) fn put(&mut self, kind: NsKind) -> Option<Released> {
+        self.count -= 1;
+        (self.count == 0).then(|| self.released(kind))
+    }
+
     /// What a dead namespace still has to give back.
     #[inline]
     pub(crate) fn released(&self, kind: NsKind) -> Released {
@@ -253,34 +260,18 @@ impl Kernel {
         self.common_mut(ns).count += 1;
     }
 
-    /// Drops one reference; the last one ends the namespace.
-    #[inline]
+    /// Drops one reference; the last one ends the namespace. What it has goes at once; the
+    /// charge of some kinds a little later.
     pub(crate) fn put_ns(&mut self, ns: NsRef) {
-        let common = self.common_mut(ns);
-        common.count -= 1;
-        if common.count == 0 {
-            self.free_ns(ns);
-        }
-    }
-
-    /// What it has goes at once; the charge of some kinds a little later.
-    #[inline(never)]
-    fn free_ns(&mut self, ns: NsRef) {
-        let kind = ns.kind();
-        let dead = self.common(ns).released(kind);
         match ns {
-            NsRef::Mnt(i) => return self.free_mnt_ns(i),
-            NsRef::User(i) => self.user_ns.remove(i),
-            NsRef::Uts(i) => self.uts_ns.remove(i),
-            NsRef::Ipc(i) => self.free_ipc_ns(i),
-            NsRef::Pid(i) => self.destroy_pid_namespace(i),
-            NsRef::Cgroup(i) => self.free_cgroup_ns(i),
-            NsRef::Net(i) => self.cleanup_net(i),
-            NsRef::Time(i) => self.time_ns.remove(i),
-        }
-        match kind {
-            NsKind::User | NsKind::Ipc | NsKind::Pid | NsKind::Net => self.release_ns_later(dead),
-            NsKind::Mnt | NsKind::Uts | NsKind::Cgroup | NsKind::Time => self.release_ns_now(dead),
+            NsRef::User(ns) => self.put_user_ns(ns),
+            NsRef::Mnt(ns) => self.put_mnt_ns(ns),
+            NsRef::Uts(ns) => self.put_uts_ns(ns),
+            NsRef::Ipc(ns) => self.put_ipc_ns(ns),
+            NsRef::Pid(ns) => self.put_pid_ns(ns),
+            NsRef::Cgroup(ns) => self.put_cgroup_ns(ns),
+            NsRef::Net(ns) => self.put_net(ns),
+            NsRef::Time(ns) => self.put_time_ns(ns),
         }
     }
 
@@ -288,15 +279,6 @@ impl Kernel {
     pub(crate) fn get_user_ns(&mut self, ns: Idx<UserNamespace>) -> Idx<UserNamespace> {
         self.user_ns[ns].common.count += 1;
         ns
-    }
-
-    #[inline]
-    pub(crate) fn put_user_ns(&mut self, ns: Idx<UserNamespace>) {
-        let count = &mut self.user_ns[ns].common.count;
-        *count -= 1;
-        if *count == 0 {
-            self.free_ns(NsRef::User(ns));
-        }
     }
 
     /// How every new namespace starts: charged to the caller's effective uid, or
@@ -320,11 +302,15 @@ impl Kernel {
         kind: NsKind,
         rule: Rule,
     ) -> Result<Idx<Ucounts>, Denial> {
-        let Making { caller, user_ns, charged, .. } = *making;
-        match charged {
+        match making.charged {
             Some(record) => Ok(record),
-            None => self.inc_ucount(user_ns, self.cred_of(caller).euid, kind, rule),
+            None => self.charge_alone(making, kind, rule),
         }
+    }
+
+    #[cold]
+    fn charge_alone(&mut self, making: &Making, kind: NsKind, rule: Rule) -> Result<Idx<Ucounts>, Denial> {
+        self.inc_ucount(making.user_ns, self.cred_of(making.caller).euid, kind, rule)
     }
 
     /// Takes the charge of a kind back that was refused after it, unless it was charged for
@@ -382,7 +368,8 @@ impl Kernel {
     }
 
     /// Gives it back later, when the work queue runs: see [`Kernel::settle`].
-    fn release_ns_later(&mut self, dead: Released) {
+    #[inline(never)]
+    pub(crate) fn release_ns_later(&mut self, dead: Released) {
         if self.params.deferred_release {
             self.released.push(dead);
         } else {

@@ -128,9 +128,16 @@ impl Kernel {
     }
 
     fn put_nsproxy_refs(&mut self, nsproxy: &NsProxy) {
-        for ns in nsproxy.refs() {
-            self.put_ns(ns);
-        }
+        let NsProxy { count: _, mnt, uts, ipc, pid_for_children, cgroup, net, time, time_for_children } =
+            *nsproxy;
+        self.put_mnt_ns(mnt);
+        self.put_uts_ns(uts);
+        self.put_ipc_ns(ipc);
+        self.put_pid_ns(pid_for_children);
+        self.put_cgroup_ns(cgroup);
+        self.put_net(net);
+        self.put_time_ns(time_for_children);
+        self.put_time_ns(time);
     }
 
     pub(crate) fn put_nsproxy(&mut self, nsproxy: Idx<NsProxy>) {

@@ -303,7 +303,13 @@ impl Params {
         self.release >= Release::new(major, minor)
     }
 
+    #[inline]
     pub(crate) fn hook(&self, hook: Hook) -> Option<Errno> {
+        if self.hooks.is_empty() { None } else { self.find_hook(hook) }
+    }
+
+    #[cold]
+    fn find_hook(&self, hook: Hook) -> Option<Errno> {
         self.hooks.iter().find(|(at, _)| *at == hook).map(|(_, errno)| *errno)
     }
 
@@ -323,7 +329,12 @@ impl Params {
     /// Whether something that calls do is left out.
     #[inline]
     pub(crate) fn lacks(&self, effect: Effect) -> bool {
-        !self.mutations.is_empty() && self.mutations.contains(&Mutation::Effect(effect))
+        !self.mutations.is_empty() && self.mutates(effect)
+    }
+
+    #[cold]
+    fn mutates(&self, effect: Effect) -> bool {
+        self.mutations.contains(&Mutation::Effect(effect))
     }
 
     pub(crate) fn denial(&self, rule: Rule) -> Denial {

@@ -371,7 +371,7 @@ impl Kernel {
             let ns = self.pids[pid].ns;
             self.free_pid(pid);
             self.pids.remove(pid);
-            self.put_ns(crate::ns_common::NsRef::Pid(ns));
+            self.put_pid_ns(ns);
         }
     }
 

@@ -103,13 +103,20 @@ impl Kernel {
         })
     }
 
-    /// The last reference is gone.
-    pub(crate) fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_pid_ns(&mut self, ns: Idx<PidNamespace>) {
+        if let Some(dead) = self.pid_ns[ns].common.put(NsKind::Pid) {
+            self.destroy_pid_namespace(ns);
+            self.release_ns_later(dead);
+        }
+    }
+
+    fn destroy_pid_namespace(&mut self, ns: Idx<PidNamespace>) {
         let PidNamespace { parent, ref mut idr, .. } = self.pid_ns[ns];
         idr.destroy(&mut self.idr_nodes);
         self.pid_ns.remove(ns);
         if let Some(parent) = parent {
-            self.put_ns(NsRef::Pid(parent));
+            self.put_pid_ns(parent);
         }
     }
 
@@ -145,7 +152,7 @@ impl Kernel {
         if set.nsproxy.pid_for_children != target {
             self.get_ns(NsRef::Pid(target));
             let old = core::mem::replace(&mut set.nsproxy.pid_for_children, target);
-            self.put_ns(NsRef::Pid(old));
+            self.put_pid_ns(old);
         }
         Ok(())
     }

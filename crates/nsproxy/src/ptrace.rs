@@ -50,7 +50,7 @@ impl Kernel {
         if !no_gain && !self.ns_capable(task, theirs.user_ns, Cap::SysPtrace) {
             return false;
         }
-        self.params.hooks.is_empty() || self.params.hook(Hook::PtraceAccess).is_none()
+        self.params.hook(Hook::PtraceAccess).is_none()
     }
 
     /// Whether its user may look into a task, and the user namespace in which

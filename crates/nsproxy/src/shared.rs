@@ -18,6 +18,11 @@ pub(crate) struct Shared<T>(Option<Arc<T>>);
 
 impl<T> Shared<T> {
     pub(crate) const BLANK: Self = Self(None);
+
+    /// Whether nothing is stored.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl<T> Default for Shared<T> {

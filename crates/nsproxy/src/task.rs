@@ -9,7 +9,7 @@ use crate::file::Files;
 use crate::ipc::{ShmAttached, SysvTask};
 use crate::mount::Path;
 use crate::nsproxy::NsProxy;
-use crate::params::Call;
+use crate::params::{Call, Hook};
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::user_namespace::UserNamespace;
@@ -191,9 +191,7 @@ impl Kernel {
             _ => return Err(self.params.denial(Rule::CallerBlocked)),
         }
         // seccomp(2) SECCOMP_RET_ERRNO: a filter answers before the call begins.
-        if !self.params.hooks.is_empty() {
-            self.hook(crate::params::Hook::Call(call), Rule::CallFiltered)?;
-        }
+        self.hook(Hook::Call(call), Rule::CallFiltered)?;
         Ok(task)
     }
 

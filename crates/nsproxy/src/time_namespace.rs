@@ -87,6 +87,14 @@ impl Kernel {
         Ok(self.time_ns.insert(copy))
     }
 
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_time_ns(&mut self, ns: Idx<TimeNamespace>) {
+        if let Some(dead) = self.time_ns[ns].common.put(NsKind::Time) {
+            self.time_ns.remove(ns);
+            self.release_ns_now(dead);
+        }
+    }
+
     /// The children's namespace becomes the own one, and its offsets stay as they are.
     pub(crate) fn timens_on_fork(&mut self, nsproxy: Idx<NsProxy>) {
         let NsProxy { time, time_for_children, .. } = self.nsproxies[nsproxy];
@@ -94,7 +102,7 @@ impl Kernel {
             return;
         }
         self.get_ns(NsRef::Time(time_for_children));
-        self.put_ns(NsRef::Time(time));
+        self.put_time_ns(time);
         self.nsproxies[nsproxy].time = time_for_children;
         self.time_ns[time_for_children].frozen = !self.params.lacks(Effect::Freeze);
     }
@@ -113,9 +121,9 @@ impl Kernel {
         self.refuse_if(!allowed, Rule::SetnsTimeAdmin)?;
         self.time_ns[target].common.count += 2;
         let old = core::mem::replace(&mut set.nsproxy.time, target);
-        self.put_ns(NsRef::Time(old));
+        self.put_time_ns(old);
         let old = core::mem::replace(&mut set.nsproxy.time_for_children, target);
-        self.put_ns(NsRef::Time(old));
+        self.put_time_ns(old);
         Ok(())
     }
 

@@ -10,7 +10,6 @@ use crate::ns_common::NsKind;
 use crate::params::Effect;
 use crate::rule::{Denial, Rule};
 use crate::task::{RLIM_INFINITY, Resource, Task};
-use crate::uapi::CLONE_NS_FLAGS;
 use crate::user_namespace::UserNamespace;
 
 /// What a user namespace's limits start with: no limit that anybody reaches.
@@ -91,12 +90,14 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
     fn free_ucounts(&mut self, ucounts: Idx<Ucounts>) {
-        let Ucounts { ns, uid, .. } = self.ucounts[ucounts];
+        let Ucounts { ns, uid, above, .. } = self.ucounts[ucounts];
         self.ucounts.remove(ucounts);
         self.ucounts_hash.remove(key(ns, uid));
         if self.recent_ucounts == Some(ucounts) {
-            self.recent_ucounts = None;
+            // Whoever made the namespace may well make another.
+            self.recent_ucounts = above;
         }
         self.put_user_ns(ns);
     }
@@ -111,22 +112,24 @@ impl Kernel {
         uid: Kuid,
         flags: u64,
     ) -> Option<Idx<Ucounts>> {
+        let asked = NsKind::ALL.map(|kind| u32::from(flags & kind.flag() != 0));
         let first = self.alloc_ucounts(ns, uid);
         let mut at = Some(first);
         while let Some(idx) = at {
-            let Ucounts { ns, ref ucount, above, .. } = self.ucounts[idx];
-            let max = &self.user_ns[ns].ucount_max;
-            if NsKind::among(flags).any(|kind| ucount[kind as usize] >= max[kind as usize]) {
+            let Ucounts { ns, ucount, above, .. } = self.ucounts[idx];
+            let max = self.user_ns[ns].ucount_max;
+            let full = |kind: usize| if ucount[kind] >= max[kind] { asked[kind] } else { 0 };
+            if (0..8).map(full).sum::<u32>() > 0 {
                 self.put_ucounts(first);
                 return None;
             }
             at = above;
         }
-        self.ucounts[first].count += (flags & CLONE_NS_FLAGS).count_ones() - 1;
+        self.ucounts[first].count += asked.iter().sum::<u32>() - 1;
         at = Some(first);
         while let Some(idx) = at {
             let record = &mut self.ucounts[idx];
-            NsKind::among(flags).for_each(|kind| record.ucount[kind as usize] += 1);
+            (0..8).for_each(|kind| record.ucount[kind] += asked[kind]);
             at = record.above;
         }
         Some(first)
@@ -151,11 +154,19 @@ impl Kernel {
         kind: NsKind,
         rule: Rule,
     ) -> Result<Idx<Ucounts>, Denial> {
-        if let Some(charged) = self.inc_ucounts(ns, uid, kind.flag()) {
-            return Ok(charged);
+        let first = self.alloc_ucounts(ns, uid);
+        let mut at = Some(first);
+        while let Some(idx) = at {
+            let Ucounts { ns, ref ucount, above, .. } = self.ucounts[idx];
+            let full = ucount[kind as usize] >= self.user_ns[ns].ucount_max[kind as usize];
+            if let Err(denial) = self.refuse_if(full, rule) {
+                self.put_ucounts(first);
+                return Err(denial);
+            }
+            at = above;
         }
-        self.refuse_if(true, rule)?;
-        Ok(self.charge_unlimited(ns, uid, kind))
+        self.charge(first, kind);
+        Ok(first)
     }
 
     /// The same without looking at limits: for what exists already.
@@ -166,13 +177,18 @@ impl Kernel {
         kind: NsKind,
     ) -> Idx<Ucounts> {
         let first = self.alloc_ucounts(ns, uid);
+        self.charge(first, kind);
+        first
+    }
+
+    #[inline]
+    fn charge(&mut self, first: Idx<Ucounts>, kind: NsKind) {
         let mut at = Some(first);
         while let Some(record) = at {
             let record = &mut self.ucounts[record];
             record.ucount[kind as usize] += 1;
             at = record.above;
         }
-        first
     }
 
     /// Takes the charge back and drops the reference to the record.

@@ -216,6 +216,14 @@ impl Kernel {
         Ok(count)
     }
 
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_user_ns(&mut self, ns: Idx<UserNamespace>) {
+        if let Some(dead) = self.user_ns[ns].common.put(NsKind::User) {
+            self.user_ns.remove(ns);
+            self.release_ns_later(dead);
+        }
+    }
+
     /// The namespace used for checks after a call that also changes the user namespace.
     pub(crate) fn nsset_user_ns(&self, caller: Idx<Task>, set: &NsSet) -> Idx<UserNamespace> {
         match &set.cred {

@@ -7,40 +7,47 @@ use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::{Making, NsSet};
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
+use crate::shared::{Blank, Shared};
 use crate::task::{Task, TaskId};
 use crate::uapi::CLONE_NEWUTS;
 
 /// A name of at most 64 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Name {
-    len: u8,
+    len: usize,
     bytes: [u8; 64],
 }
 
-impl Default for Name {
-    fn default() -> Self {
-        Self::new(b"")
-    }
-}
-
 impl Name {
-    pub(crate) fn new(name: &[u8]) -> Self {
-        let len = name.len().min(64);
+    const fn new(name: &[u8]) -> Self {
+        let len = if name.len() < 64 { name.len() } else { 64 };
         let mut bytes = [0; 64];
-        bytes[..len].copy_from_slice(&name[..len]);
-        Self { len: u8::try_from(len).unwrap_or(64), bytes }
+        bytes.split_at_mut(len).0.copy_from_slice(name.split_at(len).0);
+        Self { len, bytes }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes[..self.len]
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UtsNamespace {
     pub(crate) common: NsCommon,
+    pub(crate) names: Shared<Names>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
     pub(crate) nodename: Name,
     pub(crate) domainname: Name,
+}
+
+impl Blank for Names {
+    fn blank() -> &'static Self {
+        static NONE: Names = Names { nodename: Name::new(b"(none)"), domainname: Name::new(b"(none)") };
+        &NONE
+    }
 }
 
 /// The two names that a uts namespace has of its own.
@@ -72,8 +79,16 @@ impl Kernel {
         }
         self.check_kind_built(NsKind::Uts)?;
         let common = self.ns_common_new(making, NsKind::Uts, Rule::UtsNsCount)?;
-        let copy = UtsNamespace { common, ..self.uts_ns[old] };
-        Ok(self.uts_ns.insert(copy))
+        let names = self.uts_ns[old].names.clone();
+        Ok(self.uts_ns.insert(UtsNamespace { common, names }))
+    }
+
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_uts_ns(&mut self, ns: Idx<UtsNamespace>) {
+        if let Some(dead) = self.uts_ns[ns].common.put(NsKind::Uts) {
+            self.uts_ns.remove(ns);
+            self.release_ns_now(dead);
+        }
     }
 
     pub(crate) fn utsns_install(
@@ -88,7 +103,7 @@ impl Kernel {
         if set.nsproxy.uts != target {
             self.get_ns(NsRef::Uts(target));
             let old = core::mem::replace(&mut set.nsproxy.uts, target);
-            self.put_ns(NsRef::Uts(old));
+            self.put_uts_ns(old);
         }
         Ok(())
     }
@@ -144,10 +159,10 @@ impl Kernel {
     }
 
     fn store_name(&mut self, ns: Idx<UtsNamespace>, which: Which, name: &[u8]) {
-        let uts = &mut self.uts_ns[ns];
+        let names = &mut *self.uts_ns[ns].names;
         match which {
-            Which::Host => uts.nodename = Name::new(name),
-            Which::Domain => uts.domainname = Name::new(name),
+            Which::Host => names.nodename = Name::new(name),
+            Which::Domain => names.domainname = Name::new(name),
         }
     }
 
@@ -177,10 +192,10 @@ impl Kernel {
     pub fn uname(&self, task: TaskId) -> Result<Utsname, Denial> {
         let task = self.observe(task)?;
         let nsproxy = self.nsproxy_of(task).ok_or_else(|| self.params.denial(Rule::LinkGone))?;
-        let uts = &self.uts_ns[nsproxy.uts];
+        let names = &self.uts_ns[nsproxy.uts].names;
         Ok(Utsname {
-            nodename: uts.nodename.as_bytes().to_vec(),
-            domainname: uts.domainname.as_bytes().to_vec(),
+            nodename: names.nodename.as_bytes().to_vec(),
+            domainname: names.domainname.as_bytes().to_vec(),
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::ns_common::{NsCommon, NsRef};
 use crate::pid_namespace::PidNamespace;
 use crate::time_namespace::TimeNamespace;
 use crate::user_namespace::UserNamespace;
-use crate::utsname::UtsNamespace;
+use crate::utsname::{Names, UtsNamespace};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,7 +76,8 @@ impl View<'_> {
     }
 
     fn uts(&self, idx: Idx<UtsNamespace>) -> String {
-        let UtsNamespace { common: _, nodename, domainname } = &self.kernel.uts_ns[idx];
+        let UtsNamespace { common: _, names } = &self.kernel.uts_ns[idx];
+        let Names { nodename, domainname } = &**names;
         format!("{:?} {:?}", nodename.as_bytes(), domainname.as_bytes())
     }
 

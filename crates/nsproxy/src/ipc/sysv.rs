@@ -150,7 +150,7 @@ impl Kernel {
             }
         }
         self.put_cred(cred);
-        self.put_ns(NsRef::Ipc(ns));
+        self.put_ipc_ns(ns);
     }
 
     fn remove_shm(&mut self, ns: Idx<IpcNamespace>, place: usize) {

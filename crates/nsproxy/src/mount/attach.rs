@@ -106,7 +106,8 @@ impl Kernel {
         pairs.push((top, copy));
         // next_mnt: down first, and what was hung up first comes first, as the numbers of
         // the copies tell.
-        let mut ahead: Vec<Pair> = self.submounts(top).map(|child| (child, copy)).collect();
+        let mut ahead = core::mem::take(&mut self.ahead);
+        ahead.extend(self.submounts(top).map(|child| (child, copy)));
         while let Some((old, parent)) = ahead.pop() {
             let Mount { mountpoint, root, .. } = self.mounts[old];
             if parent == copy && !self.is_subdir(mountpoint, dentry) {
@@ -132,6 +133,7 @@ impl Kernel {
             pairs.push((old, twin));
             ahead.extend(self.submounts(old).map(|child| (child, twin)));
         }
+        self.ahead = ahead;
         Ok(pairs)
     }
 

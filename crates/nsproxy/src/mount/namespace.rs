@@ -92,10 +92,18 @@ impl Kernel {
         self.set_fs_pwd(fs, pwd);
     }
 
+    /// Drops one reference; the last one ends the namespace.
+    pub(crate) fn put_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
+        self.mnt_ns[ns].common.count -= 1;
+        if self.mnt_ns[ns].common.count == 0 {
+            self.free_mnt_ns(ns);
+        }
+    }
+
     /// The last reference is gone. What it showed may have been the last hold on another
     /// mount namespace, and so on: as the kernel puts mounts off to task work, those
     /// wait until this one is done.
-    pub(crate) fn free_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
+    fn free_mnt_ns(&mut self, ns: Idx<MntNamespace>) {
         if self.unmounting {
             self.dying_mnt_ns.push(ns);
             return;
@@ -155,7 +163,7 @@ impl Kernel {
         if set.nsproxy.mnt != target {
             self.get_ns(NsRef::Mnt(target));
             let old = core::mem::replace(&mut set.nsproxy.mnt, target);
-            self.put_ns(NsRef::Mnt(old));
+            self.put_mnt_ns(old);
         }
         let top = self.ns_root(target);
         if let Some(fs) = set.fs()
