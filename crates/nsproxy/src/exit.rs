@@ -198,7 +198,7 @@ impl Kernel {
         let mut done = true;
         if self.pid_ns[ns].child_reaper == Some(father) {
             // pid_namespaces(7): another thread of init takes over, or all ends.
-            match self.find_alive_thread(father) {
+            match self.find_alive_thread(father, father) {
                 Some(thread) => self.pid_ns[ns].child_reaper = Some(thread),
                 None if ns != self.init_pid_ns => done = self.zap_pid_ns_processes(father),
                 None => {}
@@ -291,17 +291,16 @@ impl Kernel {
         }
     }
 
-    fn find_alive_thread(&self, task: Idx<Task>) -> Option<Idx<Task>> {
-        if self.thread_group_empty(task) {
-            return None;
-        }
-        self.thread_ring(task).skip(1).find(|thread| self.is_alive(*thread))
+    /// The oldest thread of a task's process, that which `exits` aside.
+    fn find_alive_thread(&self, task: Idx<Task>, exits: Idx<Task>) -> Option<Idx<Task>> {
+        let leader = self.signal_of(task).leader;
+        self.thread_ring(leader).find(|thread| *thread != exits && self.is_alive(*thread))
     }
 
     /// Who adopts: a thread of the same process; a subreaper above, but not across a
     /// pid namespace; the init of the father's pid namespace.
     fn find_new_reaper(&self, father: Idx<Task>, ns: Idx<PidNamespace>) -> Option<Idx<Task>> {
-        if let Some(thread) = self.find_alive_thread(father) {
+        if let Some(thread) = self.find_alive_thread(father, father) {
             return Some(thread);
         }
         if self.signal_of(father).has_child_subreaper && !self.params.lacks(Effect::Subreaper) {
@@ -314,7 +313,7 @@ impl Kernel {
                     break;
                 }
                 if self.signal_of(ancestor).is_child_subreaper {
-                    let alive = self.thread_ring(ancestor).find(|thread| self.is_alive(*thread));
+                    let alive = self.find_alive_thread(ancestor, father);
                     if alive.is_some() {
                         return alive;
                     }
