@@ -633,6 +633,15 @@ impl Eyes for Through<'_> {
         Ok((0..count).map(|at| self.number(16 + 8 * at)).collect())
     }
 
+    fn may_administer(&self, path: &str) -> Result<bool, Errno> {
+        // FITHAW, of what nobody has frozen.
+        match self.with(path, |fd| self.ioctl(fd, 0xc004_5878, 0)) {
+            Err(Errno::EPERM) => Ok(false),
+            Err(Errno::EINVAL) => Ok(true),
+            answer => Err(answer.err().unwrap_or(Errno::EIO)),
+        }
+    }
+
     fn mount_of(&self, path: &str) -> Result<(u64, bool), Errno> {
         let room = self.room();
         let (at, path) = self.path(path);

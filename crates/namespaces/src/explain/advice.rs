@@ -4,6 +4,7 @@
 use nsproxy::Rule;
 
 use super::cause::Cause;
+use super::grounds::joined_kind;
 
 /// The least far-reaching first.
 pub(super) fn helps(cause: Cause) -> &'static [&'static str] {
@@ -48,20 +49,17 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         Rule::PidNsDead => {
             &["make the pid namespace anew, and keep its first process alive: unshare --pid --fork"]
         }
-        Rule::SetnsUserAdmin
-        | Rule::SetnsMntAdmin
-        | Rule::SetnsUtsAdmin
-        | Rule::SetnsIpcAdmin
-        | Rule::SetnsPidAdmin
-        | Rule::SetnsCgroupAdmin
-        | Rule::SetnsNetAdmin
-        | Rule::SetnsTimeAdmin => &[
+        _ if joined_kind(rule).is_some() => &[
             "join the user namespace that owns it in the same call, or before",
             "as root of a user namespace that is the owner or above it",
         ],
         Rule::SetnsTargetAccess | Rule::PtraceAccess => &[
             "ask as the user of that process, with the capabilities that it has",
             "as root of the user namespace that it is in, with CAP_SYS_PTRACE",
+        ],
+        Rule::PathAccess => &[
+            "make the call as the user to whom the file or directory belongs",
+            "as that user: let the one other user in, setfacl -m u:UID:x DIRECTORY",
         ],
         Rule::MapNotPermitted => &[
             "map only the caller's own id; for a group deny setgroups first",

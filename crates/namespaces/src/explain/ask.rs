@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nsproxy::op::{Op, Reply};
-use nsproxy::uapi::{MS_BIND, MS_REC};
+use nsproxy::uapi::{MNT_DETACH, MS_BIND, MS_REC, MS_REMOUNT};
 use nsproxy::{Denial, Errno as ModelErrno, Fd, Hook, MapKind, NsLink, Rule, TaskId};
 
 use super::load::{Assumed, Model, model_kind};
 use super::machine::Machine;
 use super::question::Question;
-use super::state::{Seen, State, Target};
+use super::state::{FsOwner, Seen, State, Target, covering};
 use crate::handle::Namespace;
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
@@ -43,6 +43,8 @@ pub(super) fn steps(question: &Question) -> Vec<String> {
 pub(super) struct Objects {
     pub(super) targets: Vec<Target>,
     pub(super) files: Vec<(String, Seen)>,
+    /// File systems, by their devices, that are to be changed.
+    pub(super) filesystems: Vec<(String, FsOwner)>,
 }
 
 impl Objects {
@@ -73,6 +75,13 @@ impl Objects {
                 }
             }
             Question::Steps(all) => all.iter().for_each(|one| self.add(machine, state, one)),
+            Question::Mount { target, flags, .. } if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT => {
+                self.filesystem(machine, state, target);
+            }
+            // Of the own root: it is made read-only.
+            Question::Umount { target, flags } if target == "/" && flags & MNT_DETACH == 0 => {
+                self.filesystem(machine, state, target);
+            }
             _ => {}
         }
     }
@@ -107,6 +116,14 @@ impl Objects {
         let (user, pid) = (state.inode(Kind::User), state.inode(Kind::Pid));
         if let Ok(ns) = Seen::open(machine.eyes(), path, user, pid) {
             self.files.push((name.to_owned(), ns));
+        }
+    }
+
+    fn filesystem(&mut self, machine: &Machine<'_>, state: &State, path: &str) {
+        let found = machine.eyes().mount_of(path).ok();
+        let mount = found.and_then(|(id, _)| state.mounts.iter().find(|mount| mount.id == id));
+        if let Some(mount) = mount.or_else(|| covering(&state.mounts, path)) {
+            self.filesystems.push((mount.device.clone(), FsOwner::of(machine, state, mount)));
         }
     }
 
@@ -145,7 +162,7 @@ pub(super) fn ask(
     question: &Question,
     assumed: &Assumed,
 ) -> Option<Answer> {
-    let mut model = Model::load(state, assumed).ok()?;
+    let mut model = Model::load(state, &objects.filesystems, assumed).ok()?;
     let mut tasks = Vec::new();
     for target in &objects.targets {
         tasks.push((target.pid, model.target(target, assumed).ok()?));

@@ -206,6 +206,21 @@ outside! {
             "set kernel.yama.ptrace_scope to 0, which allows it to all programs of a user",
         ]
     }
+    AlreadyTraced "already-traced" {
+        "Another process traces it, and a process has one tracer at a time.",
+        "TracerPid in /proc/PID/status is not 0.",
+        [
+            "let the tracer go first: end strace or the debugger, or have it detach",
+            "ask that tracer for what is wanted",
+        ]
+    }
+    NotTraceable "not-traceable" {
+        "There is nothing to attach to: it is a thread of the kernel or of the caller's own process, or it has ended.",
+        "Kthread is 1 in /proc/PID/status, Tgid there is the caller's, or State is Z.",
+        [
+            "attach to another process, or from another one",
+        ]
+    }
     NoSubordinateIds "no-subordinate-ids" {
         "The user has no subordinate ids.",
         "/etc/subuid or /etc/subgid has no line for the user.",

@@ -9,11 +9,12 @@ use super::evidence::Evidence;
 use super::facts::{UMOUNT_FLAGS, by_fact};
 use super::grounds::grounds;
 use super::load::Assumed;
+use super::lookup::{self, paths};
 use super::machine::Machine;
 use super::maps::{Reached, reached};
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{State, below_covers, resolved};
+use super::state::{FsOwner, State, below_covers, resolved};
 use super::suppose::{Lock, Supposition, lock_of, suppositions};
 use super::trial::{Filter, Seen, filter, kinds_of, trial};
 use crate::errno::Errno;
@@ -47,7 +48,10 @@ impl<'a> Case<'a> {
     pub(super) fn decide(&self, seen: Seen) -> Verdict {
         let seen = match (seen, &self.reached) {
             (Seen::Nothing, Some(Reached::Refused(..))) => Seen::Refused(Some(0), Errno::EPERM),
-            (Seen::Nothing, _) => trial(self.machine, self.state, self.question),
+            (Seen::Nothing, _) => match lookup::first_refused(self) {
+                Some(errno) => Seen::Refused(Some(0), errno),
+                None => trial(self.machine, self.state, self.question),
+            },
             (seen, _) => seen,
         };
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
@@ -75,6 +79,8 @@ impl<'a> Case<'a> {
             }
             (Seen::Nothing, Err(refused)) => self
                 .filtered(None, refused.step)
+                .or_else(|| self.not_followed(refused))
+                .or_else(|| self.owner_unknown(refused))
                 .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
             (Seen::Went, Err(refused)) => self.contradicted(refused),
             (Seen::Killed, _) => self.killed(),
@@ -93,6 +99,26 @@ impl<'a> Case<'a> {
         let mut evidence = if followed { grounds(self, rule, &Assumed::default()) } else { Vec::new() };
         evidence.push(fact);
         Some(Verdict::Refused(Refusal { cause, errno: Some(errno), at: None, evidence, remedies }))
+    }
+
+    /// The model knows of no modes, and of no files but those that are found.
+    fn not_followed(&self, refused: Refused) -> Option<Verdict> {
+        let lookup = matches!(refused.denial.rule, Rule::PathMissing | Rule::PathNotDir | Rule::PathAccess);
+        lookup.then(|| lookup::any_refused(self)).flatten().and_then(|errno| self.by_fact(errno))
+    }
+
+    /// A file system that could be the caller's own to change.
+    fn owner_unknown(&self, refused: Refused) -> Option<Verdict> {
+        let unknown = self.objects.filesystems.iter().any(|(_, owner)| *owner == FsOwner::Unknown);
+        let cause = Cause::Rule(refused.denial.rule);
+        (unknown && cause == Cause::Rule(Rule::RemountSuper)).then(|| {
+            let says = "from which user namespace the file system was mounted can't be read";
+            let mut verdict = open(None, vec![cause], vec![Evidence::inferred(says)]);
+            if let Verdict::Undecided(open) = &mut verdict {
+                open.probe = Some("the call itself: it goes where the file system was mounted from the caller's user namespace, or from one below".to_owned());
+            }
+            verdict
+        })
     }
 
     /// Whether what can't be seen may be the case, and would have the same answer for another
@@ -501,6 +527,14 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        if let Question::Mount { data, .. } = self.question
+            && !tried
+            && !data.is_empty()
+        {
+            let says =
+                format!("the options {data:?} are for the file system, which was not asked about them");
+            unknown.push(Evidence::question(says));
+        }
         if !tried && self.state.security.seccomp == Some(2) {
             let says = "has Seccomp: 2: there is a filter, which may refuse it";
             unknown.push(Evidence::file("/proc/self/status", says));
@@ -599,19 +633,5 @@ fn relative_path(question: &Question) -> bool {
         Question::Umount { target, .. } | Question::Chroot(target) => relative(target),
         Question::PivotRoot { new, old } => relative(new) || relative(old),
         _ => false,
-    }
-}
-
-/// The paths of a question that name places in the tree of mounts.
-fn paths(question: &Question) -> Vec<&str> {
-    match question {
-        Question::Mount { source, target, flags, .. } => {
-            let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;
-            let remount = flags & nsproxy::uapi::MS_REMOUNT != 0;
-            if bind && !remount { vec![target, source] } else { vec![target] }
-        }
-        Question::Umount { target, .. } => vec![target],
-        Question::PivotRoot { new, old } => vec![new, old],
-        _ => Vec::new(),
     }
 }

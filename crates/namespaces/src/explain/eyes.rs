@@ -59,6 +59,9 @@ pub trait Eyes: fmt::Debug {
     fn mount_of(&self, path: &str) -> Result<(u64, bool), Errno>;
     /// `NS_MNT_GET_INFO`: how many mounts the mount namespace has, without the first.
     fn mounts(&self) -> Result<u32, Errno>;
+    /// `FITHAW` on a directory of a file system that can't be frozen: whether the caller holds
+    /// `CAP_SYS_ADMIN` in the user namespace that it was mounted from. Nothing is changed.
+    fn may_administer(&self, path: &str) -> Result<bool, Errno>;
     /// `statmount(2)`: how many mounts lie between the root directory's and the first of
     /// the mount namespace, that one counted.
     fn mounts_below_root(&self) -> Result<usize, Errno>;
@@ -294,6 +297,16 @@ impl Eyes for Own {
     fn mounts(&self) -> Result<u32, Errno> {
         let own = Namespace::current(Kind::Mnt).map_err(|error| errno(&error))?;
         Ok(sys::nsfs::mnt_info(own.as_fd())?.nr_mounts)
+    }
+
+    fn may_administer(&self, path: &str) -> Result<bool, Errno> {
+        let dir = rustix::fs::openat(CWD, path, READ | OFlags::DIRECTORY, Mode::empty())?;
+        match probe::thaw(dir.as_fd()) {
+            Err(Errno::EPERM) => Ok(false),
+            Err(Errno::EINVAL) => Ok(true),
+            Err(errno) => Err(errno),
+            Ok(()) => Err(Errno::EIO),
+        }
     }
 
     fn mounts_below_root(&self) -> Result<usize, Errno> {

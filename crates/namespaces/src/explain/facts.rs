@@ -20,18 +20,16 @@ pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)>
         let says = "has as many Max open files as are open";
         return Some((Rule::NoFreeFd, Evidence::file("/proc/self/limits", says)));
     }
+    if let Some(found) = super::lookup::by_errno(case, errno) {
+        return Some(found);
+    }
     match case.question {
         Question::Umount { target, flags } => umount(case, target, *flags, errno),
-        Question::Mount { source, target, flags, .. } => mount(case, source, target, *flags, errno),
-        Question::PivotRoot { new, old } => match errno {
-            Errno::EBUSY => {
-                let says = "is said only where new_root or put_old is on the current root mount";
-                Some((Rule::PivotBusy, Evidence::call("EBUSY from pivot_root(2)", says)))
-            }
-            Errno::ENOENT => missing(case, new).or_else(|| missing(case, old)),
-            _ => None,
-        },
-        Question::Chroot(target) if errno == Errno::ENOENT => missing(case, target),
+        Question::Mount { target, flags, .. } => mount(case, target, *flags, errno),
+        Question::PivotRoot { .. } if errno == Errno::EBUSY => {
+            let says = "is said only where new_root or put_old is on the current root mount";
+            Some((Rule::PivotBusy, Evidence::call("EBUSY from pivot_root(2)", says)))
+        }
         Question::Clone(_) if errno == Errno::ENOMEM => children_without_init(case),
         Question::WriteMap { pid, .. }
         | Question::WriteSetgroups { pid, .. }
@@ -53,7 +51,6 @@ pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)>
 
 fn umount(case: &Case<'_>, target: &str, flags: u32, errno: Errno) -> Option<(Rule, Evidence)> {
     match errno {
-        Errno::ENOENT => missing(case, target),
         Errno::EBUSY => {
             let says = "is said only of a mount that has others on it or is in use";
             Some((Rule::UmountBusy, Evidence::call("EBUSY from umount2(2)", says)))
@@ -67,17 +64,15 @@ fn umount(case: &Case<'_>, target: &str, flags: u32, errno: Errno) -> Option<(Ru
     }
 }
 
-fn mount(case: &Case<'_>, source: &str, target: &str, flags: u64, errno: Errno) -> Option<(Rule, Evidence)> {
+fn mount(case: &Case<'_>, target: &str, flags: u64, errno: Errno) -> Option<(Rule, Evidence)> {
     let remount = flags & MS_REMOUNT != 0;
     let bind = flags & (MS_BIND | MS_MOVE) != 0 && !remount;
     let propagation = flags & PROPAGATION;
     let new = !bind && !remount && propagation == 0;
     match errno {
         Errno::ENOENT => {
-            missing(case, target).or_else(|| missing(case, source).filter(|_| bind)).or_else(|| {
-                let says = "is there, and on a mount that has been unmounted";
-                Some((Rule::MountGone, Evidence::file(target, says)))
-            })
+            let says = "is there, and on a mount that has been unmounted";
+            Some((Rule::MountGone, Evidence::file(target, says)))
         }
         Errno::EBUSY if new => {
             let says = "is said of a file system that is mounted at this place already";
@@ -92,11 +87,6 @@ fn mount(case: &Case<'_>, source: &str, target: &str, flags: u64, errno: Errno) 
             .or_else(|| propagation.is_power_of_two().then(|| unmounted(case, target)).flatten()),
         _ => None,
     }
-}
-
-fn missing(case: &Case<'_>, path: &str) -> Option<(Rule, Evidence)> {
-    let there = case.machine.eyes().stat(path);
-    (there == Err(Errno::ENOENT)).then(|| (Rule::PathMissing, Evidence::file(path, "does not exist")))
 }
 
 fn no_mountpoint(case: &Case<'_>, path: &str, rule: Rule) -> Option<(Rule, Evidence)> {

@@ -21,6 +21,9 @@ pub(super) fn grounds(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Evi
     if let Some(kind) = limit_kind(rule) {
         return limit(state, rule, kind, assumed);
     }
+    if let Some(kind) = joined_kind(rule) {
+        return join(state, &case.objects, kind);
+    }
     match rule {
         Rule::UserNsChrooted => match &state.chroot {
             Chroot::Yes(evidence) => vec![evidence.clone()],
@@ -67,14 +70,6 @@ fn grounds_of_others(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
         Rule::SetnsTargetZombie | Rule::LinkGone | Rule::SetnsTargetGone | Rule::NoSuchTask => {
             case.objects.targets.iter().map(gone).collect()
         }
-        Rule::SetnsUserAdmin
-        | Rule::SetnsMntAdmin
-        | Rule::SetnsUtsAdmin
-        | Rule::SetnsIpcAdmin
-        | Rule::SetnsPidAdmin
-        | Rule::SetnsCgroupAdmin
-        | Rule::SetnsNetAdmin
-        | Rule::SetnsTimeAdmin => join(state, &case.objects, rule),
         Rule::SetnsPidNotBelow => vec![Evidence::call(
             "NS_GET_PARENT",
             "leads from the target upwards and never to the caller's own pid namespace",
@@ -173,7 +168,7 @@ fn pending(state: &State) -> Evidence {
 }
 
 /// Which of the conditions of ptrace(2), "Ptrace access mode checking", fails.
-fn access(state: &State, target: &Target) -> Vec<Evidence> {
+pub(super) fn access(state: &State, target: &Target) -> Vec<Evidence> {
     let path = format!("/proc/{}/status", target.pid);
     let (Some(own), Some(theirs)) = (&state.status, &target.status) else {
         return vec![Evidence::file(path, "can't be read")];
@@ -227,8 +222,7 @@ fn gone(target: &Target) -> Evidence {
 }
 
 /// The owner of what is to be joined against the caller's capabilities.
-fn join(state: &State, objects: &Objects, rule: Rule) -> Vec<Evidence> {
-    let kind = joined_kind(rule);
+fn join(state: &State, objects: &Objects, kind: Kind) -> Vec<Evidence> {
     let of_target = objects.targets.iter().find_map(|target| {
         let ns = target.namespace(kind)?;
         Some((format!("/proc/{}/ns/{kind}", target.pid), ns.to_string(), &ns.owner))
@@ -255,8 +249,10 @@ fn join(state: &State, objects: &Objects, rule: Rule) -> Vec<Evidence> {
     vec![Evidence::file(path, says), capabilities(state)]
 }
 
-pub(super) fn joined_kind(rule: Rule) -> Kind {
-    match rule {
+/// The kind whose owner setns(2) asks for a capability, if that is the rule.
+pub(super) fn joined_kind(rule: Rule) -> Option<Kind> {
+    Some(match rule {
+        Rule::SetnsUserAdmin => Kind::User,
         Rule::SetnsMntAdmin => Kind::Mnt,
         Rule::SetnsUtsAdmin => Kind::Uts,
         Rule::SetnsIpcAdmin => Kind::Ipc,
@@ -264,8 +260,8 @@ pub(super) fn joined_kind(rule: Rule) -> Kind {
         Rule::SetnsCgroupAdmin => Kind::Cgroup,
         Rule::SetnsNetAdmin => Kind::Net,
         Rule::SetnsTimeAdmin => Kind::Time,
-        _ => Kind::User,
-    }
+        _ => return None,
+    })
 }
 
 fn maps(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {

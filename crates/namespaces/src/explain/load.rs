@@ -7,7 +7,9 @@ use nsproxy::{
     NsId, NsKind, NsLink, Params, Placement, Release, Resource, Rule, TaskId,
 };
 
-use super::state::{FIRST_USER, OVERFLOW, Owner, Relative, Seen, State, Target, below_covers};
+use super::state::{
+    FIRST_USER, FsOwner, MountEntry, OVERFLOW, Owner, Relative, Seen, State, Target, below_covers,
+};
 use super::tree::{covers_kernel_files, host_mount};
 use crate::errno::Errno;
 use crate::idmap;
@@ -98,6 +100,7 @@ pub(super) struct Model<'a> {
     pub(super) kernel: Kernel,
     pub(super) me: TaskId,
     state: &'a State,
+    filesystems: &'a [(String, FsOwner)],
     /// The caller's user namespace, and one beside it.
     own: NsId,
     beside: NsId,
@@ -122,7 +125,11 @@ pub(super) fn model_kind(kind: Kind) -> NsKind {
 }
 
 impl<'a> Model<'a> {
-    pub(super) fn load(state: &'a State, assumed: &Assumed) -> Result<Model<'a>, Denial> {
+    pub(super) fn load(
+        state: &'a State,
+        filesystems: &'a [(String, FsOwner)],
+        assumed: &Assumed,
+    ) -> Result<Model<'a>, Denial> {
         let mut kernel = Kernel::boot(params(state, assumed));
         let init = kernel.init();
         let first = first_namespaces(&kernel)?;
@@ -132,6 +139,7 @@ impl<'a> Model<'a> {
             kernel,
             me: init,
             state,
+            filesystems,
             own,
             beside,
             child: None,
@@ -346,11 +354,18 @@ impl<'a> Model<'a> {
     fn mounts(&mut self, ns: NsId, assumed: &Assumed) -> Result<String, Denial> {
         let state = self.state;
         let chrooted = state.chroot.is_yes() || assumed.chrooted;
-        let fs_owner = assumed.own_filesystems.then_some(self.own);
+        let own = |mount: &MountEntry| {
+            let known = self.filesystems.iter().find(|(device, _)| *device == mount.device);
+            match known {
+                Some((_, FsOwner::Reached)) => true,
+                Some((_, FsOwner::Beyond)) => false,
+                _ => assumed.own_filesystems,
+            }
+        };
         let mut lines: Vec<HostMount> = below_covers(&state.mounts, state.root_mount)
             .into_iter()
             .filter(|mount| !(assumed.remedied.uncovered && covers_kernel_files(mount, &state.mounts)))
-            .map(|mount| HostMount { owner: fs_owner, ..host_mount(mount, assumed) })
+            .map(|mount| HostMount { owner: own(mount).then_some(self.own), ..host_mount(mount, assumed) })
             .collect();
         if assumed.remedied.no_chroot && !state.mounts.iter().any(|mount| mount.point == "/") {
             let root = HostMount { mountpoint: "/".to_owned(), root: "/".to_owned(), ..HostMount::default() };

@@ -157,6 +157,11 @@ impl<'eyes> Machine<'eyes> {
         if self.probes && !filtered { self.eyes.alone(what).ok() } else { None }
     }
 
+    /// [`Eyes::may_administer`], where it can be asked.
+    pub(super) fn may_administer(&self, path: &str) -> Option<bool> {
+        if self.is_layered() { None } else { self.eyes.may_administer(path).ok() }
+    }
+
     /// [`Eyes::map_refuses`], where it can be asked.
     pub(super) fn map_refuses(&self, path: &str, write: EmptyWrite) -> Option<Errno> {
         if self.probes { self.eyes.map_refuses(path, write).ok() } else { None }

@@ -186,6 +186,14 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
     unsafe { syscall(number, args).map(drop) }
 }
 
+/// `ioctl_fsfreeze`'s `FITHAW`: the kernel asks for `CAP_SYS_ADMIN` in the user namespace that
+/// the file system was mounted from, and says `EINVAL` to what is not frozen.
+pub(crate) fn thaw(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    const FITHAW: usize = 0xc004_5878;
+    // SAFETY: the request takes no argument.
+    unsafe { syscall(libc::SYS_ioctl, [fd.as_raw_fd() as usize, FITHAW, 0, 0, 0]).map(drop) }
+}
+
 /// `MAX_PID_NS_LEVEL`: for more numbers there is no asking.
 const MOST_LEVELS: usize = 32;
 

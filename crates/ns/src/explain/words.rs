@@ -44,7 +44,10 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
             rest.first().ok_or_else(|| Failure::new("mknod wants a file"))?,
         )),
         "kill" => kill(rest)?,
-        "attach" => Question::Attach(number(&one("a process")?)?),
+        "attach" => match one("a process")?.as_str() {
+            "self" => Question::Attach(pid("self")?),
+            other => Question::Attach(number(other)?),
+        },
         "connect" => Question::Loopback,
         "cgroup" => Question::Cgroup(PathBuf::from(absolute(&one("a directory")?))),
         "init" => Question::InitDuties(number(&one("a process")?)?),

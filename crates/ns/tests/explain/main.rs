@@ -8,6 +8,7 @@
 mod common;
 
 mod answer;
+mod attach;
 mod chroot;
 mod failures;
 mod filters;
@@ -18,6 +19,7 @@ mod limits;
 mod mounts;
 mod networks;
 mod outside;
+mod paths;
 mod pivot;
 mod processes;
 mod surface;

@@ -182,3 +182,38 @@ fn a_mount_that_stands_on_a_younger_one() {
         place.script(&format!("{dir}; explain {ask}")).allowed();
     }
 }
+
+/// Whose a file system is decides who may change it, and no file says whose.
+#[test]
+fn a_remount_of_ones_own_file_system() {
+    require_namespaces!();
+    let own = "mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/l /mnt/u /mnt/w; mount --bind /mnt/a /mnt/l";
+    let overlay = "mount -t overlay -o lowerdir=/mnt/a,upperdir=/mnt/u,workdir=/mnt/w o /mnt/a";
+    for (place, mount) in [("/mnt", own), ("/mnt/l", own), ("/mnt/a", &format!("{own}; {overlay}"))] {
+        MOUNTS.shell(&format!("{mount}; mount -o remount,ro none {place}; ! touch {place}/x"));
+        for probes in ["", "--no-probes"] {
+            MOUNTS.script(&format!("{mount}; explain {probes} mount -o remount,ro none {place}")).allowed();
+        }
+        // One level down it is another's.
+        let inner = format!("{mount}; export NS; {INNER}");
+        MOUNTS.refuses(
+            &["sh", "-ec", &format!("{inner} mount -o remount,ro none {place}")],
+            "permission denied",
+        );
+        let answer =
+            MOUNTS.script(&format!("{inner} bash -c '$NS explain --json mount -o remount,ro none {place}'"));
+        answer.refused("RemountSuper").errno("EPERM");
+    }
+    // Nothing was changed by asking.
+    MOUNTS.shell(&format!("{own}; '{NS}' explain mount -o remount,ro none /mnt; touch /mnt/x"));
+}
+
+/// What an option means to a file system is not looked at.
+#[test]
+fn options_of_a_file_system_are_not_said_to_go() {
+    require_namespaces!();
+    let own = "mount -t tmpfs t /mnt";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{own}; mount -o remount,nosuch=1 none /mnt")], "bad option");
+    let answer = MOUNTS.script(&format!("{own}; explain mount -o remount,nosuch=1 none /mnt"));
+    assert!(answer.allowed().0["unknown"].to_string().contains("nosuch=1"), "{:#}", answer.0);
+}

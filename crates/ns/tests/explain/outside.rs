@@ -111,8 +111,11 @@ fn an_apparmor_profile() {
 #[test]
 fn yama_is_about_attaching_only() {
     let layer = layer(&[("proc/sys/kernel/yama/ptrace_scope", "1\n")]);
-    let sleep = crate::processes::sleeping(&["sleep", "100"]);
+    let sleep = crate::processes::sleeping(&[user().0, &["sleep", "100"]].concat());
     let pid = sleep.pid().to_string();
+    crate::common::eventually("sleep", || {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
+    });
     let answer = ask(&layer, &[], &["attach", &pid], user());
     answer.refused("yama").errno("EPERM").seen("/proc/sys/kernel/yama/ptrace_scope", "is 1");
     // Reading a namespace is no attaching.

@@ -367,7 +367,7 @@ rules! {
     PathNoMaking: EPERM, "vfs_mkdir", "mkdir(2) EPERM", ALWAYS, "Nothing can be made in this filesystem.";
     PathExists: EEXIST, "vfs_mkdir", "mkdir(2) EEXIST", ALWAYS, "The name is taken.";
     PathReadOnly: EROFS, "mnt_want_write", "mkdir(2) EROFS", ALWAYS, "The mount or its filesystem is read-only.";
-    PathAccess: EACCES, "inode_permission", "mkdir(2) EACCES", ALWAYS, "The directory belongs to another user, and the caller's capabilities do not reach its owner.";
+    PathAccess: EACCES, "inode_permission", "mkdir(2) EACCES", ALWAYS, "The mode of the file, or of a directory on the way, does not let the caller in, and its capabilities do not reach the owner.";
     PathOwner: EOVERFLOW, "may_o_create", "mkdir(2) EOVERFLOW", ALWAYS, "The filesystem, or the id mapping of the mount, has no number for the caller's user or group.";
     ChrootPrivilege: EPERM, "chroot", "chroot(2) EPERM", ALWAYS, "chroot needs CAP_SYS_CHROOT in the caller's user namespace.";
     MountStringTooLong: EINVAL, "copy_mount_string", "mount(2)", ALWAYS, "The source and the type of a mount have at most 4,095 bytes each.";

@@ -11,9 +11,12 @@ use crate::errno::Errno;
 use crate::error::Error;
 use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
-use crate::explain::decide::Case;
+use crate::explain::decide::{Case, open};
 use crate::explain::evidence::Evidence;
+use crate::explain::lookup;
+use crate::explain::question::Question;
 use crate::explain::state::{MountEntry, OVERFLOW, covering};
+use crate::explain::trial::Seen;
 use crate::handle::Namespace;
 use crate::idmap::Extent;
 use crate::kind::Kind;
@@ -107,14 +110,39 @@ pub(super) fn namespace_file(case: &Case<'_>, path: &Path) -> Option<Verdict> {
             }
             Some(outside(case, Outside::NotNamespaceFile, Some(Errno::EINVAL), evidence))
         }
-        Err(error) if error.errno() == Some(Errno::ENOENT) => Some(refused(
-            case,
-            Rule::PathMissing,
-            Some(Errno::ENOENT),
-            vec![Evidence::file(shown, "does not exist")],
-        )),
-        _ => None,
+        Err(error) => error.errno().map(|errno| unopened(case, &shown, errno)),
+        Ok(_) => None,
     }
+}
+
+/// Why the file of a namespace can't be opened, which comes before setns(2).
+fn unopened(case: &Case<'_>, path: &str, errno: Errno) -> Verdict {
+    let process = of_process(case, path).filter(|_| errno == Errno::EACCES);
+    let mut verdict = if let Some(open) = process {
+        let open = Case::new(case.machine, case.state, &open);
+        super::decide(&open).unwrap_or_else(|| open.decide(Seen::Refused(Some(0), errno)))
+    } else if let Some(rule) = lookup::rule(errno) {
+        refused(case, rule, Some(errno), vec![lookup::stopped(case.machine, path, errno)])
+    } else {
+        let says = format!("can't be opened: {errno}");
+        open(Some(errno), vec![Outside::Unknown.into()], vec![Evidence::file(path, says)])
+    };
+    if let Verdict::Refused(refusal) = &mut verdict {
+        refusal.at = Some(format!("open({path:?})"));
+    }
+    verdict
+}
+
+/// `/proc/PID/ns/KIND`
+fn of_process(case: &Case<'_>, path: &str) -> Option<Question> {
+    let (pid, kind) = path.strip_prefix("/proc/")?.split_once("/ns/")?;
+    let kind = kind.strip_suffix("_for_children").unwrap_or(kind).parse().ok()?;
+    let pid = match pid.rsplit_once("/task/") {
+        Some((_, tid)) => tid.parse().ok()?,
+        None if pid == "self" || pid == "thread-self" => case.state.pid,
+        None => pid.parse().ok()?,
+    };
+    Some(Question::OpenNamespace { pid, kind })
 }
 
 /// Whether a directory of cgroup2 was given to this user: cgroups(7), "Delegation".

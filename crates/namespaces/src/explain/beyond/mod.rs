@@ -1,5 +1,6 @@
 //! Questions that the rules of the namespaces do not decide: helpers, files, signals.
 
+mod attach;
 mod files;
 mod helper;
 mod processes;
@@ -29,7 +30,7 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
         Question::Cgroup(path) => Some(files::cgroup(case, path)),
         Question::Mount { fstype, data, .. } if fstype == "overlay" => files::overlay(case, data),
         Question::Kill { pid, signal } => processes::kill(case, *pid, *signal),
-        Question::Attach(pid) => Some(processes::attach(case, *pid)),
+        Question::Attach(pid) => Some(attach::decide(case, *pid)),
         Question::InitDuties(pid) => Some(processes::duties(case, *pid)),
         Question::SameProcess { pid, inode } => Some(processes::same(case, *pid, *inode)),
         Question::OpenNamespace { pid, .. } | Question::JoinProcess { pid, .. } => {

@@ -12,7 +12,6 @@ use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
 use crate::explain::decide::Case;
 use crate::explain::evidence::Evidence;
-use crate::explain::state::YAMA;
 use crate::handle::Namespace;
 use crate::process::Process;
 
@@ -88,25 +87,6 @@ pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
         return Some(outside(case, Outside::InitIgnores, None, evidence));
     }
     Some(allowed(format!("process {pid} gets the signal {signal}")))
-}
-
-/// ptrace(2) attach: the rules for looking, and Yama's.
-pub(super) fn attach(case: &Case<'_>, pid: i32) -> Verdict {
-    if let Some(verdict) = hidden(case, pid) {
-        return verdict;
-    }
-    let scope = case.state.security.yama.unwrap_or(0);
-    let privileged = case.state.has(Capabilities::SYS_PTRACE);
-    let child = case
-        .objects
-        .target(pid)
-        .and_then(|target| target.status.as_ref())
-        .is_some_and(|status| status.ppid == case.state.pid);
-    if scope >= 3 || scope == 2 && !privileged || scope == 1 && !privileged && !child {
-        let evidence = vec![Evidence::file(YAMA, format!("is {scope}"))];
-        return outside(case, Outside::Yama, Some(Errno::EPERM), evidence);
-    }
-    allowed(format!("nothing that can be read forbids attaching to process {pid}"))
 }
 
 /// What the first process of a pid namespace must do for it, and does not.

@@ -12,8 +12,9 @@ use super::cause::{Cause, Outside};
 use super::decide::{Case, limit_kind};
 use super::grounds::joined_kind;
 use super::load::{Assumed, Remedied};
+use super::lookup;
 use super::question::Question;
-use super::state::{Owner, State};
+use super::state::{OVERFLOW, Owner, State};
 use crate::caps::Capabilities;
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
@@ -161,6 +162,9 @@ fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
     if let Some(kind) = limit_kind(rule) {
         return limits(case.state, rule, kind, assumed);
     }
+    if let Some(kind) = joined_kind(rule) {
+        return join(case, kind);
+    }
     match rule {
         Rule::UserNsChrooted => chroot(case),
         Rule::UserNsUnmapped => unmapped(),
@@ -195,19 +199,12 @@ fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
 
 fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
     match rule {
-        Rule::SetnsUserAdmin
-        | Rule::SetnsMntAdmin
-        | Rule::SetnsUtsAdmin
-        | Rule::SetnsIpcAdmin
-        | Rule::SetnsPidAdmin
-        | Rule::SetnsCgroupAdmin
-        | Rule::SetnsNetAdmin
-        | Rule::SetnsTimeAdmin => join(case, rule),
         Rule::SetnsTargetAccess | Rule::PtraceAccess => vec![
             Candidate::words("ask as the user of that process, with the capabilities that it has"),
             Candidate::words("as root of the user namespace that the process is in, with CAP_SYS_PTRACE")
                 .machine(|machine| machine.root = true),
         ],
+        Rule::PathAccess => path_access(case),
         Rule::MapNotPermitted | Rule::MapRootNeedsSetfcap => map(case, rule),
         Rule::MapAlreadySet => vec![Candidate::words("make a new user namespace: a map is written once")],
         Rule::MapOpener => {
@@ -236,6 +233,25 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
         )],
         _ => mounts::of_rule(case, rule),
     }
+}
+
+/// What lets the caller in where a path ends.
+fn path_access(case: &Case<'_>) -> Vec<Candidate> {
+    let Some(place) = lookup::forbidden(case) else { return Vec::new() };
+    let uid = case.state.status.as_ref().map_or(0, |status| status.uids[3]);
+    let (path, owner) = (&place.path, place.owner);
+    let right = if place.is_dir { "x" } else { "r" };
+    if owner == OVERFLOW && !case.state.is_first() {
+        let says = format!("outside this user namespace: {path} belongs to a user without a number here");
+        return vec![Candidate::words(says)];
+    }
+    vec![
+        Candidate::words(format!("make the call as user {owner}, to whom {path} belongs")),
+        Candidate::command(
+            "as that user: let this one user in",
+            format!("setfacl -m u:{uid}:{right} {path}"),
+        ),
+    ]
 }
 
 fn limits(state: &State, rule: Rule, kind: Kind, assumed: &Assumed) -> Vec<Candidate> {
@@ -402,8 +418,7 @@ fn without_user(question: &Question) -> Option<Question> {
 }
 
 /// The order in which it would go, or that it never does.
-fn join(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
-    let kind = joined_kind(rule);
+fn join(case: &Case<'_>, kind: Kind) -> Vec<Candidate> {
     let mut all = Vec::new();
     if let Question::JoinProcess { pid, kinds } = case.question
         && !kinds.contains(Kind::User)

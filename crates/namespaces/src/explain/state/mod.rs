@@ -3,12 +3,14 @@
 //! Nothing here is guessed: what may not be read is `None`, or a variant that says so.
 
 mod chroot;
+mod filesystem;
 mod mounts;
 mod owners;
 mod security;
 mod target;
 
 pub(super) use chroot::Chroot;
+pub(super) use filesystem::FsOwner;
 pub(super) use mounts::{MountEntry, below_covers, covering, mounts, resolved};
 pub(super) use owners::{Owner, Relative, Seen};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
