@@ -7,7 +7,7 @@ use namespaces::{Capabilities, Errno, Error, IdKind, Kind, Kinds, Namespace, Pla
 use crate::cli::operands;
 use crate::exit::ExitCode;
 use crate::kinds;
-use crate::program::{ProgramArgs, start};
+use crate::program::{self, ProgramArgs, start};
 use crate::report::Failure;
 
 use crate::target::Target;
@@ -47,11 +47,6 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The process, if one is named by its number.
-    pub(crate) fn process(&self) -> Option<i32> {
-        self.target.parse().ok().filter(|pid| *pid > 0)
-    }
-
     /// The arguments of a command line without options.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
         let (target, rest) = operands(words)?.split_first()?;
@@ -81,7 +76,7 @@ pub(crate) fn plan(args: &Args) -> Result<Plan, Failure> {
         }
         Target::Namespace(namespace) => join_namespace(&mut spawn, namespace, args)?,
     }
-    Ok(spawn.plan()?)
+    Ok(program::plan(&mut spawn)?)
 }
 
 fn join_namespace(spawn: &mut Spawn, namespace: Namespace, args: &Args) -> Result<(), Failure> {
@@ -106,15 +101,26 @@ fn enter_process(spawn: &mut Spawn, process: &Process, args: &Args) -> Result<Ex
     let mut attempt = spawn.clone();
     join(&mut attempt, process, wanted, args).map_err(Failure::before_launch)?;
     // Most often all can be joined, and the kernel is the quickest to ask.
+    let mut refused = None;
     if !args.program.is_dry_run() && !wanted.is_empty() {
         match start(&mut attempt) {
-            Err(Error::Step { step, errno: Errno::EPERM, .. }) if matches!(step.step, Step::Join(_)) => {}
+            Err(error @ Error::Step { errno: Errno::EPERM, .. }) if is_join(&error) => refused = Some(error),
             done => return done.map_err(|error| Failure::of_launch(&error)),
         }
     }
-    let kinds = choose(process, wanted, args).map_err(Failure::before_launch)?;
+    let kinds = choose(process, wanted, args).map_err(|failure| {
+        let failure = failure.before_launch();
+        match &refused {
+            Some(error) => failure.because(error),
+            None => failure,
+        }
+    })?;
     join(spawn, process, kinds, args).map_err(Failure::before_launch)?;
     args.program.launch(spawn)
+}
+
+fn is_join(error: &Error) -> bool {
+    matches!(error, Error::Step { step, .. } if matches!(step.step, Step::Join(_)))
 }
 
 fn join(spawn: &mut Spawn, process: &Process, kinds: Kinds, args: &Args) -> Result<(), Failure> {

@@ -89,7 +89,7 @@ impl ProgramArgs {
     /// run, prints the steps instead.
     pub(crate) fn launch(&self, spawn: &mut Spawn) -> Result<ExitCode, Failure> {
         let done = if self.dry_run {
-            match end_with_us(spawn).plan() {
+            match plan(spawn) {
                 Ok(plan) => return show(&plan, self.json),
                 Err(error) => Err(error),
             }
@@ -98,6 +98,11 @@ impl ProgramArgs {
         };
         done.map_err(|error| Failure::of_launch(&error))
     }
+}
+
+/// The steps that [`start`] takes.
+pub(crate) fn plan(spawn: &mut Spawn) -> namespaces::Result<Plan> {
+    end_with_us(spawn).plan()
 }
 
 /// Starts what is prepared, stands between it and the signals, and answers

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use namespaces::explain::Explanation;
 use namespaces::{Errno, Error, Step};
 
 use crate::exit::ExitCode;
-use crate::explain::reason;
+use crate::explain::{of_error, short};
 
 /// The exit status for a failure that is not the program's.
 pub(crate) const OWN_FAILURE: u8 = 125;
@@ -17,14 +18,15 @@ pub(crate) const OWN_FAILURE: u8 = 125;
 #[derive(Debug)]
 pub(crate) struct Failure {
     line: String,
-    reason: Vec<String>,
+    /// The reason, if more is known of it than the line says.
+    answer: Option<Box<Explanation>>,
     status: u8,
 }
 
 impl Failure {
     /// A failure that no error of the library stands behind.
     pub(crate) fn new(line: impl fmt::Display) -> Failure {
-        Failure { line: line.to_string(), reason: Vec::new(), status: 1 }
+        Failure { line: line.to_string(), answer: None, status: 1 }
     }
 
     /// The failure of a subcommand that runs a program.
@@ -48,11 +50,21 @@ impl Failure {
         Failure { status: 2, ..self }
     }
 
+    /// The same with the reason of an error that led to it.
+    pub(crate) fn because(self, error: &Error) -> Failure {
+        Failure { answer: of_error(error).map(Box::new), ..self }
+    }
+
+    /// The reason, for whoever asked for nothing else.
+    pub(crate) fn into_answer(self) -> Result<Explanation, Failure> {
+        self.answer.map(|answer| *answer).ok_or(Failure { answer: None, ..self })
+    }
+
     /// Prints the line, and the reason below it if one is known.
     pub(crate) fn report(&self) -> ExitCode {
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "ns: {}", self.line);
-        for line in &self.reason {
+        for line in self.answer.iter().flat_map(|answer| short(answer)) {
             let _ = writeln!(stderr, "    {line}");
         }
         ExitCode::from(self.status)
@@ -61,7 +73,7 @@ impl Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Failure {
-        Failure { line: error.to_string(), reason: reason(error), status: 1 }
+        Failure::new(error).because(error)
     }
 }
 

@@ -8,7 +8,7 @@ use namespaces::{IdMap, IdMaps, Kind, Kinds, Plan, Propagation, Spawn};
 use crate::cli::operands;
 use crate::exit::ExitCode;
 use crate::kinds;
-use crate::program::ProgramArgs;
+use crate::program::{self, ProgramArgs};
 use crate::report::Failure;
 
 const AFTER_HELP: &str = "\
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 /// The steps, not taken.
 pub(crate) fn plan(args: &Args) -> Result<Plan, Failure> {
-    Ok(prepare(args)?.plan()?)
+    Ok(program::plan(&mut prepare(args)?)?)
 }
 
 fn prepare(args: &Args) -> Result<Spawn, Failure> {

@@ -79,6 +79,12 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         Rule::TimeOffsetsFrozen => {
             &["make a new time namespace, and set its clocks before any process enters it"]
         }
+        Rule::NoFreeFd => &[
+            "close descriptors that are not needed, or raise the limit: ulimit -n, LimitNOFILE= of a systemd unit, nofile in /etc/security/limits.conf",
+        ],
+        Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie => &[
+            "name a process that still runs, by its number in the caller's own pid namespace: ns ls shows one in each namespace",
+        ],
         Rule::ForkNproc => &["end processes of this user, or raise its limit"],
         Rule::MountPrivilege => &["make a user and a mount namespace first"],
         Rule::FsPrivilege => {

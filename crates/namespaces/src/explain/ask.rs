@@ -12,7 +12,7 @@ use nsproxy::{Denial, Errno as ModelErrno, Fd, Hook, MapKind, NsLink, Rule, Task
 use super::load::{Assumed, Model, model_kind};
 use super::machine::Machine;
 use super::question::Question;
-use super::state::{FsOwner, Seen, State, Target, covering};
+use super::state::{FsOwner, Seen, State, Target, covering, shown_number};
 use crate::handle::Namespace;
 use crate::idmap::IdKind;
 use crate::kind::{Kind, Kinds};
@@ -56,10 +56,10 @@ impl Objects {
 
     fn add(&mut self, machine: &Machine<'_>, state: &State, question: &Question) {
         match question {
-            Question::JoinProcess { pid, .. }
-            | Question::OpenNamespace { pid, .. }
-            | Question::Kill { pid, .. }
-            | Question::Attach(pid)
+            Question::JoinProcess { pid, .. } | Question::Kill { pid, .. } | Question::Attach(pid) => {
+                self.numbered(machine, state, *pid);
+            }
+            Question::OpenNamespace { pid, .. }
             | Question::InitDuties(pid)
             | Question::MapHelper { pid, .. } => self.process(machine, state, *pid, false),
             Question::WriteMap { pid, .. }
@@ -89,10 +89,10 @@ impl Objects {
     fn plan_step(&mut self, machine: &Machine<'_>, state: &State, step: &Step) {
         match step {
             Step::Join(JoinTarget::Process { process, .. }) => {
-                self.process(machine, state, process.pid(), false);
+                self.numbered(machine, state, process.pid());
             }
             Step::Join(JoinTarget::Both { process, namespaces, .. }) => {
-                self.process(machine, state, process.pid(), false);
+                self.numbered(machine, state, process.pid());
                 for ns in namespaces {
                     self.file(machine, state, &ns.to_string(), &fd_path(ns));
                 }
@@ -106,9 +106,19 @@ impl Objects {
         }
     }
 
+    /// A process by the number that its file in `/proc` has.
     fn process(&mut self, machine: &Machine<'_>, state: &State, pid: i32, write: bool) {
         if pid > 0 && self.target(pid).is_none() {
-            self.targets.push(Target::read(machine, state, pid, write));
+            self.targets.push(Target::read(machine, state, pid, pid, write));
+        }
+    }
+
+    /// A process by the number that a call takes.
+    fn numbered(&mut self, machine: &Machine<'_>, state: &State, pid: i32) {
+        let other = state.proc_is_above() && machine.is_own() && !machine.is_layered();
+        let shown = if other { shown_number(pid).unwrap_or(0) } else { pid };
+        if pid > 0 && self.target(pid).is_none() {
+            self.targets.push(Target::read(machine, state, pid, shown, false));
         }
     }
 
@@ -169,8 +179,7 @@ pub(super) fn ask(
     }
     prepare_paths(&mut model, machine, question);
     let me = model.me;
-    let mut session =
-        Session { pid: state.pid, model, objects, tasks, child: None, step: 0, groups_set: false };
+    let mut session = Session { model, objects, tasks, child: None, step: 0, groups_set: false };
     Some(session.ask(me, question))
 }
 
@@ -214,8 +223,6 @@ fn prepare_paths(model: &mut Model<'_>, machine: &Machine<'_>, question: &Questi
 }
 
 struct Session<'a> {
-    /// The caller's number.
-    pid: i32,
     model: Model<'a>,
     objects: &'a Objects,
     tasks: Vec<(i32, TaskId)>,
@@ -253,7 +260,7 @@ impl Session<'_> {
     }
 
     fn task(&self, pid: i32) -> Result<TaskId, Denial> {
-        if pid == 0 || pid == self.pid {
+        if pid == 0 {
             return Ok(self.model.me);
         }
         let found = self.tasks.iter().find(|(of, _)| *of == pid).map(|(_, task)| *task);

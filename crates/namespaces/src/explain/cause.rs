@@ -245,6 +245,22 @@ outside! {
             "map only the user's own id, which needs no helper",
         ]
     }
+    HelperNotExecutable "helper-not-executable" {
+        "newuidmap or newgidmap may not be executed by this user.",
+        "The mode of the file has no x bit for the user, or a directory on the way can't be searched.",
+        [
+            "as root: chmod 4755 the file, or install the package uidmap or shadow-utils anew",
+            "map only the user's own id, which needs no helper",
+        ]
+    }
+    HelperOtherUser "helper-other-user" {
+        "newuidmap and newgidmap write maps only for a process of the user and group who call them.",
+        "The owner or group of /proc/PID is not the caller's real user or group id, or that group is not the one of the user in /etc/passwd.",
+        [
+            "call it as the user of the process",
+            "with CAP_SETUID or CAP_SETGID in the parent user namespace: write the map without a helper",
+        ]
+    }
     HelperUnprivileged "helper-unprivileged" {
         "newuidmap or newgidmap has lost its set-user-id bit and its file capability.",
         "The mode of the file has no s bit, and it has no security.capability attribute.",
@@ -296,6 +312,13 @@ outside! {
         "Processes in state Z whose parent is the first process of the pid namespace.",
         [
             "put an init beside the program that reaps: ns run does, docker with --init",
+        ]
+    }
+    AlreadyThere "already-there" {
+        "The caller is in these namespaces already.",
+        "The links in /proc/PID/ns name the same namespaces as those in /proc/self/ns.",
+        [
+            "run the program as it is: there is nothing to join",
         ]
     }
     Held "held" {

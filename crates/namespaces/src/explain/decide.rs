@@ -14,7 +14,7 @@ use super::machine::Machine;
 use super::maps::{Reached, reached};
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{FsOwner, State, below_covers, resolved};
+use super::state::{FsOwner, State, below_covers, foreign_proc, resolved};
 use super::suppose::{Lock, Supposition, lock_of, suppositions};
 use super::trial::{Filter, Seen, filter, kinds_of, trial};
 use crate::errno::Errno;
@@ -56,6 +56,11 @@ impl<'a> Case<'a> {
         };
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
             return verdict;
+        }
+        if self.state.status.is_none()
+            && let Some(foreign) = foreign_proc().filter(|_| self.machine.is_own())
+        {
+            return self.without_proc(seen, foreign);
         }
         let blind = self.blind();
         if let Some(unknown) = blind {
@@ -142,6 +147,24 @@ impl<'a> Case<'a> {
                     errno_of(other.denial.errno) == errno && other.denial.rule != refused.denial.rule
                 })
         })
+    }
+
+    /// Files of the caller in /proc are not found, and nothing else can be read.
+    fn without_proc(&self, seen: Seen, foreign: Evidence) -> Verdict {
+        if let Seen::Refused(step, Errno::ENOENT) = seen {
+            return self.outside(
+                Outside::ProcUnusable,
+                Some(Errno::ENOENT),
+                step.unwrap_or(0),
+                vec![foreign],
+            );
+        }
+        let mut verdict = open(seen.errno(), Vec::new(), vec![foreign]);
+        if let Verdict::Undecided(open) = &mut verdict {
+            open.probe =
+                Some("ask again after mount -t proc proc /proc, which shows what must be known".to_owned());
+        }
+        verdict
     }
 
     /// What can't be seen at all, and is needed.

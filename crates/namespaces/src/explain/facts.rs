@@ -14,11 +14,20 @@ use crate::kind::Kind;
 pub(super) const UMOUNT_FLAGS: u32 = 0xf;
 const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
+/// How many descriptors there may be, where there can be no more.
+pub(super) fn open_files() -> Evidence {
+    use rustix::process::{Resource, getrlimit};
+    let says = match getrlimit(Resource::Nofile).current {
+        Some(limit) => format!("has {limit} for Max open files, and all of them are in use"),
+        None => "has no limit for Max open files; fs.nr_open is one".to_owned(),
+    };
+    Evidence::file("/proc/self/limits", says)
+}
+
 /// The rule by which the kernel answers so, and what shows it.
 pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
     if errno == Errno::EMFILE {
-        let says = "has as many Max open files as are open";
-        return Some((Rule::NoFreeFd, Evidence::file("/proc/self/limits", says)));
+        return Some((Rule::NoFreeFd, open_files()));
     }
     if let Some(found) = super::lookup::by_errno(case, errno) {
         return Some(found);

@@ -169,7 +169,7 @@ fn pending(state: &State) -> Evidence {
 
 /// Which of the conditions of ptrace(2), "Ptrace access mode checking", fails.
 pub(super) fn access(state: &State, target: &Target) -> Vec<Evidence> {
-    let path = format!("/proc/{}/status", target.pid);
+    let path = format!("/proc/{}/status", target.shown);
     let (Some(own), Some(theirs)) = (&state.status, &target.status) else {
         return vec![Evidence::file(path, "can't be read")];
     };
@@ -199,7 +199,7 @@ pub(super) fn access(state: &State, target: &Target) -> Vec<Evidence> {
     }
     if target.uid_map != state.uid_map {
         all.push(Evidence::file(
-            format!("/proc/{}/uid_map", target.pid),
+            format!("/proc/{}/uid_map", target.shown),
             "differs: it is in another user namespace",
         ));
     }
@@ -213,7 +213,7 @@ pub(super) fn access(state: &State, target: &Target) -> Vec<Evidence> {
 }
 
 fn gone(target: &Target) -> Evidence {
-    let path = format!("/proc/{}/status", target.pid);
+    let path = format!("/proc/{}/status", target.shown);
     match (&target.status, target.zombie) {
         (None, _) => Evidence::file(path, "does not exist"),
         (_, true) => Evidence::file(path, "has State: Z: it has ended and waits for its parent"),
@@ -225,7 +225,7 @@ fn gone(target: &Target) -> Evidence {
 fn join(state: &State, objects: &Objects, kind: Kind) -> Vec<Evidence> {
     let of_target = objects.targets.iter().find_map(|target| {
         let ns = target.namespace(kind)?;
-        Some((format!("/proc/{}/ns/{kind}", target.pid), ns.to_string(), &ns.owner))
+        Some((format!("/proc/{}/ns/{kind}", target.shown), ns.to_string(), &ns.owner))
     });
     let of_file = || {
         let found = objects.files.iter().find(|(_, ns)| ns.kind == kind);
@@ -321,7 +321,7 @@ fn maps(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
 fn setgroups_call(case: &Case<'_>) -> Vec<Evidence> {
     let state = case.state;
     if let Some(joined) = case.objects.targets.iter().find(|target| target.setgroups == Some(false)) {
-        return vec![Evidence::file(format!("/proc/{}/setgroups", joined.pid), "is deny, for ever")];
+        return vec![Evidence::file(format!("/proc/{}/setgroups", joined.shown), "is deny, for ever")];
     }
     let mut all = Vec::new();
     if state.setgroups == Some(false) {

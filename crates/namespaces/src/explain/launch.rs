@@ -52,7 +52,7 @@ fn can_be_tried(machine: &Machine<'_>, state: &State, plan: &Plan) -> bool {
 }
 
 fn says(error: &Error) -> Verdict {
-    open(error.errno(), Vec::new(), vec![Evidence::call("the launch", error.to_string())])
+    open(error.errno(), Vec::new(), vec![Evidence::call("the launch", format!("failed at {error}"))])
 }
 
 /// What is wrong with a program that is looked for where the caller is.

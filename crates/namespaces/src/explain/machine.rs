@@ -118,6 +118,13 @@ impl<'eyes> Machine<'eyes> {
         self.own && self.may_fork()
     }
 
+    /// Whether the caller may send a signal to a process, where that can be asked: signal 0
+    /// does nothing else.
+    pub(super) fn may_signal(&self, pid: i32) -> Option<Result<(), Errno>> {
+        let pid = rustix::process::Pid::from_raw(pid.max(0)).filter(|_| self.own && self.probes)?;
+        Some(rustix::process::test_kill_process(pid).map_err(Errno::from))
+    }
+
     /// What the kernel answers to these calls in a child, by whoever it is that looks.
     pub(super) fn attempt(&self, calls: &[Attempt<'_>]) -> Option<Attempted> {
         if self.may_fork() { self.eyes.attempt(calls).ok() } else { None }

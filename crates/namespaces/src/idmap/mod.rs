@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 pub use auto::IdMaps;
 pub use subordinate::{IdRange, subordinate_gids, subordinate_uids};
-pub(crate) use subordinate::{ranges_of, user_name};
+pub(crate) use subordinate::{ranges_of, user_group, user_name};
 pub(crate) use write::run_helper;
 pub use write::{IdKind, MapWriter};
 

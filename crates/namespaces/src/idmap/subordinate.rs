@@ -69,12 +69,21 @@ fn matching(text: &str, name: Option<&str>, uid: u32) -> Vec<IdRange> {
 /// The login name of `uid` in `/etc/passwd`: that file only, because a static
 /// binary can't ask the name service.
 pub(crate) fn user_name(uid: u32) -> Option<String> {
+    user(uid).map(|(name, _)| name)
+}
+
+/// The group that the same file gives to `uid`.
+pub(crate) fn user_group(uid: u32) -> Option<u32> {
+    user(uid).and_then(|(_, group)| group)
+}
+
+fn user(uid: u32) -> Option<(String, Option<u32>)> {
     let text = std::fs::read_to_string("/etc/passwd").ok()?;
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         let id: u32 = fields.nth(1)?.parse().ok()?;
-        (id == uid).then(|| name.to_owned())
+        (id == uid).then(|| (name.to_owned(), fields.next().and_then(|group| group.parse().ok())))
     })
 }
 

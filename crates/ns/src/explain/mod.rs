@@ -8,8 +8,8 @@ mod words;
 
 use std::path::PathBuf;
 
-use namespaces::Errno;
 use namespaces::explain::{Cause, Explanation, Machine, Verdict, page, pages};
+use namespaces::{Errno, ForwardSignals};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -17,7 +17,7 @@ use crate::exit::ExitCode;
 use crate::render;
 use crate::report::{Failure, print};
 
-pub(crate) use text::{reason, reason_of};
+pub(crate) use text::{of_error, reason, reason_of, short};
 
 const AFTER_HELP: &str = "\
 The call, made by this process as it is now; nothing is changed:
@@ -77,12 +77,23 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return show_rule(name).map_err(Failure::of_usage);
     }
     let question = if args.bwrap { bwrap::question(&args.call) } else { words::question(&args.call) };
-    let question = question.map_err(Failure::of_usage)?;
     let machine = machine(args).map_err(Failure::of_usage)?;
-    let answer = match &args.errno {
-        Some(name) => machine.explain_errno(&question, None, errno(name).map_err(Failure::of_usage)?),
-        None => machine.explain(&question),
+    let errno = args.errno.as_deref().map(errno).transpose().map_err(Failure::of_usage)?;
+    // What a subcommand holds open as it starts a program counts against its limit.
+    let starts = matches!(args.call.first().map(String::as_str), Some("run" | "enter"));
+    let held = if starts { ForwardSignals::hold().map(Some) } else { Ok(None) };
+    let answer = held.map_err(Failure::from).and_then(|_held| {
+        let question = question?;
+        Ok(match errno {
+            Some(errno) => machine.explain_errno(&question, None, errno),
+            None => machine.explain(&question),
+        })
+    });
+    // Some fail before the kernel is asked for anything.
+    let failed = |failure: Failure| {
+        failure.into_answer().map(|answer| Explanation { question: args.call.join(" "), ..answer })
     };
+    let answer = answer.or_else(failed).map_err(Failure::of_usage)?;
     if args.json {
         render::print_json(&json::Answer::from(&answer))?;
     } else {

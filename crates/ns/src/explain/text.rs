@@ -89,10 +89,12 @@ fn undecided(out: &mut String, open: &Undecided) {
 
 /// For the lines below a failure: the reason, and the first thing that helps.
 pub(crate) fn reason(error: &Error) -> Vec<String> {
-    if is_silent() {
-        return Vec::new();
-    }
-    error.explain().map(|answer| short(&answer)).unwrap_or_default()
+    of_error(error).map(|answer| short(&answer)).unwrap_or_default()
+}
+
+/// What is known of the reason of an error, if it is wanted.
+pub(crate) fn of_error(error: &Error) -> Option<Explanation> {
+    if is_silent() { None } else { error.explain() }
 }
 
 /// The same for a call that was refused with this number.
@@ -107,7 +109,8 @@ fn is_silent() -> bool {
     std::env::var_os("NS_EXPLAIN").is_some_and(|value| value == "0")
 }
 
-fn short(answer: &Explanation) -> Vec<String> {
+/// The reason and the first thing that helps, a line each.
+pub(crate) fn short(answer: &Explanation) -> Vec<String> {
     match &answer.verdict {
         // The error itself says as much.
         Verdict::Refused(refusal) if refusal.evidence.is_empty() && refusal.remedies.is_empty() => Vec::new(),
@@ -124,7 +127,12 @@ fn short(answer: &Explanation) -> Vec<String> {
             let names = open.causes.iter().map(|cause| cause.id()).filter(|id| *id != "unknown");
             let names: Vec<&str> = names.collect();
             if names.is_empty() {
-                return Vec::new();
+                // What can't be read here, and what is to be done about that.
+                let Some(probe) = open.probe.as_ref().filter(|_| open.causes.is_empty()) else {
+                    return Vec::new();
+                };
+                let seen = open.evidence.first().map(|evidence| format!("not decided: {evidence}"));
+                return seen.into_iter().chain([format!("try: {probe}")]).collect();
             }
             vec![format!("the cause may be {}: ns explain --rule NAME says more", names.join(" or "))]
         }

@@ -1,6 +1,6 @@
 //! From words to a question.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use namespaces::explain::Question;
 use namespaces::{IdKind, Kind, Kinds};
@@ -18,7 +18,7 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
     Ok(match call.as_str() {
         "unshare" | "nsenter" => util_linux::question(call, rest)?,
         "run" => Question::Launch(run::plan(&cli::subcommand_args(words)?)?),
-        "enter" => entering(&cli::subcommand_args(words)?)?,
+        "enter" => Question::Launch(enter::plan(&cli::subcommand_args(words)?)?),
         "bwrap" => super::bwrap::question(rest)?,
         "clone" => Question::Clone(flags(&one("flags: newuser,newnet")?)?),
         "setns" => setns(rest)?,
@@ -54,15 +54,6 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
         "held" => held(rest)?,
         _ => object(call, rest)?,
     })
-}
-
-/// Where the process has ended, no step of it can be known: its files are asked about.
-fn entering(args: &enter::Args) -> Result<Question, Failure> {
-    let ended = |pid: &i32| !Path::new("/proc").join(pid.to_string()).exists();
-    match (enter::plan(args), args.process().filter(ended)) {
-        (Err(_), Some(pid)) => Ok(Question::OpenNamespace { pid, kind: Kind::User }),
-        (plan, _) => Ok(Question::Launch(plan?)),
-    }
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, Failure> {

@@ -93,7 +93,13 @@ impl Failure {
             {
                 Question::of_step(&step.step).map_or_else(Vec::new, |question| reason_of(&question, *errno))
             }
-            Error::Call { .. } | Error::Step { .. } | Error::NoSubordinateIds { .. } => reason(cause),
+            Error::Call { .. }
+            | Error::Step { .. }
+            | Error::NoSubordinateIds { .. }
+            | Error::NoProcess { .. }
+            | Error::Invalid { what: "/proc", .. }
+            // A helper that did not start: what one is granted can't be asked any more.
+            | Error::Helper { status: Some(126 | 127), .. } => reason(cause),
             Error::Map(_) | Error::WrongKind { .. } | Error::NotNamespace { .. } => vec![cause.to_string()],
             _ => Vec::new(),
         }

@@ -1,11 +1,13 @@
 //! 13, 14, 15: maps, their helpers, and ids without mapping.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use testkit::{require, require_namespaces, require_root};
 
-use crate::answer::{Answer, HERE, Place, user};
+use crate::answer::{Answer, HERE, NS, Place, user};
 use crate::common::Background;
+use crate::processes::sleeping;
 
 const USERNS: Place<'_> = Place(&["unshare", "--user", "--map-root-user"]);
 
@@ -221,4 +223,49 @@ fn ids_that_the_parent_does_not_have() {
         .refused("MapParentUnmapped")
         .errno("EPERM")
         .seen("/proc/self/uid_map", "does not contain the whole range");
+}
+
+/// Both helpers write only for a process of whoever calls them; root is no exception.
+#[test]
+fn a_helper_for_anothers_process() {
+    require!(std::path::Path::new("/usr/bin/newuidmap").exists(), "newuidmap is not installed");
+    let other =
+        if testkit::is_root() { Some(sleeping(&[user().0, &["sleep", "100"]].concat())) } else { None };
+    let pid = other.as_ref().map_or("1".to_owned(), |process| process.pid().to_string());
+    crate::common::eventually("the user", || {
+        testkit::is_root() == (std::fs::metadata(format!("/proc/{pid}")).unwrap().uid() == 65534)
+    });
+    HERE.refuses(&["newuidmap", &pid, "0", "0", "1"], "owned by a different user");
+    let answer = HERE.explain(&["newuidmap", &pid, "0", "0", "1"]);
+    answer
+        .refused("helper-other-user")
+        .seen(&format!("/proc/{pid}"), "belongs to")
+        .helps("as the user of the process");
+}
+
+/// The first of PATH that can be executed is taken, and else the reason is that none can be.
+#[test]
+fn a_helper_that_may_not_be_executed() {
+    require_namespaces!();
+    let dir = tempfile::tempdir().unwrap();
+    HERE.run(&["chmod", "755", dir.path().to_str().unwrap()]);
+    let file = dir.path().join("newuidmap");
+    std::fs::write(&file, "").unwrap();
+    HERE.run(&["chmod", "644", file.to_str().unwrap()]);
+    let path = format!("PATH={}", dir.path().display());
+    let shown = file.to_str().unwrap();
+    let answer = HERE.script(&format!("{path} $NS explain --json newuidmap 1 0 1 1"));
+    answer
+        .refused("helper-not-executable")
+        .errno("EACCES")
+        .seen(shown, "has the mode 644")
+        .helps("chmod 4755");
+    let answer = HERE.script(&format!("{path}:$PATH $NS explain --json newuidmap 1 0 1 1"));
+    assert_ne!(answer.0["cause"]["id"], "helper-not-executable", "{:#}", answer.0);
+    // Where no line of /etc/subuid stops it before, the launch says so too.
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    if user().0.is_empty() && own.contains("\nUid:\t1001") {
+        let done = HERE.run(&["env", &path, NS, "run", "--map", "auto", "/bin/true"]);
+        assert!(done.stderr.contains("\n    helper-not-executable: "), "{}", done.stderr);
+    }
 }

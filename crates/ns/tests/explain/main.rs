@@ -21,6 +21,7 @@ mod networks;
 mod outside;
 mod paths;
 mod pivot;
+mod proc;
 mod processes;
 mod surface;
 mod userns;

@@ -23,7 +23,7 @@ pub(super) fn decide(case: &Case<'_>, pid: i32) -> Verdict {
     if let Some(verdict) = super::processes::hidden(case, pid) {
         return verdict;
     }
-    let status = Status::read(case, &format!("/proc/{pid}/status"));
+    let status = Status::read(case, &format!("/proc/{}/status", target.shown));
     if let Some(says) = never(case, &status) {
         return denied(case, Outside::NotTraceable, status.says(says));
     }

@@ -1,6 +1,6 @@
 //! Why `newuidmap(1)` or `newgidmap(1)` does not write a map.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use nsproxy::Rule;
@@ -11,15 +11,27 @@ use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
 use crate::explain::decide::Case;
 use crate::explain::evidence::Evidence;
-use crate::explain::state::covering;
-use crate::idmap::{IdKind, IdMap, IdRange, ranges_of, user_name};
+use crate::explain::state::{covering, foreign_proc};
+use crate::idmap::{IdKind, IdMap, IdRange, ranges_of, user_group, user_name};
 
 /// The checks in the order in which they would stop it.
 pub(super) fn decide(case: &Case<'_>, pid: i32, kind: IdKind, map: &str) -> Verdict {
-    let Some(program) = find(kind.helper()) else {
-        let says = format!("has no {}", kind.helper());
-        return outside(case, Outside::HelperMissing, None, vec![Evidence::file("PATH", says)]);
+    let program = match find(kind.helper()) {
+        Ok(program) => program,
+        Err(None) => {
+            let says = format!("has no {}", kind.helper());
+            return outside(case, Outside::HelperMissing, None, vec![Evidence::file("PATH", says)]);
+        }
+        Err(Some(file)) => {
+            let mode = std::fs::metadata(&file).map_or(0, |meta| meta.permissions().mode());
+            let says = format!("has the mode {:o}, with which the caller may not execute it", mode & 0o7777);
+            let evidence = vec![Evidence::file(file.display().to_string(), says)];
+            return outside(case, Outside::HelperNotExecutable, Some(Errno::EACCES), evidence);
+        }
     };
+    if let Some(foreign) = foreign_proc() {
+        return outside(case, Outside::ProcUnusable, None, vec![foreign]);
+    }
     let shown = program.display().to_string();
     if let Some(verdict) = privilege(case, &program, &shown) {
         return verdict;
@@ -31,6 +43,9 @@ pub(super) fn decide(case: &Case<'_>, pid: i32, kind: IdKind, map: &str) -> Verd
             return refused(case, rule, Some(Errno::EINVAL), vec![Evidence::question(error.to_string())]);
         }
     };
+    if let Some(verdict) = others(case, pid) {
+        return verdict;
+    }
     if let Some(verdict) = granted(case, kind, &parsed) {
         return verdict;
     }
@@ -43,9 +58,13 @@ pub(super) fn decide(case: &Case<'_>, pid: i32, kind: IdKind, map: &str) -> Verd
     allowed(format!("{shown} writes the map"))
 }
 
-fn find(name: &str) -> Option<PathBuf> {
+/// The first that can be executed, as execvp(3) looks for it; else one that is there.
+fn find(name: &str) -> Result<PathBuf, Option<PathBuf>> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    let there: Vec<PathBuf> =
+        std::env::split_paths(&path).map(|dir| dir.join(name)).filter(|file| file.is_file()).collect();
+    let may_execute = |file: &&PathBuf| rustix::fs::access(*file, rustix::fs::Access::EXEC_OK).is_ok();
+    there.iter().find(may_execute).cloned().ok_or_else(|| there.into_iter().next())
 }
 
 /// Whether the helper gets the privilege it needs.
@@ -119,6 +138,24 @@ fn granted(case: &Case<'_>, kind: IdKind, map: &IdMap) -> Option<Verdict> {
         ));
     }
     None
+}
+
+/// Whether the process is the caller's: both helpers compare the owner of `/proc/PID` with
+/// the real ids, and these with the user's line in `/etc/passwd`.
+fn others(case: &Case<'_>, pid: i32) -> Option<Verdict> {
+    let own = case.state.status.as_ref()?;
+    let (uid, gid) = (own.uids[0], own.gids[0]);
+    // Of the directory, which unlike the files in it belongs to the process's user always.
+    let path = format!("/proc/{pid}");
+    let owner = std::fs::metadata(&path).ok()?;
+    let owner = (owner.uid(), owner.gid());
+    let says = if owner == (uid, gid) {
+        let group = user_group(uid).filter(|group| *group != gid)?;
+        Evidence::file("/etc/passwd", format!("gives user {uid} the group {group}, not the caller's {gid}"))
+    } else {
+        Evidence::file(path, format!("belongs to {}:{}, not to the caller's {uid}:{gid}", owner.0, owner.1))
+    };
+    Some(outside(case, Outside::HelperOtherUser, Some(Errno::EPERM), vec![says]))
 }
 
 fn target(case: &Case<'_>, pid: i32, kind: IdKind) -> Option<Verdict> {

@@ -12,31 +12,64 @@ use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
 use crate::explain::decide::Case;
 use crate::explain::evidence::Evidence;
+use crate::explain::question::Question;
+use crate::explain::state::foreign_proc;
+use crate::explain::trial::{Seen, trial};
 use crate::handle::Namespace;
+use crate::kind::{Kind, Kinds};
+use crate::plan::{JoinTarget, Plan, Step};
 use crate::process::Process;
 
-/// A process that exists and that /proc does not show.
+/// A process that /proc does not show, although it may be there.
 pub(super) fn hidden(case: &Case<'_>, pid: i32) -> Option<Verdict> {
+    let by_file =
+        !matches!(case.question, Question::JoinProcess { .. } | Question::Kill { .. } | Question::Attach(_));
+    if let Some(verdict) = foreign(case).filter(|_| by_file) {
+        return Some(verdict);
+    }
     let target = case.objects.target(pid)?;
     if target.status.is_some() {
         return None;
     }
-    let evidence = |says: &str| vec![Evidence::file(format!("/proc/{pid}"), says.to_owned())];
     if Process::open(pid).is_err() {
-        return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence("does not exist")));
+        let evidence = vec![Evidence::file(format!("/proc/{pid}"), "does not exist")];
+        return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence));
     }
-    let mount = case.state.mounts.iter().rev().find(|mount| mount.point == "/proc");
-    let hides = mount.filter(|mount| mount.super_options.contains("hidepid="));
-    let mut all = evidence("does not exist, although pidfd_open finds the process");
-    let cause = match hides {
-        Some(mount) => {
-            let place = format!("/proc/self/mountinfo:{}", mount.line);
-            all.push(Evidence::file(place, format!("is the mount of /proc with {}", mount.super_options)));
-            Outside::ProcHidden
+    let evidence = unseen(case, pid);
+    // What may not be looked into is hidden, and that is asked by these calls too.
+    Some(match case.question {
+        Question::Attach(_) => refused(case, Rule::PtraceAccess, Some(Errno::EPERM), evidence),
+        Question::JoinProcess { .. } => match trial(case.machine, case.state, case.question) {
+            Seen::Went => return None,
+            Seen::Refused(_, errno) if errno != Errno::EPERM => return None,
+            _ => refused(case, Rule::SetnsTargetAccess, Some(Errno::EPERM), evidence),
+        },
+        _ => {
+            let cause = if evidence.len() > 1 { Outside::ProcHidden } else { Outside::ProcUnusable };
+            let there = Path::new("/proc").join(pid.to_string()).exists();
+            let errno = if there { Errno::EPERM } else { Errno::ENOENT };
+            outside(case, cause, Some(errno), evidence)
         }
-        None => Outside::ProcUnusable,
-    };
-    Some(outside(case, cause, Some(Errno::ENOENT), all))
+    })
+}
+
+/// Whoever has that number in a /proc of another pid namespace is another process.
+pub(super) fn foreign(case: &Case<'_>) -> Option<Verdict> {
+    let foreign = foreign_proc().filter(|_| !case.machine.is_layered())?;
+    Some(outside(case, Outside::ProcUnusable, None, vec![foreign]))
+}
+
+/// That the files of a process can't be seen, and what hides them.
+fn unseen(case: &Case<'_>, pid: i32) -> Vec<Evidence> {
+    let path = format!("/proc/{pid}");
+    let says = if Path::new(&path).exists() { "can't be searched" } else { "does not exist" };
+    let mut all = vec![Evidence::file(path, format!("{says}, although pidfd_open finds the process"))];
+    let mount = case.state.mounts.iter().rev().find(|mount| mount.point == "/proc");
+    if let Some(mount) = mount.filter(|mount| mount.super_options.contains("hidepid=")) {
+        let place = format!("/proc/self/mountinfo:{}", mount.line);
+        all.push(Evidence::file(place, format!("is the mount of /proc with {}", mount.super_options)));
+    }
+    all
 }
 
 /// A mask of signals in `/proc/PID/status`.
@@ -53,30 +86,26 @@ fn is_init(case: &Case<'_>, pid: i32) -> bool {
 
 /// kill(2), `pid_namespaces(7)`: an init gets only the signals that it has a handler for.
 pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
-    if let Some(verdict) = hidden(case, pid) {
+    let may = case.machine.may_signal(pid).or_else(|| may_by_ids(case, pid))?;
+    if let Some(verdict) = may.err().and_then(|errno| unsent(case, pid, signal, errno)) {
         return Some(verdict);
     }
-    let target = case.objects.target(pid)?;
-    let (own, theirs) = (case.state.status.as_ref()?, target.status.as_ref()?);
-    let may = [own.uids[0], own.uids[1]].iter().any(|uid| [theirs.uids[0], theirs.uids[2]].contains(uid))
-        || own.effective.contains(Capabilities::from_bits(1 << 5));
-    if !may {
-        let evidence = vec![
-            Evidence::file(
-                format!("/proc/{pid}/status"),
-                format!("has Uid {:?}, not the caller's {}", theirs.uids, own.uids[1]),
-            ),
-            crate::explain::grounds::capabilities(case.state),
-        ];
-        return Some(refused(case, Rule::KillPermission, Some(Errno::EPERM), evidence));
+    if !(0..=SIGRTMAX).contains(&signal) {
+        let evidence = vec![Evidence::question(format!("{signal} is not one of 0 to {SIGRTMAX}"))];
+        return Some(refused(case, Rule::SignalNumber, Some(Errno::EINVAL), evidence));
     }
+    let target = case.objects.target(pid)?;
+    let Some(theirs) = &target.status else {
+        return Some(allowed(format!("process {pid} gets the signal {signal}")));
+    };
     let bit = u32::try_from(signal - 1).ok().map_or(0, |shift| 1_u64.checked_shl(shift).unwrap_or(0));
-    let caught = mask(case, pid, "SigCgt").unwrap_or(u64::MAX);
-    // Numbers that the caller's pid namespace gives: it lies outside if the process has more of them.
-    let from_outside = theirs.pids.len() > 1;
+    let caught = mask(case, target.shown, "SigCgt").unwrap_or(u64::MAX);
+    // Of the numbers from the caller's pid namespace on: it lies outside if the process has more of them.
+    let levels = case.state.status.as_ref().map_or(1, |own| own.pids.len());
+    let from_outside = theirs.pids.len() > levels;
     let forced = from_outside && matches!(signal, libc::SIGKILL | libc::SIGSTOP);
     if is_init(case, pid) && bit != 0 && caught & bit == 0 && !forced {
-        let status = format!("/proc/{pid}/status");
+        let status = format!("/proc/{}/status", target.shown);
         let evidence = vec![
             Evidence::file(
                 status.clone(),
@@ -87,6 +116,62 @@ pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
         return Some(outside(case, Outside::InitIgnores, None, evidence));
     }
     Some(allowed(format!("process {pid} gets the signal {signal}")))
+}
+
+const SIGRTMAX: i32 = 64;
+
+/// `kill_ok_by_cred`, by what /proc shows.
+fn may_by_ids(case: &Case<'_>, pid: i32) -> Option<Result<(), Errno>> {
+    let target = case.objects.target(pid)?;
+    let (own, Some(theirs)) = (case.state.status.as_ref()?, &target.status) else {
+        return Some(Err(Errno::ESRCH));
+    };
+    let same = |uid| theirs.uids[0] == uid || theirs.uids[2] == uid;
+    let may = same(own.uids[0]) || same(own.uids[1]) || own.effective.contains(CAP_KILL);
+    Some(if may { Ok(()) } else { Err(Errno::EPERM) })
+}
+
+const CAP_KILL: Capabilities = Capabilities::from_bits(1 << 5);
+
+/// Why the process gets no signal: `check_kill_permission`, which signal 0 asks for alone.
+fn unsent(case: &Case<'_>, pid: i32, signal: i32, errno: Errno) -> Option<Verdict> {
+    if errno == Errno::ESRCH {
+        let evidence = vec![Evidence::call(format!("kill({pid}, 0)"), "finds no such process")];
+        return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence));
+    }
+    // Within a session anybody may let a process continue.
+    let session = |pid| rustix::process::getsid(rustix::process::Pid::from_raw(pid)).ok();
+    if errno != Errno::EPERM
+        || signal == libc::SIGCONT && session(pid).is_some_and(|its| Some(its) == session(0))
+    {
+        return None;
+    }
+    let theirs = case.objects.target(pid).and_then(|target| Some((target.shown, target.status.as_ref()?)));
+    let mut evidence = match (theirs, &case.state.status) {
+        (Some((shown, theirs)), Some(own)) => {
+            let says = format!("has Uid {:?}, and the caller {:?}", theirs.uids, own.uids);
+            vec![Evidence::file(format!("/proc/{shown}/status"), says)]
+        }
+        _ => vec![Evidence::call(format!("kill({pid}, 0)"), format!("is answered with {errno}"))],
+    };
+    evidence.push(crate::explain::grounds::capabilities(case.state));
+    Some(refused(case, Rule::KillPermission, Some(Errno::EPERM), evidence))
+}
+
+/// A launch that joins nothing of a process: `ns enter` leaves out what is the caller's own.
+pub(super) fn already_there(case: &Case<'_>, plan: &Plan) -> Option<Verdict> {
+    let pid = plan.steps().iter().find_map(|step| match &step.step {
+        Step::Join(JoinTarget::Process { process, kinds }) if kinds.is_empty() => Some(process.pid()),
+        _ => None,
+    })?;
+    let target = case.objects.target(pid)?;
+    let own = |kind: &Kind| {
+        let theirs = target.namespace(*kind).map(|ns| ns.inode);
+        theirs.is_some() && theirs == case.state.inode(*kind)
+    };
+    let same: Kinds = Kind::ALL.into_iter().filter(own).collect();
+    let evidence = Evidence::file(format!("/proc/{pid}/ns"), format!("has the caller's own {same}"));
+    Some(outside(case, Outside::AlreadyThere, None, vec![evidence]))
 }
 
 /// What the first process of a pid namespace must do for it, and does not.
@@ -156,6 +241,9 @@ pub(super) fn same(case: &Case<'_>, pid: i32, inode: u64) -> Verdict {
 /// What keeps a namespace. The only question that looks at all processes.
 pub(super) fn held(case: &Case<'_>, path: &Path) -> Verdict {
     let shown = path.display().to_string();
+    if let Some(verdict) = foreign(case) {
+        return verdict;
+    }
     let Ok(ns) = Namespace::open(path) else {
         return super::files::namespace_file(case, path).unwrap_or_else(|| {
             let evidence = vec![Evidence::file(shown, "can't be opened")];

@@ -125,6 +125,18 @@ fn of_outside(case: &Case<'_>, outside: Outside) -> Vec<Candidate> {
             }
             _ => facts.collect(),
         },
+        Outside::HelperOtherUser => {
+            let without = match case.question {
+                Question::MapHelper { pid, kind, map } => {
+                    let write = Question::WriteMap { pid: *pid, kind: *kind, text: map.clone() };
+                    let command =
+                        format!("printf '{}\\n' > /proc/{pid}/{}", map.replace('\n', "\\n"), kind.file());
+                    Some(Candidate::command("write the map without a helper", command).ask(write))
+                }
+                _ => None,
+            };
+            facts.take(1).chain(without).collect()
+        }
         Outside::NotNamespaceFile => {
             // Only of an empty one it may be that a namespace was bound to it.
             let left = match case.question {
@@ -193,6 +205,9 @@ fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
         Rule::ForkNproc => vec![
             Candidate::words("end processes of this user, or raise its limit: ulimit -u, LimitNPROC= of a systemd unit, nproc in /etc/security/limits.conf"),
         ],
+        Rule::NoFreeFd | Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie => {
+            super::advice::helps(rule.into()).iter().map(|says| Candidate::words(*says)).collect()
+        }
         _ => of_other_rule(case, rule),
     }
 }

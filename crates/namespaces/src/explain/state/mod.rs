@@ -6,6 +6,7 @@ mod chroot;
 mod filesystem;
 mod mounts;
 mod owners;
+mod proc;
 mod security;
 mod target;
 
@@ -13,6 +14,7 @@ pub(super) use chroot::Chroot;
 pub(super) use filesystem::FsOwner;
 pub(super) use mounts::{MountEntry, below_covers, covering, mounts, resolved};
 pub(super) use owners::{Owner, Relative, Seen};
+pub(super) use proc::{foreign_proc, shown_number};
 pub(super) use security::{APPARMOR_USERNS, Security, USERNS_CLONE, USERNS_ENABLE, YAMA};
 pub(super) use target::Target;
 
@@ -172,6 +174,11 @@ impl State {
         let levels = self.status.as_ref()?.pids.len();
         let within = pid.is_some_and(|pid| pid.below || Some(pid.inode) == self.inode(Kind::Pid));
         of.pids.get(levels - 1).copied().filter(|_| levels == 1 || within)
+    }
+
+    /// Whether `/proc` shows a pid namespace above the caller's own, with other numbers in it.
+    pub(super) fn proc_is_above(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.pids.len() > 1)
     }
 
     pub(super) fn has(&self, cap: crate::caps::Capabilities) -> bool {

@@ -12,6 +12,8 @@ use crate::process::{Credentials, parse_status};
 #[derive(Debug)]
 pub(in crate::explain) struct Target {
     pub(in crate::explain) pid: i32,
+    /// Its number in `/proc`, which may be another.
+    pub(in crate::explain) shown: i32,
     pub(in crate::explain) status: Option<Credentials>,
     pub(in crate::explain) zombie: bool,
     /// Its namespaces by [`Kind::ALL`], where they can be opened.
@@ -34,8 +36,14 @@ pub(in crate::explain) struct Target {
 }
 
 impl Target {
-    pub(in crate::explain) fn read(machine: &Machine<'_>, state: &State, pid: i32, write: bool) -> Target {
-        let file = |name: &str| format!("/proc/{pid}/{name}");
+    pub(in crate::explain) fn read(
+        machine: &Machine<'_>,
+        state: &State,
+        pid: i32,
+        shown: i32,
+        write: bool,
+    ) -> Target {
+        let file = |name: &str| format!("/proc/{shown}/{name}");
         let text = machine.text(&file("status")).unwrap_or_default();
         let zombie = text.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
         let eyes = machine.eyes();
@@ -58,6 +66,7 @@ impl Target {
         });
         Target {
             pid,
+            shown,
             status,
             zombie,
             namespaces,
@@ -66,7 +75,7 @@ impl Target {
             setgroups: machine.text(&file("setgroups")).ok().map(|text| text == "allow"),
             proc_owner: eyes.stat(&file("status")).ok().map(|(_, uid)| uid),
             writable: write.then(|| eyes.may_write(&file("uid_map"))),
-            is_caller: pid == state.pid,
+            is_caller: shown == state.pid,
             looked_into,
             is_related: false,
             links: eyes.read_link(&file("ns/user")).map(drop),

@@ -59,7 +59,12 @@ impl<'a> Target<'a> {
         }
         let theirs = format!("/proc/{pid}/ns/user");
         let link = |path: &str| rustix::fs::readlink(path, Vec::new());
-        let failed = |errno| Failure::system(format_args!("stat of {theirs} failed"), errno);
+        let failed = |errno: rustix::io::Errno| {
+            let object = format!("user namespace of process {pid}");
+            let cause = Error::Call { doing: "opening", object, errno: errno.into() };
+            let line = Failure::system(format_args!("stat of {theirs} failed"), errno).because(cause);
+            line.asking(Question::OpenNamespace { pid, kind: Kind::User })
+        };
         let user = link(&theirs).map_err(failed)?;
         if link("/proc/self/ns/user").is_ok_and(|mine| mine == user) {
             kinds.remove(Kind::User);
