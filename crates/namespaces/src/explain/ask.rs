@@ -516,7 +516,7 @@ fn model_fstype(name: &str) -> String {
     match name {
         "ramfs" | "fuse" => "tmpfs",
         "cgroup" => "cgroup2",
-        "" | "proc" | "sysfs" | "tmpfs" | "mqueue" | "cgroup2" | "devpts" | "overlay" => name,
+        "" | "proc" | "sysfs" | "tmpfs" | "mqueue" | "cgroup2" | "devpts" | "overlay" | "binfmt_misc" => name,
         other if known_to_kernel(other) => "ext4",
         other => other,
     }

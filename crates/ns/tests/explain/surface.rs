@@ -357,6 +357,10 @@ fn what_is_not_understood_is_said_in_one_line() {
         &["clone", "x"],
         &["pivot_root", "/mnt"],
         &["setuid", "x"],
+        &["mount", "-a"],
+        &["mount", "-vQ", "/mnt"],
+        &["mount", "/mnt", "-t"],
+        &["mount", "--make-bind", "/mnt"],
         &["run", "--bogus"],
         &["enter"],
         &["--errno", "BLAH", "clone", "none"],
@@ -382,4 +386,47 @@ fn the_list_of_situations_names_tests() {
     for number in 1..=30 {
         assert!(list.contains(&format!("\n| {number} |")), "{number} is missing");
     }
+}
+
+/// Long and short, glued and apart, alone and in a word of several.
+#[test]
+fn the_options_of_mount_are_taken() {
+    let asks = |words: &[&str]| HERE.explain(words).0["question"].as_str().unwrap().to_owned();
+    for (shown, others) in [
+        (
+            &["mount", "-t", "tmpfs", "-o", "ro,size=1m", "t", "/mnt"][..],
+            &[
+                &["mount", "--types=tmpfs", "--options=ro,size=1m", "t", "/mnt"][..],
+                &["mount", "-vrttmpfs", "-osize=1m", "t", "/mnt"],
+                &["mount", "t", "/mnt", "--types", "tmpfs", "--read-only", "--options", "size=1m"],
+                &["mount", "-t", "tmpfs", "-o", "rw,ro,size=1m", "--source=t", "--target", "/mnt"],
+            ][..],
+        ),
+        (
+            &["mount", "-o", "rbind", "/tmp", "/mnt"],
+            &[
+                &["mount", "-R", "/tmp", "/mnt"],
+                &["mount", "-v", "--rbind", "/tmp", "/mnt"],
+                &["mount", "-wR", "/tmp", "/mnt"],
+                &["mount", "-o", "rbind,ro,defaults", "-w", "--", "/tmp", "/mnt"],
+            ],
+        ),
+        (
+            &["mount", "-o", "bind", "/tmp", "/mnt"],
+            &[&["mount", "--bind", "/tmp", "/mnt"], &["mount", "-B", "/tmp", "/mnt"]],
+        ),
+        (
+            &["mount", "-o", "move", "/tmp", "/mnt"],
+            &[&["mount", "--move", "/tmp", "/mnt"], &["mount", "-M", "/tmp", "/mnt"]],
+        ),
+        (&["mount", "-o", "rslave", "/"], &[&["mount", "--make-rslave", "/"]]),
+        (&["mount", "-o", "unbindable", "/"], &[&["mount", "--make-unbindable", "-v", "/"]]),
+        (&["umount", "/mnt"], &[&["umount", "-v", "/mnt"]]),
+    ] {
+        for other in others {
+            assert_eq!(asks(other), asks(shown), "{other:?}");
+        }
+    }
+    let done = run(&[NS, "explain", "mount", "--all"]);
+    assert!(done.stderr.contains("one call for each line of /etc/fstab"), "{}", done.stderr);
 }
