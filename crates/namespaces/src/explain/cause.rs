@@ -366,9 +366,10 @@ outside! {
     }
     OverlayOptions "overlay-options" {
         "The options of the overlay do not fit together.",
-        "upperdir and workdir lie on different mounts, or one of the directories is missing.",
+        "A directory is not named or not there, upperdir and workdir do not lie beside each other on one writable mount, a layer is named twice, or an option needs trusted.* attributes, which only the first user namespace has.",
         [
-            "put upperdir and workdir beside each other on one mount",
+            "name at least two directories for lowerdir, or one and upperdir with workdir, which lie beside each other on one mount",
+            "in a user namespace add userxattr, and leave metacopy and redirect_dir out",
         ]
     }
     Unknown "unknown" {

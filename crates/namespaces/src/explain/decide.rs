@@ -50,6 +50,7 @@ impl<'a> Case<'a> {
             (Seen::Nothing, Some(Reached::Refused(..))) => Seen::Refused(Some(0), Errno::EPERM),
             (Seen::Nothing, _) => match lookup::first_refused(self) {
                 Some(errno) => Seen::Refused(Some(0), errno),
+                None if self.lacks_mounts() => Seen::Nothing,
                 None => trial(self.machine, self.state, self.question),
             },
             (seen, _) => seen,
@@ -197,6 +198,15 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether the caller may not touch its own mounts. In the mount namespace that a trial makes
+    /// first it might.
+    fn lacks_mounts(&self) -> bool {
+        let asked = || self.ask(self.question, &Assumed::default())?.err();
+        about_paths(self.question)
+            && self.state.status.is_some()
+            && asked().is_some_and(|refused| refused.denial.rule == Rule::MountPrivilege)
+    }
+
     /// A refusal that does not depend on where a path leads.
     fn whatever_the_tree(&self) -> Option<Refused> {
         self.state.status.as_ref()?;
@@ -249,7 +259,7 @@ impl<'a> Case<'a> {
         for supposition in suppositions(self.machine, self.state, self.question, Some(errno)) {
             let Some(Err(refused)) = self.ask(self.question, &supposition.assumed) else { continue };
             // What is refused anyway needs no supposition.
-            if fits(&refused) && as_read != Err(refused) {
+            if fits(&refused) && as_read != Err(refused) && supposition.leads_to(refused.denial.rule) {
                 let cause = supposition.cause(refused.denial.rule);
                 if !found.iter().any(|(known, ..)| *known == cause) {
                     found.push((cause, refused, supposition));
@@ -543,8 +553,8 @@ impl<'a> Case<'a> {
         let mut unknown = Vec::new();
         if !tried {
             for supposition in suppositions(self.machine, self.state, self.question, None) {
-                let relevant =
-                    self.ask(self.question, &supposition.assumed).is_some_and(|answer| answer.is_err());
+                let refused = self.ask(self.question, &supposition.assumed).and_then(Result::err);
+                let relevant = refused.is_some_and(|refused| supposition.leads_to(refused.denial.rule));
                 if relevant && !supposition.weak {
                     unknown.push(supposition.because);
                 }

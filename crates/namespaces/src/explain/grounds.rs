@@ -106,7 +106,9 @@ fn limit(state: &State, rule: Rule, kind: Kind, assumed: &Assumed) -> Vec<Eviden
     }
     match state.limit(kind) {
         Some(limit) if assumed.full_above.is_none() => {
-            vec![Evidence::file(limit_file(kind), format!("is {limit} in {}", state.name(Kind::User)))]
+            let reached = if limit > 0 { ", and as many are in use" } else { "" };
+            let says = format!("is {limit} in {}{reached}", state.name(Kind::User));
+            vec![Evidence::file(limit_file(kind), says)]
         }
         Some(limit) => vec![Evidence::file(
             limit_file(kind),

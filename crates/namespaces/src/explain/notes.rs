@@ -1,5 +1,7 @@
 //! What happens when a call goes, and what it may do that nobody asked for.
 
+use std::fmt::Write;
+
 use super::answer::Refusal;
 use super::cause::{Cause, Outside};
 use super::decide::Case;
@@ -7,7 +9,7 @@ use super::evidence::Evidence;
 use super::question::Question;
 use super::remedy::remedies;
 use super::state::covering;
-use crate::kind::Kind;
+use crate::kind::{Kind, Kinds};
 
 /// What the calls do, a line each.
 pub(super) fn effects(case: &Case<'_>) -> Vec<String> {
@@ -27,7 +29,11 @@ fn effect(case: &Case<'_>, question: &Question) -> String {
     match question {
         Question::Unshare(flags) | Question::Clone(flags) => {
             let who = if matches!(question, Question::Clone(_)) { "the child" } else { "the caller" };
-            let mut text = format!("{who} is in new namespaces: {}", kinds_of(*flags));
+            let kinds = kinds_of(*flags);
+            if kinds.is_empty() {
+                return format!("{who} is in no new namespace");
+            }
+            let mut text = format!("{who} is in new namespaces: {kinds}");
             if flags & u64::from(Kind::User.flag()) != 0 {
                 text.push_str("; it has all capabilities over them, and no id until the maps are written");
             }
@@ -39,9 +45,7 @@ fn effect(case: &Case<'_>, question: &Question) -> String {
             }
             text
         }
-        Question::JoinProcess { pid, kinds } => {
-            format!("the caller is in the {kinds} namespaces of process {pid}")
-        }
+        Question::JoinProcess { pid, kinds } => join(case, *pid, *kinds),
         Question::JoinFile { path, .. } => format!("the caller is in the namespace of {}", path.display()),
         Question::OpenNamespace { pid, kind } => {
             format!("the {kind} namespace of process {pid} can be opened")
@@ -57,6 +61,27 @@ fn effect(case: &Case<'_>, question: &Question) -> String {
         Question::PivotRoot { new, old } => format!("{new} is the root, and the old root is at {old}"),
         other => format!("{other} goes"),
     }
+}
+
+/// What joining does, to those too that the caller is in already.
+fn join(case: &Case<'_>, pid: i32, kinds: Kinds) -> String {
+    let own = |kind: &Kind| {
+        let theirs = case.objects.target(pid).and_then(|target| target.namespace(*kind));
+        theirs.is_some_and(|theirs| Some(theirs.inode) == case.state.inode(*kind))
+    };
+    let already: Kinds = kinds.iter().filter(own).collect();
+    let plural = if kinds.len() == 1 { "" } else { "s" };
+    let mut text = format!("the caller is in the {kinds} namespace{plural} of process {pid}");
+    if !already.is_empty() {
+        let _ = write!(text, "; in {already} it is already");
+    }
+    if kinds.contains(Kind::Mnt) {
+        text.push_str("; its root and working directory are the root of the mnt namespace then");
+    }
+    if kinds.contains(Kind::Pid) {
+        text.push_str("; the pid namespace is for its children");
+    }
+    text
 }
 
 /// Flags that change a mount and make none.

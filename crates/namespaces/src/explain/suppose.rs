@@ -45,6 +45,12 @@ impl Supposition {
         Supposition { weak: true, ..self }
     }
 
+    /// Whether a refusal by `rule` is one for what is supposed, and not for what else had to be
+    /// changed in the model for it.
+    pub(super) fn leads_to(&self, rule: Rule) -> bool {
+        !self.assumed.nproc || rule == Rule::ForkNproc
+    }
+
     /// The cause to name for a refusal by `rule` in this state.
     pub(super) fn cause(&self, rule: Rule) -> Cause {
         self.outside.map_or(Cause::Rule(rule), Cause::Outside)
@@ -61,9 +67,9 @@ pub(super) fn suppositions(
     let mut all = Vec::new();
     limits(machine, state, errno, &mut all);
     let chrooted = match &state.chroot {
-        Chroot::Unknown => {
-            Some(Evidence::inferred("no other process is visible to compare the root directory with"))
-        }
+        Chroot::Unknown => Some(Evidence::inferred(
+            "the root directory is not that of the mount namespace: no other process is visible to compare it with",
+        )),
         Chroot::Likely(because) => Some(because.clone()),
         Chroot::Yes(_) | Chroot::No => None,
     };
@@ -71,9 +77,8 @@ pub(super) fn suppositions(
         all.push(Supposition::new(because, |assumed| assumed.chrooted = true));
     }
     if state.fs_sharer.is_none() {
-        let because = Evidence::call(
-            "kcmp(KCMP_FS)",
-            "finds no such process among parent, children and siblings; others were not asked",
+        let because = Evidence::inferred(
+            "a process shares root and working directory: kcmp finds none among parent, children and siblings, and others were not asked",
         );
         all.push(Supposition::new(because, |assumed| assumed.shared_fs = true));
     }
@@ -81,15 +86,20 @@ pub(super) fn suppositions(
         let because = Evidence::inferred("a process has entered the time namespace for children");
         all.push(Supposition::new(because, |assumed| assumed.frozen = true));
     }
-    let because =
-        || Evidence::inferred("a process that was made with CLONE_VM shares them; which do can't be read");
+    let because = || {
+        Evidence::inferred(
+            "a process that was made with CLONE_VM shares memory or signal handlers; which do can't be read",
+        )
+    };
     if state.memory_shared.is_none() {
         all.push(Supposition::new(because(), |assumed| assumed.shared_memory = true));
     }
     if state.handlers_shared.is_none() {
         all.push(Supposition::new(because(), |assumed| assumed.shared_handlers = true));
     }
-    let because = || Evidence::inferred("the user namespace of the process can't be read");
+    let because = || {
+        Evidence::inferred("the process is in another user namespace than it seems; its own can't be read")
+    };
     all.push(Supposition::new(because(), |assumed| assumed.target_elsewhere = true));
     all.push(Supposition::new(because(), |assumed| assumed.target_open = true));
     all.push(Supposition::new(because(), |assumed| assumed.target_granted = true));
@@ -117,8 +127,10 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
     for kind in Kind::ALL {
         let Some(limit) = state.limit(kind) else { continue };
         if limit > 0 && limit < UNLIMITED {
-            let because =
-                Evidence::file(limit_file(kind), format!("is {limit} in {}", state.name(Kind::User)));
+            let because = Evidence::file(
+                limit_file(kind),
+                format!("is {limit} in {}, and as many are in use", state.name(Kind::User)),
+            );
             let here = Supposition::new(because, |assumed| assumed.full_here = Some(kind));
             all.push(if limit > 1000 && !state.is_first() { here.weak() } else { here });
         }
@@ -132,7 +144,9 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
     }
     let less_deep = || errno == Some(Errno::ENOSPC) && is_parent(machine, state);
     if !state.is_first() && !less_deep() {
-        let because = Evidence::inferred("how many user namespaces lie above can't be read from here");
+        let because = Evidence::inferred(
+            "as many user namespaces lie above as may be nested; how many can't be read from here",
+        );
         let deep = Supposition::new(because, |assumed| assumed.deep_user = true);
         // A limit that somebody set is nearer than 33 levels.
         all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
@@ -140,7 +154,9 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
     let first_pid = state.inode(Kind::Pid).is_none_or(|inode| inode == FIRST_PID);
     let less_deep = || errno == Some(Errno::ENOSPC) && machine.pid_levels(MOST_PID_LEVELS) == Some(false);
     if !first_pid && !less_deep() {
-        let because = Evidence::inferred("how many pid namespaces lie above can't be read from here");
+        let because = Evidence::inferred(
+            "as many pid namespaces lie above as may be nested; how many can't be read from here",
+        );
         let deep = Supposition::new(because, |assumed| assumed.deep_pid = true);
         all.push(if is_limited(state, Kind::Pid) { deep.weak() } else { deep });
     }
@@ -171,8 +187,13 @@ const FIRST_PID: u64 = 0xefff_fffc;
 
 fn tasks(machine: &Machine<'_>, state: &State, all: &mut Vec<Supposition>) {
     let because = match state.nproc {
-        Some(limit) => Evidence::file("/proc/self/limits", format!("has {limit} for Max processes")),
-        None => Evidence::inferred("a user namespace above was made by a user with a limit on processes"),
+        Some(limit) => Evidence::file(
+            "/proc/self/limits",
+            format!("allows this user {limit} processes, and there are as many"),
+        ),
+        None => Evidence::inferred(
+            "a user namespace above was made by a user who has as many processes as its limit allows",
+        ),
     };
     if state.nproc.is_some() || !state.is_first() {
         all.push(Supposition::new(because, |assumed| assumed.nproc = true));
@@ -196,12 +217,12 @@ fn maps(state: &State, all: &mut Vec<Supposition>) {
         return;
     }
     let because =
-        Evidence::inferred("whether the creator of the user namespace had CAP_SETFCAP can't be read");
+        Evidence::inferred("the creator of the user namespace lacked CAP_SETFCAP, which can't be read");
     all.push(Supposition::new(because, |assumed| assumed.no_setfcap = true));
     if state.uid_map.as_ref().is_none_or(Vec::is_empty) {
         let because = Evidence::file(
             "/proc/self/uid_map",
-            "is empty: whose the user namespace is can't be read inside",
+            "is empty, and the user namespace belongs to another user, which can't be read inside",
         );
         all.push(Supposition::new(because, |assumed| assumed.other_owner = true));
     }
@@ -236,13 +257,18 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
         all.push(Supposition::new(because, |assumed| assumed.locked_mounts = true));
     }
     if !state.is_first() {
-        let because = Evidence::inferred("from which user namespace a file system was mounted can't be read");
+        let because = Evidence::inferred(
+            "the file system was mounted from the caller's own user namespace, which can't be read",
+        );
         all.push(Supposition::new(because, |assumed| assumed.own_filesystems = true));
     }
     if let Some(most) = state.mount_max
         && state.mounts.len() as u64 * 2 >= most
     {
-        let because = Evidence::file("/proc/sys/fs/mount-max", format!("is {most}"));
+        let because = Evidence::file(
+            "/proc/sys/fs/mount-max",
+            format!("is {most}, and the mount namespace has as many"),
+        );
         all.push(Supposition::new(because, |assumed| assumed.mount_max = true));
     }
 }

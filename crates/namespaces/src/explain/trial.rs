@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
+use super::beyond::only_reads;
 use super::machine::Machine;
 use super::question::Question;
 use super::state::State;
@@ -186,7 +187,8 @@ impl Script {
         let virtual_fs =
             ["proc", "sysfs", "tmpfs", "ramfs", "mqueue", "cgroup2", "devpts"].contains(&fstype.as_str());
         let changes_filesystem = flags & MS_REMOUNT != 0 && flags & MS_BIND == 0;
-        let device = !fstype.is_empty() && !virtual_fs && flags & (MS_BIND | MS_REMOUNT) == 0;
+        let reads = fstype == "overlay" && only_reads(data);
+        let device = !fstype.is_empty() && !virtual_fs && !reads && flags & (MS_BIND | MS_REMOUNT) == 0;
         // What would touch a disk is not tried.
         if changes_filesystem || device {
             return None;

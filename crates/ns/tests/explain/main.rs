@@ -19,6 +19,7 @@ mod limits;
 mod mounts;
 mod networks;
 mod outside;
+mod overlay;
 mod paths;
 mod pivot;
 mod proc;

@@ -217,3 +217,24 @@ fn options_of_a_file_system_are_not_said_to_go() {
     let answer = MOUNTS.script(&format!("{own}; explain mount -o remount,nosuch=1 none /mnt"));
     assert!(answer.allowed().0["unknown"].to_string().contains("nosuch=1"), "{:#}", answer.0);
 }
+
+/// In a mount namespace of one's own they could be touched: that is no trial of the call.
+#[test]
+fn mounts_that_belong_to_another_user_namespace() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user"]);
+    for (words, message) in [
+        (&["mount", "-t", "tmpfs", "none", "/mnt"][..], "permission denied"),
+        (&["mount", "-t", "nosuch", "none", "/mnt"], "permission denied"),
+        (&["umount", "/proc"], "Operation not permitted"),
+        (&["pivot_root", "/mnt", "/mnt"], "Operation not permitted"),
+        (&["pivot_root", "/nowhere", "/mnt"], "Operation not permitted"),
+    ] {
+        let done = place.run(words);
+        assert_ne!(done.code, Some(0), "{words:?}");
+        let said = done.stderr.contains(message) || done.stderr.contains("must be superuser");
+        assert!(said, "{words:?}: {}", done.stderr);
+        let answer = place.explain(words);
+        answer.refused("MountPrivilege").errno("EPERM").seen("/proc/self/ns/mnt", "does not belong to");
+    }
+}

@@ -15,7 +15,7 @@ use crate::explain::decide::{Case, open};
 use crate::explain::evidence::Evidence;
 use crate::explain::lookup;
 use crate::explain::question::Question;
-use crate::explain::state::{MountEntry, OVERFLOW, covering};
+use crate::explain::state::{OVERFLOW, covering};
 use crate::explain::trial::Seen;
 use crate::handle::Namespace;
 use crate::idmap::Extent;
@@ -190,33 +190,6 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
         return allowed(format!("a cgroup can be made in {shown}, and processes moved into it"));
     }
     outside(case, Outside::CgroupNotDelegated, Some(Errno::EACCES), evidence)
-}
-
-/// What the options of an overlay must be, before the rules are asked.
-pub(super) fn overlay(case: &Case<'_>, data: &str) -> Option<Verdict> {
-    let option = |name: &str| data.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-    let (upper, work) = (option("upperdir"), option("workdir"));
-    let directories = [option("lowerdir").map(|dirs| dirs.split(':').next().unwrap_or(dirs)), upper, work];
-    for dir in directories.into_iter().flatten() {
-        if !Path::new(dir).is_dir() {
-            let evidence = vec![Evidence::file(dir, "is not a directory that can be seen here")];
-            return Some(outside(case, Outside::OverlayOptions, Some(Errno::ENOENT), evidence));
-        }
-    }
-    let (upper, work) = (upper?, work?);
-    let mount = |path: &str| {
-        covering(&case.state.mounts, path).map(|mount: &MountEntry| (mount.id, mount.point.clone()))
-    };
-    let (of_upper, of_work) = (mount(upper)?, mount(work)?);
-    (of_upper.0 != of_work.0).then(|| {
-        let says = format!("has {upper} on the mount {} and {work} on {}", of_upper.1, of_work.1);
-        outside(
-            case,
-            Outside::OverlayOptions,
-            Some(Errno::EINVAL),
-            vec![Evidence::file("/proc/self/mountinfo", says)],
-        )
-    })
 }
 
 /// connect(2) ENETUNREACH: a new network namespace has its loopback device down.

@@ -3,9 +3,11 @@
 mod attach;
 mod files;
 mod helper;
+mod overlay;
 mod processes;
 
 pub(super) use files::is_empty_file;
+pub(super) use overlay::only_reads;
 
 use super::answer::{Allowed, Refusal, Verdict};
 use super::cause::{Cause, Outside};
@@ -28,7 +30,7 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
         Question::MakeDevice(_) => Some(files::device(case)),
         Question::JoinFile { path, .. } => files::namespace_file(case, path),
         Question::Cgroup(path) => Some(files::cgroup(case, path)),
-        Question::Mount { fstype, data, .. } if fstype == "overlay" => files::overlay(case, data),
+        Question::Mount { fstype, data, .. } if fstype == "overlay" => overlay::decide(case, data),
         Question::Kill { pid, signal } => processes::kill(case, *pid, *signal),
         Question::Attach(pid) => Some(attach::decide(case, *pid)),
         Question::InitDuties(pid) => Some(processes::duties(case, *pid)),
