@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nsproxy::op::{Op, Reply};
-use nsproxy::uapi::{MNT_DETACH, MS_BIND, MS_REC, MS_REMOUNT};
+use nsproxy::uapi::{MNT_DETACH, MNT_FORCE, MS_BIND, MS_REC, MS_REMOUNT};
 use nsproxy::{Denial, Errno as ModelErrno, Fd, Hook, MapKind, NsLink, Rule, TaskId};
 
 use super::load::{Assumed, Model, model_kind};
@@ -78,8 +78,10 @@ impl Objects {
             Question::Mount { target, flags, .. } if flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT => {
                 self.filesystem(machine, state, target);
             }
-            // Of the own root: it is made read-only.
-            Question::Umount { target, flags } if target == "/" && flags & MNT_DETACH == 0 => {
+            // The own root is made read-only, and force is for who may change the file system.
+            Question::Umount { target, flags }
+                if target == "/" && flags & MNT_DETACH == 0 || flags & MNT_FORCE != 0 =>
+            {
                 self.filesystem(machine, state, target);
             }
             _ => {}
@@ -323,6 +325,10 @@ impl Session<'_> {
             Question::SetGid(gid) => return self.model.kernel.setgid(me, *gid),
             Question::SetGroups(groups) => Op::Setgroups(groups.clone()),
             Question::SetHostname(name) => Op::Sethostname(name.clone()),
+            Question::Kill { pid, signal } => {
+                let target = self.task(*pid)?;
+                Op::Kill { pid: self.number(me, target)?, signal: signal.cast_unsigned() }
+            }
             _ => return Ok(()),
         };
         self.op(me, &op).map(drop)

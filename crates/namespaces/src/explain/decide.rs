@@ -16,7 +16,8 @@ use super::question::Question;
 use super::remedy::remedies;
 use super::state::{FsOwner, State, below_covers, foreign_proc, resolved};
 use super::suppose::{Lock, Supposition, lock_of, suppositions};
-use super::trial::{Filter, Seen, filter, kinds_of, trial};
+use super::trial::{self, Filter, Seen, filter, kinds_of, trial};
+use super::usage;
 use crate::errno::Errno;
 use crate::kind::Kind;
 
@@ -76,12 +77,12 @@ impl<'a> Case<'a> {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
         };
         match (seen, as_read) {
-            (Seen::Went, Ok(())) => self.allowed(true),
+            (Seen::Went, Ok(())) => usage::in_use(self).unwrap_or_else(|| self.allowed(true)),
             // That was the launch itself, with helpers that the model does not know.
             (Seen::Went, Err(_)) if matches!(self.question, Question::Launch(_)) => self.allowed(true),
             (Seen::Nothing, Ok(())) => {
                 let filtered = self.filtered(None, self.clone_step());
-                filtered.unwrap_or_else(|| self.allowed(false))
+                filtered.or_else(|| usage::in_use(self)).unwrap_or_else(|| self.allowed(false))
             }
             (Seen::Nothing, Err(refused)) => self
                 .filtered(None, refused.step)
@@ -549,6 +550,30 @@ impl<'a> Case<'a> {
         open(None, vec![Cause::Rule(refused.denial.rule)], evidence)
     }
 
+    /// What nobody but the kernel knows, and was not tried.
+    fn unasked(&self, tried: bool) -> Option<Evidence> {
+        match self.question {
+            Question::Umount { .. } if usage::users(self).is_some_and(|users| users.unread) => {
+                let says = "there are processes that can't be looked at: one of them may use the mount";
+                Some(Evidence::inferred(says))
+            }
+            // The options of an overlay are looked at.
+            Question::Mount { data, fstype, .. } if !tried && !data.is_empty() && fstype != "overlay" => {
+                let says =
+                    format!("the options {data:?} are for the file system, which was not asked about them");
+                Some(Evidence::question(says))
+            }
+            Question::Mount { fstype, flags, .. }
+                if !tried && fstype != "overlay" && trial::is_of_files(fstype, *flags) =>
+            {
+                let says =
+                    format!("what {fstype} says to its source, and to having no options, was not asked");
+                Some(Evidence::question(says))
+            }
+            _ => None,
+        }
+    }
+
     fn allowed(&self, tried: bool) -> Verdict {
         let mut unknown = Vec::new();
         if !tried {
@@ -560,14 +585,7 @@ impl<'a> Case<'a> {
                 }
             }
         }
-        if let Question::Mount { data, .. } = self.question
-            && !tried
-            && !data.is_empty()
-        {
-            let says =
-                format!("the options {data:?} are for the file system, which was not asked about them");
-            unknown.push(Evidence::question(says));
-        }
+        unknown.extend(self.unasked(tried));
         if !tried && self.state.security.seccomp == Some(2) {
             let says = "has Seccomp: 2: there is a filter, which may refuse it";
             unknown.push(Evidence::file("/proc/self/status", says));

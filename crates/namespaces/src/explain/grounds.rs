@@ -385,10 +385,22 @@ fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
             Evidence::file(MOUNTINFO, format!("has {} lines", state.mounts.len())),
         ],
         Rule::RemountLocked | Rule::SetattrLocked => at.map(locked_flags).into_iter().collect(),
-        Rule::UmountLocked | Rule::MoveLocked | Rule::PivotLocked | Rule::BindLockedChildren => at
-            .map(|at| Evidence::file(place(at), format!("is the mount on {}", at.point)))
-            .into_iter()
-            .collect(),
+        Rule::UmountLocked | Rule::PivotLocked => at.map(is_mount).into_iter().collect(),
+        Rule::MoveLocked => source(case).map(is_mount).into_iter().collect(),
+        Rule::BindLockedChildren => locked_children(case),
+        Rule::UmountBusy => {
+            let on_it = at.map(|at| standing_on(state, at)).unwrap_or_default();
+            let users = super::usage::users(case).filter(|_| on_it.is_empty());
+            on_it.into_iter().chain(users.into_iter().flat_map(|users| users.seen)).collect()
+        }
+        Rule::ChrootPrivilege => vec![capabilities(state)],
+        Rule::HostnamePrivilege => vec![owner_line(state, Kind::Uts), capabilities(state)],
+        Rule::RemountSuper => at
+            .map(|at| {
+                let says = format!("is the mount on {}, of a {} that was not mounted from the caller's user namespace or one below it", at.point, at.fstype);
+                vec![Evidence::file(place(at), says), capabilities(state)]
+            })
+            .unwrap_or_default(),
         Rule::UmountNotMountpoint | Rule::PivotNewNotMount | Rule::MountNotMountpoint => {
             vec![Evidence::file(MOUNTINFO, format!("has no mount on {path}"))]
         }
@@ -419,6 +431,37 @@ fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
         Rule::FsTypeUnknown => vec![Evidence::file("/proc/filesystems", "does not name it")],
         _ => Vec::new(),
     }
+}
+
+fn is_mount(mount: &MountEntry) -> Evidence {
+    Evidence::file(place(mount), format!("is the mount on {}", mount.point))
+}
+
+/// The mount that is to be moved or bound.
+fn source<'a>(case: &'a Case<'_>) -> Option<&'a MountEntry> {
+    match case.question {
+        Question::Mount { source, .. } => covering(&case.state.mounts, source),
+        _ => None,
+    }
+}
+
+/// What is mounted below the source of a bind, and would not be in it.
+fn locked_children(case: &Case<'_>) -> Vec<Evidence> {
+    let (Some(at), Question::Mount { source, .. }) = (source(case), case.question) else { return Vec::new() };
+    let below = source.trim_end_matches('/');
+    let covers = |mount: &&MountEntry| {
+        mount.parent == at.id && mount.point.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let shown = case.state.mounts.iter().filter(covers).take(4).map(|mount| {
+        Evidence::file(place(mount), format!("is the mount on {}, and covers what is below it", mount.point))
+    });
+    [is_mount(at)].into_iter().chain(shown).collect()
+}
+
+fn standing_on(state: &State, at: &MountEntry) -> Vec<Evidence> {
+    let children = state.mounts.iter().filter(|mount| mount.parent == at.id && mount.id != at.id);
+    let says = |child: &MountEntry| format!("is the mount on {}, which stands on {}", child.point, at.point);
+    children.take(4).map(|child| Evidence::file(place(child), says(child))).collect()
 }
 
 fn owner_line(state: &State, kind: Kind) -> Evidence {

@@ -107,7 +107,7 @@ pub(super) struct Forbidden {
 /// What does not let the caller follow or open a path of the question.
 pub(super) fn forbidden(case: &Case<'_>) -> Option<Forbidden> {
     let of_file = match case.question {
-        Question::JoinFile { path, .. } => path.to_str(),
+        Question::JoinFile { path, .. } | Question::Chown { path, .. } => path.to_str(),
         _ => None,
     };
     let refused = |path: &&str| follow(case.machine, case.question, path) == Err(Errno::EACCES);

@@ -49,6 +49,7 @@ mod state;
 mod suppose;
 mod tree;
 mod trial;
+mod usage;
 
 pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};
 pub use cause::{Cause, Outside, OutsideFacts};

@@ -128,6 +128,13 @@ impl Script {
             {
                 return None;
             }
+            // Nor is it then on a shared one, which must not be moved.
+            Question::Mount { flags, .. }
+                if flags & nsproxy::uapi::MS_MOVE != 0
+                    && state.mounts.iter().any(|mount| mount.shared.is_some()) =>
+            {
+                return None;
+            }
             Question::Mount { source, target, fstype, flags, data } => {
                 self.mount(step, [source, target, fstype, data], *flags)?;
             }
@@ -184,19 +191,23 @@ impl Script {
     }
 
     fn mount(&mut self, step: usize, [source, target, fstype, data]: [&String; 4], flags: u64) -> Option<()> {
-        let virtual_fs =
-            ["proc", "sysfs", "tmpfs", "ramfs", "mqueue", "cgroup2", "devpts"].contains(&fstype.as_str());
         let changes_filesystem = flags & MS_REMOUNT != 0 && flags & MS_BIND == 0;
         let reads = fstype == "overlay" && only_reads(data);
-        let device = !fstype.is_empty() && !virtual_fs && !reads && flags & (MS_BIND | MS_REMOUNT) == 0;
         // What would touch a disk is not tried.
-        if changes_filesystem || device {
+        if changes_filesystem || is_of_files(fstype, flags) && !reads {
             return None;
         }
         self.private_mounts()?;
         self.push(step, Line::Mount(c(source)?, c(target)?, c(fstype)?, flags, c(data)?));
         Some(())
     }
+}
+
+/// Whether a file system is to be mounted that has its files from elsewhere: a disk, a server,
+/// directories.
+pub(super) fn is_of_files(fstype: &str, flags: u64) -> bool {
+    let made = ["proc", "sysfs", "tmpfs", "ramfs", "mqueue", "cgroup2", "devpts"].contains(&fstype);
+    !fstype.is_empty() && !made && flags & (MS_BIND | MS_REMOUNT) == 0
 }
 
 impl Line {

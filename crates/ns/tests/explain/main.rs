@@ -9,6 +9,7 @@ mod common;
 
 mod answer;
 mod attach;
+mod busy;
 mod chroot;
 mod failures;
 mod filters;
@@ -22,6 +23,7 @@ mod outside;
 mod overlay;
 mod paths;
 mod pivot;
+mod privilege;
 mod proc;
 mod processes;
 mod surface;

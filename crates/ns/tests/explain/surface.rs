@@ -230,7 +230,8 @@ fn nothing_is_changed() {
 /// No process is left, and /proc is not listed unless the question needs it.
 #[test]
 fn the_processes_of_the_machine_are_not_looked_at() {
-    for call in CALLS {
+    // Whether a mount is in use is a question about processes.
+    for call in CALLS.iter().filter(|call| call[0] != "umount") {
         let words =
             [&["strace", "-f", "-qq", "-e", "trace=getdents64,openat", NS, "explain"], *call].concat();
         let done = run(&words);

@@ -37,6 +37,10 @@ fn lines(map: &[Extent]) -> String {
 /// chown(2): the ids must have a mapping, and then `CAP_CHOWN` must reach the file.
 pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<u32>) -> Verdict {
     let state = case.state;
+    let shown = path.display().to_string();
+    if let Some(verdict) = not_followed(case, &shown).or_else(|| read_only(case, path)) {
+        return verdict;
+    }
     let wanted = [("/proc/self/uid_map", &state.uid_map, uid), ("/proc/self/gid_map", &state.gid_map, gid)];
     for (file, map, id) in wanted {
         if let (Some(map), Some(id)) = (map, id)
@@ -47,7 +51,7 @@ pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<
         }
     }
     let Ok(meta) = std::fs::metadata(path) else {
-        let evidence = vec![Evidence::file(path.display().to_string(), "does not exist or can't be seen")];
+        let evidence = vec![Evidence::file(shown, "does not exist or can't be seen")];
         return refused(case, Rule::PathMissing, Some(Errno::ENOENT), evidence);
     };
     let foreign = !state.is_first() && (meta.uid() == OVERFLOW || meta.gid() == OVERFLOW);
@@ -68,9 +72,57 @@ pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<
     allowed(format!("{} belongs to the new owner", path.display()))
 }
 
-/// mknod(2) EPERM: `CAP_MKNOD` in the first user namespace.
-pub(super) fn device(case: &Case<'_>) -> Verdict {
+/// A path that the kernel can't follow.
+fn not_followed(case: &Case<'_>, path: &str) -> Option<Verdict> {
+    let errno = case.machine.eyes().stat(path).err()?;
+    let evidence = vec![lookup::stopped(case.machine, path, errno)];
+    Some(refused(case, lookup::rule(errno)?, Some(errno), evidence))
+}
+
+/// `mnt_want_write`: nothing is changed on a read-only mount.
+fn read_only(case: &Case<'_>, path: &Path) -> Option<Verdict> {
+    let flags = rustix::fs::statvfs(path).ok()?.f_flag;
+    let shown = path.display().to_string();
+    flags.contains(rustix::fs::StatVfsMountFlags::RDONLY).then(|| {
+        let evidence = vec![Evidence::call(format!("statvfs({shown:?})"), "says ST_RDONLY")];
+        refused(case, Rule::PathReadOnly, Some(Errno::EROFS), evidence)
+    })
+}
+
+/// Why no file of this name can be made, of whatever type: `filename_create` and `may_create`.
+fn not_made(case: &Case<'_>, path: &Path) -> Option<Verdict> {
+    let shown = path.display().to_string();
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = above.display().to_string();
+    if let Some(verdict) = not_followed(case, &format!("{directory}/.")) {
+        return Some(verdict);
+    }
+    if path.symlink_metadata().is_ok() {
+        let evidence = vec![Evidence::file(shown, "is there already")];
+        return Some(refused(case, Rule::PathExists, Some(Errno::EEXIST), evidence));
+    }
+    read_only(case, above).or_else(|| unwritable(case, above))
+}
+
+fn unwritable(case: &Case<'_>, directory: &Path) -> Option<Verdict> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let refused_with =
+        accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).err()?;
+    let shown = directory.display().to_string();
+    let owner = case.machine.eyes().stat(&shown).map_or(OVERFLOW, |(_, owner)| owner);
+    let says = format!("belongs to user {owner}, and the caller may not write to it");
+    let evidence = vec![Evidence::file(shown, says)];
+    let denied = refused_with == rustix::io::Errno::ACCESS;
+    denied.then(|| refused(case, Rule::PathAccess, Some(Errno::EACCES), evidence))
+}
+
+/// mknod(2) EPERM: `CAP_MKNOD` in the first user namespace, asked for after all that hinders
+/// other files too.
+pub(super) fn device(case: &Case<'_>, path: &Path) -> Verdict {
     let state = case.state;
+    if let Some(verdict) = not_made(case, path) {
+        return verdict;
+    }
     if state.is_first() && state.has(CAP_MKNOD) {
         return allowed("the device node is made");
     }

@@ -27,7 +27,7 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
     match case.question {
         Question::MapHelper { pid, kind, map } => Some(helper::decide(case, *pid, *kind, map)),
         Question::Chown { path, uid, gid } => Some(files::chown(case, path, *uid, *gid)),
-        Question::MakeDevice(_) => Some(files::device(case)),
+        Question::MakeDevice(path) => Some(files::device(case, path)),
         Question::JoinFile { path, .. } => files::namespace_file(case, path),
         Question::Cgroup(path) => Some(files::cgroup(case, path)),
         Question::Mount { fstype, data, .. } if fstype == "overlay" => overlay::decide(case, data),

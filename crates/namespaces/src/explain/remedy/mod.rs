@@ -220,6 +220,12 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
                 .machine(|machine| machine.root = true),
         ],
         Rule::PathAccess => path_access(case),
+        Rule::HostnamePrivilege => hostname(case),
+        Rule::KillPermission => vec![
+            Candidate::words("send it as the user whose process it is"),
+            Candidate::words("as root of the user namespace that the process is in, with CAP_KILL")
+                .machine(|machine| machine.root = true),
+        ],
         Rule::MapNotPermitted | Rule::MapRootNeedsSetfcap => map(case, rule),
         Rule::MapAlreadySet => vec![Candidate::words("make a new user namespace: a map is written once")],
         Rule::MapOpener => {
@@ -248,6 +254,27 @@ fn of_other_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
         )],
         _ => mounts::of_rule(case, rule),
     }
+}
+
+/// A uts namespace that the caller may name.
+fn hostname(case: &Case<'_>) -> Vec<Candidate> {
+    let name = match case.question {
+        Question::SetHostname(name) => name.as_str(),
+        _ => "NAME",
+    };
+    let after = |kinds: Kinds| Question::Steps(vec![Question::unshare(kinds), case.question.clone()]);
+    let (uts, both) = (Kinds::from(Kind::Uts), Kinds::from(Kind::Uts).with(Kind::User));
+    vec![
+        Candidate::command("make a new uts namespace first", format!("unshare --uts hostname {name}"))
+            .ask(after(uts)),
+        Candidate::command(
+            "make a user and a uts namespace first",
+            format!("unshare --user --map-root-user --uts hostname {name}"),
+        )
+        .ask(after(both)),
+        Candidate::words("as root of the user namespace that owns the uts namespace")
+            .machine(|machine| machine.root = true),
+    ]
 }
 
 /// What lets the caller in where a path ends.

@@ -6,7 +6,7 @@ use super::Candidate;
 use crate::explain::decide::Case;
 use crate::explain::grounds::shown_by;
 use crate::explain::question::Question;
-use crate::explain::state::covering;
+use crate::explain::state::{MountEntry, covering};
 use crate::kind::{Kind, Kinds};
 
 pub(super) fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
@@ -37,13 +37,30 @@ pub(super) fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
             Candidate::words("mount over it: a mount of one's own can be unmounted again"),
             Candidate::words("unmount it in the mount namespace that it came from"),
         ],
-        Rule::BindLockedChildren => with_flag(case.question, nsproxy::uapi::MS_REC)
+        Rule::BindLockedChildren => with_flags(case.question, nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_REC)
             .map(|(question, command)| {
                 Candidate::command("bind it with all that is mounted in it", command).ask(question)
             })
             .into_iter()
             .collect(),
-        Rule::PivotNewNotMount | Rule::PivotBusy | Rule::PivotLocked => pivot_bind(case),
+        Rule::PivotNewNotMount | Rule::PivotLocked => pivot_bind(case),
+        Rule::PivotBusy => pivot_bind(case).into_iter().chain(pivot_same(case)).collect(),
+        Rule::MoveLocked => with_flags(case.question, nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_REC)
+            .map(|(question, command)| {
+                Candidate::command("bind it there too, with all that is mounted in it", command).ask(question)
+            })
+            .into_iter()
+            .collect(),
+        Rule::UmountBusy => umount_busy(case),
+        Rule::RemountSuper => remount_super(case),
+        Rule::ChrootPrivilege => vec![
+            Candidate::command(
+                "make a user namespace first, which brings CAP_SYS_CHROOT in it",
+                "unshare --user --map-root-user chroot DIR PROGRAM",
+            )
+            .ask(Question::Steps(vec![Question::unshare(Kind::User), case.question.clone()])),
+            Candidate::words("as root, with CAP_SYS_CHROOT").machine(|machine| machine.root = true),
+        ],
         Rule::PivotShared => vec![
             Candidate::command(
                 "make the mounts private first, in a mount namespace of one's own",
@@ -183,14 +200,15 @@ fn remount(case: &Case<'_>) -> Vec<Candidate> {
     ]
 }
 
-fn with_flag(question: &Question, flag: u64) -> Option<(Question, String)> {
-    let Question::Mount { source, target, fstype, flags, data } = question else { return None };
+/// The same places with other flags: a bind in place of what is not allowed.
+fn with_flags(question: &Question, flags: u64) -> Option<(Question, String)> {
+    let Question::Mount { source, target, .. } = question else { return None };
     let changed = Question::Mount {
         source: source.clone(),
         target: target.clone(),
-        fstype: fstype.clone(),
-        flags: flags | flag,
-        data: data.clone(),
+        fstype: String::new(),
+        flags,
+        data: String::new(),
     };
     Some((changed, format!("mount --rbind {source} {target}")))
 }
@@ -212,4 +230,64 @@ fn pivot_bind(case: &Case<'_>) -> Vec<Candidate> {
         )
         .ask(Question::Steps(vec![bind, case.question.clone()])),
     ]
+}
+
+/// Where `put_old` lies outside the new root, or the new root on the old one's mount.
+fn pivot_same(case: &Case<'_>) -> Vec<Candidate> {
+    let Question::PivotRoot { new, .. } = case.question else { return Vec::new() };
+    vec![
+        Candidate::command(
+            "name new_root for put_old too, which puts the old root over it, to be unmounted then",
+            format!("cd {new} && pivot_root . . && umount -l ."),
+        )
+        .ask(Question::PivotRoot { new: new.clone(), old: new.clone() }),
+    ]
+}
+
+fn umount_busy(case: &Case<'_>) -> Vec<Candidate> {
+    let Question::Umount { target, flags } = case.question else { return Vec::new() };
+    let point = covering(&case.state.mounts, target).map(|at| at.id);
+    let stands_on = |mount: &MountEntry| Some(mount.parent) == point && Some(mount.id) != point;
+    let first = if case.state.mounts.iter().any(stands_on) {
+        Candidate::command("unmount with it what is mounted on it", format!("umount --recursive {target}"))
+    } else {
+        Candidate::words("let the processes that use it end, close its files, or leave its directories")
+    };
+    let lazily = Question::Umount { target: target.clone(), flags: flags | nsproxy::uapi::MNT_DETACH };
+    vec![
+        first,
+        Candidate::command(
+            "take it out of sight at once; it goes away when nobody uses it any more",
+            format!("umount --lazy {target}"),
+        )
+        .ask(lazily),
+    ]
+}
+
+/// The flags of the one mount need no privilege over its file system.
+fn remount_super(case: &Case<'_>) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    if let Question::Mount { source, target, fstype, flags, .. } = case.question {
+        let bind = Question::Mount {
+            source: source.clone(),
+            target: target.clone(),
+            fstype: fstype.clone(),
+            flags: flags | nsproxy::uapi::MS_BIND,
+            data: String::new(),
+        };
+        let names = [(",ro", 1), (",nosuid", 2), (",nodev", 4), (",noexec", 8)];
+        let named: String = names.iter().filter(|(_, bit)| flags & bit != 0).map(|(name, _)| *name).collect();
+        all.push(
+            Candidate::command(
+                "change the flags of this one mount, and leave the file system as it is",
+                format!("mount -o remount,bind{named} {target}"),
+            )
+            .ask(bind),
+        );
+    }
+    all.push(
+        Candidate::words("as root of the user namespace that the file system was mounted from")
+            .machine(|machine| machine.root = true),
+    );
+    all
 }

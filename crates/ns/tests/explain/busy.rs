@@ -1,0 +1,97 @@
+//! Mounts that are in use, or in the way: unmounting, moving, pivoting.
+
+use testkit::require_namespaces;
+
+use crate::answer::{NS, Place};
+
+const MOUNTS: Place<'_> = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
+const INNER: &str = "unshare --user --map-root-user --mount";
+
+/// In the copy of a mount where it could be tried nobody has a file open.
+#[test]
+fn a_mount_that_somebody_uses() {
+    require_namespaces!();
+    let mount = "mount -t tmpfs t /mnt; touch /mnt/f";
+    let cwd =
+        "sh -c 'cd /mnt; exec sleep 100' & p=$!; until test \"$(readlink /proc/$p/cwd)\" = /mnt; do :; done";
+    let open = "exec 9< /mnt/f; p=self";
+    for (using, file) in [(cwd, "cwd"), (open, "fd/9")] {
+        let setting = format!("{mount}; trap 'kill %1 2> /dev/null || true' EXIT; {using}");
+        let real = format!("{setting}; ! umount /mnt 2>&1");
+        assert!(MOUNTS.grants(&["bash", "-ec", &real]).contains("busy"), "{using}");
+        for probes in ["", "--no-probes"] {
+            let answer = MOUNTS.script(&format!("{setting}; explain {probes} umount /mnt"));
+            answer.refused("UmountBusy").errno("EBUSY").seen(file, "on the mount /mnt");
+            let remedy = answer.command("umount --lazy", &[]);
+            MOUNTS.grants(&["bash", "-ec", &format!("{setting}; {remedy}; ! test -e /mnt/f")]);
+        }
+    }
+    MOUNTS.script(&format!("{mount}; explain umount /mnt")).allowed();
+    MOUNTS.script(&format!("{mount}; exec 9< /mnt/f; explain umount -l /mnt")).allowed();
+}
+
+#[test]
+fn a_mount_with_others_on_it() {
+    require_namespaces!();
+    let mounts = "mount -t tmpfs t /mnt; mkdir /mnt/a; mount -t tmpfs u /mnt/a";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{mounts}; umount /mnt")], "busy");
+    let answer = MOUNTS.script(&format!("{mounts}; explain umount /mnt"));
+    answer.refused("UmountBusy").seen("/proc/self/mountinfo:", "on /mnt/a, which stands on /mnt");
+    MOUNTS.shell(&format!("{mounts}; {}", answer.command("--recursive", &[])));
+}
+
+/// Where it could be tried the mounts had been made private.
+#[test]
+fn a_mount_on_a_shared_one_is_not_said_to_move() {
+    require_namespaces!();
+    let mounts =
+        "mount -t tmpfs t /mnt; mount --make-shared /mnt; mkdir /mnt/a /mnt/b; mount -t tmpfs u /mnt/a";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{mounts}; mount --move /mnt/a /mnt/b")], "mount: /mnt/b: ");
+    let answer = MOUNTS.script(&format!("{mounts}; explain mount --move /mnt/a /mnt/b"));
+    answer.refused("MoveSharedParent").errno("EINVAL");
+}
+
+/// What is shown is the mount that is to be moved or bound, and not where it was to go.
+#[test]
+fn the_mount_that_is_locked_is_shown() {
+    require_namespaces!();
+    let outer = "mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/a/b /mnt/c; mount -t tmpfs u /mnt/a/b; export NS";
+    let ask = |words: &str| MOUNTS.script(&format!("{outer}; {INNER} bash -c '$NS explain --json {words}'"));
+    let answer = ask("mount --move /mnt/a/b /mnt/c");
+    answer.refused("MoveLocked").errno("EINVAL").seen("/proc/self/mountinfo:", "is the mount on /mnt/a/b");
+    let remedy = answer.command("mount --rbind /mnt/a/b /mnt/c", &[]);
+    MOUNTS.shell(&format!("{outer}; {INNER} {remedy}"));
+    let answer = ask("mount --bind /mnt/a /mnt/c");
+    answer
+        .refused("BindLockedChildren")
+        .seen("/proc/self/mountinfo:", "is the mount on /mnt/a/b, and covers");
+    answer.seen("/proc/self/mountinfo:", "is the mount on /mnt");
+}
+
+/// `put_old` outside `new_root`: both may be the same directory.
+#[test]
+fn the_old_root_is_put_where_the_new_one_is() {
+    require_namespaces!();
+    let mounts = "mount -t tmpfs t /mnt";
+    MOUNTS.refuses(&["sh", "-ec", &format!("{mounts}; pivot_root /mnt /tmp")], "busy");
+    let answer = MOUNTS.script(&format!("{mounts}; explain pivot_root /mnt /tmp"));
+    answer.refused("PivotBusy").errno("EBUSY").seen("/proc/self/mountinfo", "/tmp on /");
+    let remedy = answer.command("pivot_root . .", &[]);
+    MOUNTS.grants(&["bash", "-ec", &format!("{mounts}; exec 9< /proc; {remedy} || test $? = 127")]);
+}
+
+/// The file system is another's, and the mount the caller's own.
+#[test]
+fn a_remount_of_the_file_system_of_others() {
+    require_namespaces!();
+    let bound = "mount --rbind /dev/shm /mnt";
+    let answer = MOUNTS.script(&format!("{bound}; explain mount -o remount,ro none /mnt"));
+    answer.refused("RemountSuper").errno("EPERM").seen("/proc/self/mountinfo:", "was not mounted from");
+    let remedy = answer.command("mount -o remount,bind,ro", &[]);
+    assert!(!remedy.contains(NS));
+    // Flags that are locked there must be repeated besides.
+    let flags = MOUNTS.shell(&format!("{bound}; grep ' /mnt ' /proc/self/mountinfo"));
+    if !["nosuid", "nodev", "noexec"].iter().any(|flag| flags.contains(flag)) {
+        MOUNTS.shell(&format!("{bound}; {remedy}; ! touch /mnt/x"));
+    }
+}
