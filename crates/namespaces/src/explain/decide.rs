@@ -267,7 +267,9 @@ impl<'a> Case<'a> {
                 }
             }
         }
-        if found.iter().any(|(.., supposition)| !supposition.weak) {
+        // A limit that was read is nearer than what is not likely.
+        let is_read = errno == Errno::ENOSPC && as_read.err().is_some_and(|refused| fits(&refused));
+        if is_read || found.iter().any(|(.., supposition)| !supposition.weak) {
             found.retain(|(.., supposition)| !supposition.weak);
         }
         if let Some(refused) = as_read.err().filter(fits) {

@@ -318,6 +318,9 @@ impl fmt::Display for Question {
             Question::InitDuties(pid) => write!(f, "process {pid} as the first of its pid namespace"),
             Question::Held { path } => write!(f, "what holds {}", path.display()),
             Question::SameProcess { pid, inode } => write!(f, "pidfd_open({pid}) with inode {inode}"),
+            Question::Steps(steps) if let Some((pid, kinds)) = links(steps) => {
+                write!(f, "open(\"/proc/{pid}/ns/{{{kinds}}}\")")
+            }
             Question::Steps(steps) => {
                 for (i, step) in steps.iter().enumerate() {
                     write!(f, "{}{step}", if i > 0 { "; " } else { "" })?;
@@ -326,4 +329,16 @@ impl fmt::Display for Question {
             }
         }
     }
+}
+
+/// The process of which several namespaces are opened, if that is all.
+fn links(steps: &[Question]) -> Option<(i32, Kinds)> {
+    let link = |step: &Question| match step {
+        Question::OpenNamespace { pid, kind } => Some((*pid, *kind)),
+        _ => None,
+    };
+    let (first, _) = link(steps.first()?)?;
+    let kinds: Option<Kinds> =
+        steps.iter().map(|step| link(step).filter(|(pid, _)| *pid == first).map(|(_, kind)| kind)).collect();
+    kinds.map(|kinds| (first, kinds))
 }

@@ -50,7 +50,7 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
         },
         "connect" => Question::Loopback,
         "cgroup" => Question::Cgroup(PathBuf::from(absolute(&one("a directory")?))),
-        "init" => Question::InitDuties(number(&one("a process")?)?),
+        "init" => Question::InitDuties(pid(&one("a process")?)?),
         "held" => held(rest)?,
         _ => object(call, rest)?,
     })
@@ -146,18 +146,6 @@ fn chown(words: &[String]) -> Result<Question, Failure> {
     Ok(Question::Chown { path: PathBuf::from(absolute(path)), uid: id(uid)?, gid: id(gid)? })
 }
 
-const SIGNALS: &[(&str, i32)] = &[
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("USR2", 12),
-    ("TERM", 15),
-    ("CONT", 18),
-    ("STOP", 19),
-];
-
 fn kill(words: &[String]) -> Result<Question, Failure> {
     let (of, signal) = match words {
         [of] => (of, "TERM"),
@@ -165,9 +153,7 @@ fn kill(words: &[String]) -> Result<Question, Failure> {
         [of, signal] => (of, signal.as_str()),
         _ => return Err(Failure::new("kill wants a process and a signal")),
     };
-    let name = signal.trim_start_matches("SIG");
-    let known = SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
-    let signal = known.map_or_else(|| number(name), Ok)?;
+    let signal = util_linux::signal(signal).map_or_else(|| number(signal), Ok)?;
     Ok(Question::Kill { pid: pid(of)?, signal })
 }
 

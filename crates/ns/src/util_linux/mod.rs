@@ -32,6 +32,7 @@ use table::About;
 
 pub(crate) use completion::completion;
 pub(crate) use definition::definitions;
+pub(crate) use signals::number as signal;
 
 use namespaces::Plan;
 use namespaces::explain::Question;

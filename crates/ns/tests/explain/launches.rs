@@ -1,5 +1,7 @@
 //! Launches: every step is tried, so that what is said of one is what the real one does.
 
+use testkit::require_namespaces;
+
 use crate::answer::{Answer, NS, Place, user};
 
 /// The real launch fails with this message, and the answer names the cause.
@@ -80,4 +82,20 @@ fn a_launch_that_goes_says_so_and_changes_nothing() {
     let script = format!("NS={NS}; {script}");
     let place = Place(&["unshare", "--user", "--map-root-user", "--uts"]);
     assert_eq!(place.run(&["bash", "-c", &script]).stdout.trim(), "before");
+}
+
+/// What ends with `-try` is left out where it can't be had.
+#[test]
+fn namespaces_that_bubblewrap_does_without() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user"]);
+    let ask = |options: &str| {
+        let script = "echo 0 > /proc/sys/user/max_user_namespaces; $NS explain --json --bwrap";
+        place.script(&format!("{script} {options} --ro-bind / / true"))
+    };
+    ask("--unshare-user").refused("UserNsCount");
+    for options in ["--unshare-user-try", "--unshare-all"] {
+        let said = ask(options).allowed().0["steps"].to_string();
+        assert!(said.contains("CLONE_NEWNS") && !said.contains("CLONE_NEWUSER"), "{said}");
+    }
 }

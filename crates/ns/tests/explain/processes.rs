@@ -172,5 +172,26 @@ fn a_number_that_belongs_to_another_process_now() {
 #[test]
 fn a_process_that_is_not_there() {
     let answer = HERE.explain(&["2147483647", "net"]);
-    answer.refused("NoSuchTask").seen("/proc/2147483647", "does not exist");
+    answer.refused("NoSuchTask").errno("ENOENT").seen("/proc/2147483647", "does not exist");
+    // A file of its is not found, and a call finds no process.
+    let map = ["write", "/proc/2147483647/uid_map", "0 0 1"];
+    HERE.refuses(&["cat", "/proc/2147483647/uid_map"], "No such file");
+    HERE.explain(&map).refused("NoSuchTask").errno("ENOENT");
+    HERE.explain(&["setns", "2147483647", "net"]).refused("NoSuchTask").errno("ESRCH");
+    HERE.explain(&["kill", "2147483647", "TERM"]).refused("NoSuchTask").errno("ESRCH");
+}
+
+#[test]
+fn signals_that_do_nothing() {
+    let process = sleeping(&["sleep", "100"]);
+    let pid = process.pid().to_string();
+    let says = |words: &[&str]| HERE.explain(words).allowed().0["steps"][0].as_str().unwrap().to_owned();
+    assert!(says(&["kill", &pid, "0"]).contains("may be sent signals"));
+    assert!(says(&["kill", &pid, "winch"]).ends_with("gets the signal 28"));
+    assert!(says(&["kill", "-RTMIN+1", &pid]).ends_with("gets the signal 35"));
+    HERE.explain(&["kill", &pid, "65"]).refused("SignalNumber").errno("EINVAL");
+    let ended = sleeping(&["true"]);
+    let zombie = ended.pid().to_string();
+    eventually("the end", || !is_alive(ended.pid()));
+    assert!(says(&["kill", &zombie, "TERM"]).contains("has ended"));
 }

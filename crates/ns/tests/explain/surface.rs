@@ -366,6 +366,12 @@ fn what_is_not_understood_is_said_in_one_line() {
         &["enter"],
         &["--errno", "BLAH", "clone", "none"],
         &["--layer", "/nowhere", "clone", "none"],
+        &["--bwrap", "--unshare-all", "--nonsense", "true"],
+        &["--bwrap", "--unshare-user", "--uid", "abc", "true"],
+        &["--bwrap", "--unshare-user", "--gid", "4294967295", "true"],
+        &["--bwrap", "--hostname", "box", "true"],
+        &["--bwrap", "--unshare-pid", "--ro-bind", "/"],
+        &["--bwrap", "--userns", "10", "true"],
     ] {
         let done = run(&[&[NS, "explain"], words].concat());
         assert!(!done.stderr.trim_end().ends_with(':'), "{words:?}: {}", done.stderr);

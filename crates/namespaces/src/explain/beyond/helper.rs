@@ -165,7 +165,7 @@ fn target(case: &Case<'_>, pid: i32, kind: IdKind) -> Option<Verdict> {
         return Some(refused(
             case,
             Rule::NoSuchTask,
-            Some(Errno::ESRCH),
+            Some(Errno::ENOENT),
             vec![Evidence::file(path, "does not exist")],
         ));
     }

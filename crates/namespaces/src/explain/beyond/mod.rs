@@ -38,9 +38,9 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
         Question::OpenNamespace { pid, .. } | Question::JoinProcess { pid, .. } => {
             processes::hidden(case, *pid)
         }
-        Question::WriteMap { pid: 1.., .. }
-        | Question::WriteSetgroups { pid: 1.., .. }
-        | Question::WriteTimeOffsets { pid: 1.., .. } => processes::foreign(case),
+        Question::WriteMap { pid: pid @ 1.., .. }
+        | Question::WriteSetgroups { pid: pid @ 1.., .. }
+        | Question::WriteTimeOffsets { pid: pid @ 1.., .. } => processes::without_files(case, *pid),
         Question::Launch(plan) => processes::already_there(case, plan),
         Question::Held { path } => Some(processes::held(case, path)),
         Question::Loopback => Some(files::loopback(case)),

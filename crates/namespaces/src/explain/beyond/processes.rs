@@ -33,7 +33,9 @@ pub(super) fn hidden(case: &Case<'_>, pid: i32) -> Option<Verdict> {
     }
     if Process::open(pid).is_err() {
         let evidence = vec![Evidence::file(format!("/proc/{pid}"), "does not exist")];
-        return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence));
+        // The file is not found; a call finds no process.
+        let errno = if by_file { Errno::ENOENT } else { Errno::ESRCH };
+        return Some(refused(case, Rule::NoSuchTask, Some(errno), evidence));
     }
     let evidence = unseen(case, pid);
     // What may not be looked into is hidden, and that is asked by these calls too.
@@ -59,6 +61,15 @@ pub(super) fn foreign(case: &Case<'_>) -> Option<Verdict> {
     Some(outside(case, Outside::ProcUnusable, None, vec![foreign]))
 }
 
+/// A process whose files are named, and which there is none of.
+pub(super) fn without_files(case: &Case<'_>, pid: i32) -> Option<Verdict> {
+    let gone = case.objects.target(pid)?.status.is_none() && Process::open(pid).is_err();
+    foreign(case).or_else(|| {
+        let evidence = vec![Evidence::file(format!("/proc/{pid}"), "does not exist")];
+        gone.then(|| refused(case, Rule::NoSuchTask, Some(Errno::ENOENT), evidence))
+    })
+}
+
 /// That the files of a process can't be seen, and what hides them.
 fn unseen(case: &Case<'_>, pid: i32) -> Vec<Evidence> {
     let path = format!("/proc/{pid}");
@@ -72,11 +83,15 @@ fn unseen(case: &Case<'_>, pid: i32) -> Vec<Evidence> {
     all
 }
 
-/// A mask of signals in `/proc/PID/status`.
-fn mask(case: &Case<'_>, pid: i32, name: &str) -> Option<u64> {
+/// A line of `/proc/PID/status`.
+fn line(case: &Case<'_>, pid: i32, name: &str) -> Option<String> {
     let text = case.machine.text(&format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+    text.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+}
+
+/// A mask of signals there.
+fn mask(case: &Case<'_>, pid: i32, name: &str) -> Option<u64> {
+    u64::from_str_radix(&line(case, pid, name)?, 16).ok()
 }
 
 fn is_init(case: &Case<'_>, pid: i32) -> bool {
@@ -115,7 +130,16 @@ pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
         ];
         return Some(outside(case, Outside::InitIgnores, None, evidence));
     }
-    Some(allowed(format!("process {pid} gets the signal {signal}")))
+    let says = if signal == 0 {
+        format!("process {pid} may be sent signals, of which 0 is none")
+    } else if target.zombie {
+        format!("nothing: process {pid} has ended, and waits for its parent")
+    } else if line(case, target.shown, "Kthread").as_deref() == Some("1") {
+        format!("nothing: process {pid} is a thread of the kernel, and these ignore signals")
+    } else {
+        format!("process {pid} gets the signal {signal}")
+    };
+    Some(allowed(says))
 }
 
 const SIGRTMAX: i32 = 64;
