@@ -221,6 +221,13 @@ outside! {
             "attach to another process, or from another one",
         ]
     }
+    PathLoop "path-loop" {
+        "The path leads through too many symbolic links.",
+        "Following it is answered with ELOOP: a link leads back to itself, or there are more than 40.",
+        [
+            "set the link right: readlink shows where it leads",
+        ]
+    }
     NoSubordinateIds "no-subordinate-ids" {
         "The user has no subordinate ids.",
         "/etc/subuid or /etc/subgid has no line for the user.",

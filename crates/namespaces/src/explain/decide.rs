@@ -96,14 +96,16 @@ impl<'a> Case<'a> {
     }
 
     fn by_fact(&self, errno: Errno) -> Option<Verdict> {
-        let (rule, fact) = match &self.reached {
-            Some(Reached::Refused(rule, fact)) if errno == Errno::EPERM => (*rule, fact.clone()),
+        let (cause, fact) = match &self.reached {
+            Some(Reached::Refused(rule, fact)) if errno == Errno::EPERM => ((*rule).into(), fact.clone()),
             _ => by_fact(self, errno)?,
         };
-        let cause = Cause::Rule(rule);
         let remedies = remedies(self, cause, &Assumed::default());
         let followed = about_paths(self.question) && self.blind().is_none();
-        let mut evidence = if followed { grounds(self, rule, &Assumed::default()) } else { Vec::new() };
+        let mut evidence = match cause {
+            Cause::Rule(rule) if followed => grounds(self, rule, &Assumed::default()),
+            _ => Vec::new(),
+        };
         evidence.push(fact);
         Some(Verdict::Refused(Refusal { cause, errno: Some(errno), at: None, evidence, remedies }))
     }
@@ -555,10 +557,6 @@ impl<'a> Case<'a> {
     /// What nobody but the kernel knows, and was not tried.
     fn unasked(&self, tried: bool) -> Option<Evidence> {
         match self.question {
-            Question::Umount { .. } if usage::users(self).is_some_and(|users| users.unread) => {
-                let says = "there are processes that can't be looked at: one of them may use the mount";
-                Some(Evidence::inferred(says))
-            }
             // The options of an overlay are looked at.
             Question::Mount { data, fstype, .. } if !tried && !data.is_empty() && fstype != "overlay" => {
                 let says =
@@ -588,6 +586,10 @@ impl<'a> Case<'a> {
             }
         }
         unknown.extend(self.unasked(tried));
+        if usage::users(self).is_some_and(|users| users.unread) {
+            let says = "there are processes that can't be looked at: one of them may use the mount";
+            unknown.push(Evidence::inferred(says));
+        }
         if !tried && self.state.security.seccomp == Some(2) {
             let says = "has Seccomp: 2: there is a filter, which may refuse it";
             unknown.push(Evidence::file("/proc/self/status", says));

@@ -4,6 +4,7 @@
 use nsproxy::Rule;
 use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_PRIVATE, MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
 
+use super::cause::Cause;
 use super::decide::Case;
 use super::evidence::Evidence;
 use super::question::Question;
@@ -24,14 +25,16 @@ pub(super) fn open_files() -> Evidence {
     Evidence::file("/proc/self/limits", says)
 }
 
-/// The rule by which the kernel answers so, and what shows it.
-pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
+/// Why the kernel answers so, and what shows it.
+pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Cause, Evidence)> {
     if errno == Errno::EMFILE {
-        return Some((Rule::NoFreeFd, open_files()));
+        return Some((Rule::NoFreeFd.into(), open_files()));
     }
-    if let Some(found) = super::lookup::by_errno(case, errno) {
-        return Some(found);
-    }
+    let by_rule = || rule_by_fact(case, errno).map(|(rule, fact)| (rule.into(), fact));
+    super::lookup::by_errno(case, errno).or_else(by_rule)
+}
+
+fn rule_by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
     match case.question {
         Question::Umount { target, flags } => umount(case, target, *flags, errno),
         Question::Mount { target, flags, .. } => mount(case, target, *flags, errno),
@@ -82,6 +85,10 @@ fn mount(case: &Case<'_>, target: &str, flags: u64, errno: Errno) -> Option<(Rul
         Errno::ENOENT => {
             let says = "is there, and on a mount that has been unmounted";
             Some((Rule::MountGone, Evidence::file(target, says)))
+        }
+        Errno::EBUSY if remount => {
+            let says = "is said only where files are open for writing";
+            Some((Rule::RemountBusy, Evidence::call("EBUSY from mount(2) with MS_REMOUNT", says)))
         }
         Errno::EBUSY if new => {
             let says = "is said of a file system that is mounted at this place already";

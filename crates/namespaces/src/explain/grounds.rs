@@ -393,6 +393,7 @@ fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
             let users = super::usage::users(case).filter(|_| on_it.is_empty());
             on_it.into_iter().chain(users.into_iter().flat_map(|users| users.seen)).collect()
         }
+        Rule::RemountBusy => super::usage::users(case).map(|users| users.seen).unwrap_or_default(),
         Rule::ChrootPrivilege => vec![capabilities(state)],
         Rule::HostnamePrivilege => vec![owner_line(state, Kind::Uts), capabilities(state)],
         Rule::RemountSuper => at

@@ -3,6 +3,7 @@
 use nsproxy::Rule;
 use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_REMOUNT};
 
+use super::cause::{Cause, Outside};
 use super::decide::Case;
 use super::evidence::Evidence;
 use super::facts::UMOUNT_FLAGS;
@@ -34,31 +35,32 @@ pub(super) fn first_refused(case: &Case<'_>) -> Option<Errno> {
         _ => return None,
     };
     let answer = follow(case.machine, case.question, first).err()?;
-    rule(answer).map(|_| answer)
+    cause(answer).map(|_| answer)
 }
 
 /// What following the paths answers, one after the other.
 pub(super) fn any_refused(case: &Case<'_>) -> Option<Errno> {
     let mut answers = paths(case.question).into_iter().map(|path| follow(case.machine, case.question, path));
-    answers.find_map(|answer| answer.err().filter(|errno| rule(*errno).is_some()))
+    answers.find_map(|answer| answer.err().filter(|errno| cause(*errno).is_some()))
 }
 
-/// The rule by which a path of the question is answered so, and where it ends.
-pub(super) fn by_errno(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
-    let rule = rule(errno)?;
+/// The cause for which a path of the question is answered so, and where it ends.
+pub(super) fn by_errno(case: &Case<'_>, errno: Errno) -> Option<(Cause, Evidence)> {
+    let cause = cause(errno)?;
     let mut paths = paths(case.question).into_iter();
     let path = paths.find(|path| follow(case.machine, case.question, path) == Err(errno))?;
-    Some((rule, stopped(case.machine, path, errno)))
+    Some((cause, stopped(case.machine, path, errno)))
 }
 
-/// The rule by which following a path, or opening what it leads to, is answered so.
-pub(super) fn rule(errno: Errno) -> Option<Rule> {
-    match errno {
-        Errno::ENOENT => Some(Rule::PathMissing),
-        Errno::EACCES => Some(Rule::PathAccess),
-        Errno::ENOTDIR => Some(Rule::PathNotDir),
-        _ => None,
-    }
+/// Why following a path, or opening what it leads to, is answered so.
+pub(super) fn cause(errno: Errno) -> Option<Cause> {
+    Some(match errno {
+        Errno::ENOENT => Rule::PathMissing.into(),
+        Errno::EACCES => Rule::PathAccess.into(),
+        Errno::ENOTDIR => Rule::PathNotDir.into(),
+        Errno::ELOOP => Outside::PathLoop.into(),
+        _ => return None,
+    })
 }
 
 fn follow(machine: &Machine<'_>, question: &Question, path: &str) -> Result<(), Errno> {
@@ -77,6 +79,9 @@ pub(super) fn stopped(machine: &Machine<'_>, path: &str, errno: Errno) -> Eviden
         return Evidence::file(path, "does not exist");
     }
     let at = end(machine, path, errno);
+    if errno == Errno::ELOOP {
+        return Evidence::file(at, "leads from one symbolic link to the next, more than 40 times");
+    }
     if errno == Errno::ENOTDIR {
         return Evidence::file(at, "is not a directory");
     }

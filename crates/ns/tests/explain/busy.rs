@@ -95,3 +95,38 @@ fn a_remount_of_the_file_system_of_others() {
         MOUNTS.shell(&format!("{bound}; {remedy}; ! touch /mnt/x"));
     }
 }
+
+/// Who writes is in the way of making it read-only, and who only reads is not.
+#[test]
+fn a_mount_that_somebody_writes_to() {
+    require_namespaces!();
+    let mount = "mount -t tmpfs t /mnt; touch /mnt/f; mkdir /mnt/a; mount --bind /mnt /mnt/a";
+    for (remount, place) in [("remount,ro", "/mnt"), ("remount,ro", "/mnt/a"), ("remount,bind,ro", "/mnt")] {
+        let call = format!("mount -o {remount} none {place}");
+        MOUNTS.refuses(&["bash", "-ec", &format!("{mount}; exec 9>> /mnt/f; {call}")], "mount");
+        let answer = MOUNTS.script(&format!("{mount}; exec 9>> /mnt/f; explain {call}"));
+        answer.refused("RemountBusy").errno("EBUSY").seen("/fd/9", "is open for writing: /mnt/f");
+        answer.helps("close them");
+        MOUNTS.script(&format!("{mount}; exec 9< /mnt/f; explain {call}")).allowed();
+        MOUNTS.shell(&format!("{mount}; exec 9< /mnt/f; {call}"));
+    }
+    // Through another mount of the file system, which keeps its own flags.
+    let other = "mount -o remount,bind,ro none /mnt/a";
+    MOUNTS.script(&format!("{mount}; exec 9>> /mnt/f; explain {other}")).allowed();
+    MOUNTS.grants(&["bash", "-ec", &format!("{mount}; exec 9>> /mnt/f; {other}")]);
+}
+
+/// The copy on a peer would go too, and is in use.
+#[test]
+fn a_mount_whose_copy_is_in_use() {
+    require_namespaces!();
+    let mounts = "mount -t tmpfs t /mnt; mkdir -p /mnt/one/a /mnt/two; mount -t tmpfs u /mnt/one; \
+                  mkdir /mnt/one/a; mount --make-shared /mnt/one; mount --bind /mnt/one /mnt/two; \
+                  mount -t tmpfs v /mnt/one/a; cd /mnt/two/a";
+    MOUNTS.refuses(&["bash", "-ec", &format!("{mounts}; umount /mnt/one/a")], "busy");
+    let answer = MOUNTS.script(&format!("{mounts}; explain umount /mnt/one/a"));
+    answer.refused("UmountBusy").errno("EBUSY").seen("/cwd", "on the mount /mnt/two/a");
+    let elsewhere = format!("{mounts}; cd /; explain umount /mnt/one/a");
+    MOUNTS.script(&elsewhere).allowed();
+    MOUNTS.grants(&["bash", "-ec", &format!("{mounts}; cd /; umount /mnt/one/a")]);
+}

@@ -101,3 +101,24 @@ fn a_file_that_may_not_be_opened_is_not_called_another_one() {
     answer.refused("PathAccess").errno("EACCES").seen("/etc/shadow", "may not open it");
     place.explain(&["setns", "/root/x"]).refused("PathAccess").seen("/root", "may not search it");
 }
+
+#[test]
+fn a_link_that_leads_back_to_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = format!("{}/loop", dir.path().display());
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    HERE.refuses(&["cat", &link], "Too many levels of symbolic links");
+    let below = format!("{link}/x");
+    let calls: [&[&str]; 6] = [
+        &["umount", &link],
+        &["mount", "-t", "tmpfs", "t", &below],
+        &["chroot", &link],
+        &["setns", &link],
+        &["chown", "5", &link],
+        &["mknod", &below],
+    ];
+    for ask in calls {
+        let answer = HERE.explain(ask);
+        answer.refused("path-loop").errno("ELOOP").seen(&link, "symbolic link").helps("readlink");
+    }
+}

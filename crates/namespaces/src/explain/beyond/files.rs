@@ -76,7 +76,7 @@ pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<
 fn not_followed(case: &Case<'_>, path: &str) -> Option<Verdict> {
     let errno = case.machine.eyes().stat(path).err()?;
     let evidence = vec![lookup::stopped(case.machine, path, errno)];
-    Some(refused(case, lookup::rule(errno)?, Some(errno), evidence))
+    Some(refused(case, lookup::cause(errno)?, Some(errno), evidence))
 }
 
 /// `mnt_want_write`: nothing is changed on a read-only mount.
@@ -173,8 +173,8 @@ fn unopened(case: &Case<'_>, path: &str, errno: Errno) -> Verdict {
     let mut verdict = if let Some(open) = process {
         let open = Case::new(case.machine, case.state, &open);
         super::decide(&open).unwrap_or_else(|| open.decide(Seen::Refused(Some(0), errno)))
-    } else if let Some(rule) = lookup::rule(errno) {
-        refused(case, rule, Some(errno), vec![lookup::stopped(case.machine, path, errno)])
+    } else if let Some(cause) = lookup::cause(errno) {
+        refused(case, cause, Some(errno), vec![lookup::stopped(case.machine, path, errno)])
     } else {
         let says = format!("can't be opened: {errno}");
         open(Some(errno), vec![Outside::Unknown.into()], vec![Evidence::file(path, says)])

@@ -52,6 +52,9 @@ pub(super) fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
             .into_iter()
             .collect(),
         Rule::UmountBusy => umount_busy(case),
+        Rule::RemountBusy => {
+            vec![Candidate::words("let the processes that have files open for writing close them, or end")]
+        }
         Rule::RemountSuper => remount_super(case),
         Rule::ChrootPrivilege => vec![
             Candidate::command(
