@@ -38,6 +38,8 @@ pub(crate) struct Status {
     pub(crate) caps: [u64; 5],
     pub(crate) no_new_privs: bool,
     pub(crate) threads: u32,
+    /// Signals that are neither blocked nor taken yet, though nothing holds the task.
+    pub(crate) untaken: u64,
 }
 
 /// One mount, with the place of its parent among the mounts seen.
@@ -101,6 +103,8 @@ pub(crate) struct Inside {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) status: Status,
+    /// A call keeps it from taking signals.
+    pub(crate) held: bool,
     /// The namespaces, in the order of [`NsLink::ALL`], by inode number.
     pub(crate) links: [Option<u64>; 10],
     pub(crate) inside: Option<Inside>,
@@ -130,13 +134,14 @@ pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId, cgroup: &str) 
         caps: outside.caps.map(nsproxy::CapSet::bits),
         no_new_privs: outside.no_new_privs,
         threads: outside.threads,
+        untaken: 0,
     };
     let links = links(kernel, task)?;
     let inside = match life {
         Life::Running | Life::Stopped => model_inside(kernel, task, cgroup),
         _ => None,
     };
-    Some(Seen { status, links, inside })
+    Some(Seen { status, held: here.state == State::VforkWait, links, inside })
 }
 
 /// The links, as far as the runner may read them: those of who has exited not always.
@@ -264,6 +269,9 @@ pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known
     }
     found.check("no_new_privs", &real.no_new_privs, &ours.no_new_privs);
     found.check("threads", &real.threads, &ours.threads);
+    if !model.held {
+        found.check("signals to be taken", &real.untaken, &ours.untaken);
+    }
     for (link, (real, ours)) in NsLink::ALL.into_iter().zip(kernel.links.into_iter().zip(model.links)) {
         let same = match (real, ours) {
             (None, None) => true,

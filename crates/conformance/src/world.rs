@@ -25,7 +25,7 @@ use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
 use crate::seen::Known;
 use crate::sys::SLOTS;
-use compare::Watched;
+use compare::{Ghost, Watched};
 
 /// Which namespaces the first process of a world gets, and what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,7 +110,7 @@ pub(crate) struct World {
     pub(crate) init: TaskId,
     pub(crate) actors: Vec<Actor>,
     /// Those reaped by the last call.
-    ghosts: Vec<Actor>,
+    ghosts: Vec<Ghost>,
     real: Real,
     /// What children of actors have tried since the model was told.
     trials: RefCell<Vec<Trial>>,

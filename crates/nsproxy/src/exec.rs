@@ -178,8 +178,10 @@ impl Kernel {
     fn de_thread(&mut self, task: Idx<Task>) -> Idx<Task> {
         let signal = self.tasks[task].signal;
         let leader = self.signals[signal].leader;
+        // zap_other_threads: in the order of the ring, the leader too. Their children hear of
+        // that end as of any other, and become the caller's in the end.
         for thread in self.threads(task).into_iter().skip(1) {
-            if thread != leader && self.is_alive(thread) {
+            if self.is_alive(thread) {
                 self.do_exit(thread, 0);
             }
         }
@@ -196,10 +198,6 @@ impl Kernel {
     /// The caller gets the leader's number, parent and place; the leader gets the
     /// caller's and goes.
     fn replace_leader(&mut self, task: Idx<Task>, leader: Idx<Task>) {
-        if self.is_alive(leader) {
-            // Its children hear of that end as of any other, and become the caller's.
-            self.do_exit(leader, 0);
-        }
         let (own_pid, leader_pid) = (self.tasks[task].pid, self.tasks[leader].pid);
         let signal = self.tasks[task].signal;
         let exit_signal = self.tasks[leader].exit_signal;

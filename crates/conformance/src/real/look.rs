@@ -48,7 +48,7 @@ impl Window {
             Life::Running | Life::Stopped if inside => self::inside(real, self.pid, cgroup),
             _ => None,
         };
-        Some(Seen { status, links, inside })
+        Some(Seen { status, held: false, links, inside })
     }
 }
 
@@ -130,13 +130,14 @@ fn status(text: &str, stat: &str) -> Option<Status> {
     let flags = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse().ok());
     let flags: u64 = flags.unwrap_or(0);
     let mut fields = Fields::new(text);
+    let life = match fields.text("State")?.as_bytes().first()? {
+        b'Z' | b'X' => Life::Zombie,
+        b'T' | b't' => Life::Stopped,
+        _ if flags & PF_EXITING != 0 => Life::Dying,
+        _ => Life::Running,
+    };
     Some(Status {
-        life: match fields.text("State")?.as_bytes().first()? {
-            b'Z' | b'X' => Life::Zombie,
-            b'T' | b't' => Life::Stopped,
-            _ if flags & PF_EXITING != 0 => Life::Dying,
-            _ => Life::Running,
-        },
+        life,
         tgid: fields.number("Tgid")?,
         pid: fields.number("Pid")?,
         ppid: fields.number("PPid")?,
@@ -147,6 +148,10 @@ fn status(text: &str, stat: &str) -> Option<Status> {
         pgid: fields.number("NSpgid")?,
         sid: fields.number("NSsid")?,
         threads: fields.number("Threads")?,
+        untaken: {
+            let pending = fields.bits("SigPnd")? | fields.bits("ShdPnd")?;
+            if life == Life::Running { pending & !fields.bits("SigBlk")? } else { 0 }
+        },
         caps: [
             fields.bits("CapInh")?,
             fields.bits("CapPrm")?,

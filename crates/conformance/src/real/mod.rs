@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod call;
 mod look;
+mod numbers;
 
 pub(crate) use look::Window;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use self::numbers::Numbers;
 use crate::sys::{self, MAILBOX_FD, Mailbox, PROGRAM_FD, Turn};
 
 /// Descriptors that every actor has besides those of the model: its world's /proc,
@@ -39,6 +41,8 @@ pub(crate) struct Real {
     pub(crate) proc: OwnedFd,
     /// The first process, as the machine numbers it.
     pub(crate) host_pid: i32,
+    /// Once the world has a /proc of its own.
+    numbers: Option<Numbers>,
     pidfd: OwnedFd,
 }
 
@@ -84,7 +88,7 @@ impl Real {
         let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         let proc =
             rustix::fs::open("/proc", OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
-        let real = Real { mailbox, proc, host_pid, pidfd };
+        let real = Real { mailbox, proc, host_pid, numbers: None, pidfd };
         if real.mailbox.wait(0, Turn::Nobody, PATIENCE) {
             Ok(real)
         } else {
@@ -158,6 +162,16 @@ impl Real {
         Ok(all)
     }
 
+    /// The number on the machine of the world's task of this number.
+    pub(crate) fn on_machine(&self, pid: u32) -> Option<i32> {
+        self.numbers.as_ref()?.on_machine(pid)
+    }
+
+    /// Whether a number on the machine is not given back yet.
+    pub(crate) fn in_use(&self, on_machine: i32) -> bool {
+        self.numbers.as_ref().is_some_and(|numbers| numbers.in_use(on_machine))
+    }
+
     /// Whether the world has a task of this number.
     pub(crate) fn exists(&self, pid: u32) -> bool {
         rustix::fs::statat(&self.proc, pid.to_string(), rustix::fs::AtFlags::empty()).is_ok()
@@ -190,6 +204,8 @@ impl Real {
             "open the world's proc",
             rustix::fs::open(path, flags, Mode::empty()).map_err(Into::into),
         )?;
+        let numbers = Numbers::new(&self.proc).map_err(Into::into);
+        self.numbers = Some(context("open the world's pid namespace", numbers)?);
         Ok(())
     }
 }

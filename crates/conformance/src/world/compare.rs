@@ -18,6 +18,8 @@ const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     window: Option<Window>,
+    /// Its number on the machine, when it was seen last.
+    on_machine: Option<i32>,
     /// What the model showed of its files when they were compared last, if anything.
     inside: Option<Inside>,
 }
@@ -27,9 +29,19 @@ impl Watched {
     fn window(&mut self, real: &Real, pid: u32) -> Option<&Window> {
         if self.window.as_ref().is_none_or(|window| window.pid != pid) {
             self.window = Window::open(real, pid);
+            self.on_machine = self.window.as_ref().and_then(|_| real.on_machine(pid)).or(self.on_machine);
         }
         self.window.as_ref()
     }
+}
+
+/// An actor that was reaped by the last call.
+#[derive(Debug)]
+pub(super) struct Ghost {
+    name: String,
+    /// Its numbers, in the world and on the machine, when it was seen last.
+    pid: u32,
+    on_machine: Option<i32>,
 }
 
 /// What has to be seen of an actor.
@@ -117,17 +129,27 @@ impl World {
         }
         let gone = |actor: &Actor| kernel.status(kernel.init(), actor.task).is_err();
         for actor in self.actors.extract_if(.., |actor| gone(actor)) {
-            self.watched.remove(&actor.task);
-            self.ghosts.push(actor);
+            let on_machine = self.watched.remove(&actor.task).and_then(|watched| watched.on_machine);
+            self.ghosts.push(Ghost { name: actor.name, pid: actor.pid, on_machine });
         }
     }
 
-    /// The buried who are still there, unless another has their number now.
+    /// The buried who are still there or keep their numbers. That of a process group or
+    /// session stays, and another may have got one.
     fn undead(&self) -> impl Iterator<Item = String> {
-        let walks = |ghost: &&Actor| {
-            let taken = self.actors.iter().any(|actor| actor.pid == ghost.pid);
-            ghost.pid != 0 && !taken && self.real.exists(ghost.pid)
+        let walks = |ghost: &&Ghost| {
+            let here = || self.real.exists(ghost.pid);
+            let numbered = || ghost.on_machine.is_some_and(|pid| self.real.in_use(pid));
+            ghost.pid != 0 && (here() || numbered()) && !self.number_taken(ghost.pid)
         };
         self.ghosts.iter().filter(walks).map(|ghost| format!("{}: still there as {}", ghost.name, ghost.pid))
+    }
+
+    /// Whether a number is of somebody, or of the group or session of somebody.
+    fn number_taken(&self, pid: u32) -> bool {
+        self.actors.iter().any(|actor| {
+            let status = self.kernel.status(self.init, actor.task);
+            status.is_ok_and(|status| [status.pid, status.pgid, status.sid].contains(&pid))
+        })
     }
 }
