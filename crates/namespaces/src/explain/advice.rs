@@ -85,6 +85,10 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie => &[
             "name a process that still runs, by its number in the caller's own pid namespace: ns ls shows one in each namespace",
         ],
+        Rule::PidExhausted => &[
+            "end processes of this pid namespace, or of one above",
+            "as root of the user namespace that owns it: raise kernel.pid_max there",
+        ],
         Rule::ForkNproc => &["end processes of this user, or raise its limit"],
         Rule::MountPrivilege => &["make a user and a mount namespace first"],
         Rule::FsPrivilege => {

@@ -12,6 +12,7 @@ use super::load::Assumed;
 use super::lookup::{self, paths};
 use super::machine::Machine;
 use super::maps::{Reached, reached};
+use super::numbers;
 use super::question::Question;
 use super::remedy::remedies;
 use super::state::{FsOwner, State, below_covers, foreign_proc, resolved};
@@ -243,7 +244,8 @@ impl<'a> Case<'a> {
         if let Some(verdict) = self.filtered(Some(errno), at) {
             return verdict;
         }
-        if let Some(verdict) = self.beyond_the_model(errno) {
+        let beyond = self.beyond_the_model(errno);
+        if let Some(verdict) = beyond.or_else(|| numbers::perhaps_exhausted(self, errno)) {
             return verdict;
         }
         let fits = |refused: &Refused| {

@@ -30,7 +30,11 @@ pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Cause, Evidence)
     if errno == Errno::EMFILE {
         return Some((Rule::NoFreeFd.into(), open_files()));
     }
-    let by_rule = || rule_by_fact(case, errno).map(|(rule, fact)| (rule.into(), fact));
+    let by_rule = || {
+        super::numbers::exhausted(case, errno)
+            .or_else(|| rule_by_fact(case, errno))
+            .map(|(rule, fact)| (rule.into(), fact))
+    };
     super::lookup::by_errno(case, errno).or_else(by_rule)
 }
 

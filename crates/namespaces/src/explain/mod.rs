@@ -42,6 +42,7 @@ mod lookup;
 mod machine;
 mod maps;
 mod notes;
+mod numbers;
 mod page;
 mod question;
 mod remedy;

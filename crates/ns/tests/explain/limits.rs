@@ -2,7 +2,7 @@
 
 use testkit::{require_namespaces, require_root};
 
-use crate::answer::{HERE, Place};
+use crate::answer::{Answer, HERE, NS, Place};
 
 const USERNS: Place<'_> = Place(&["unshare", "--user", "--map-root-user"]);
 
@@ -111,4 +111,32 @@ fn too_many_mounts() {
     let restore = format!("trap 'sysctl -qw fs.mount-max={}' EXIT", before.trim());
     place.grants(&["bash", "-ec", &format!("{restore}; {fill}; {remedy}; mount -n --rbind /mnt /mnt/a/$i")]);
     assert_eq!(std::fs::read_to_string("/proc/sys/fs/mount-max").unwrap(), before);
+}
+
+/// The pid namespace has a few numbers only, and the next one comes after the last of them.
+#[test]
+fn no_number_is_left_in_the_pid_namespace() {
+    testkit::require_namespaces!();
+    let place = Place(&[
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount",
+        "--mount-proc",
+        "--kill-child",
+    ]);
+    let set =
+        "sub set { open my $f, '>', \"/proc/sys/kernel/$_[0]\" or exit 77; syswrite $f, $_[1] or exit 77 }
+        set('pid_max', 301); set('ns_last_pid', 299); fork or do { sleep 100; exit };";
+    let done = place.run(&["perl", "-e", &format!("{set} print fork ? 'forked' : $!")]);
+    if done.code == Some(77) {
+        return testkit::skip("no_number_is_left_in_the_pid_namespace", "pid_max is one for all here");
+    }
+    assert!(done.stdout.contains("Resource temporarily unavailable"), "{done:?}");
+    let ask = format!("{set} exec '{NS}', 'explain', '--json', 'clone', 'none'");
+    let answer = Answer::of(&place.run(&["perl", "-e", &ask]).stdout).unwrap();
+    answer.refused("PidExhausted").errno("EAGAIN").seen("/proc/sys/kernel/pid_max", "is 301");
+    answer.helps("kernel.pid_max");
 }

@@ -202,6 +202,13 @@ fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
             Candidate::words("fork first, and do it in the child, which is in that pid namespace").machine(|machine| machine.no_pending = true),
         ],
         Rule::PidNsDead => dead_pid_namespace(),
+        Rule::PidExhausted => vec![
+            Candidate::words("end processes of this pid namespace, or of one above"),
+            Candidate::command(
+                format!("as root of the user namespace that owns {}: raise the limit", case.state.name(Kind::Pid)),
+                "sysctl -w kernel.pid_max=32768",
+            ),
+        ],
         Rule::ForkNproc => vec![
             Candidate::words("end processes of this user, or raise its limit: ulimit -u, LimitNPROC= of a systemd unit, nproc in /etc/security/limits.conf"),
         ],
