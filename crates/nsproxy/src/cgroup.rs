@@ -110,33 +110,9 @@ impl Kernel {
         into: Option<Fd>,
         thread: bool,
     ) -> Result<Idx<Cgroup>, Denial> {
-        let own = self.tasks[parent].cgroup;
         let cgroup = match into {
-            None => own,
-            Some(fd) => {
-                // clone(2) CLONE_INTO_CGROUP EBADF: no such descriptor.
-                let bad = self.params.denial(Rule::IntoCgroupBadFd);
-                let file = self.fget(parent, fd).map_err(|_| bad)?;
-                // clone(2) CLONE_INTO_CGROUP: EBADF unless it is a cgroup directory.
-                let FileKind::Cgroup(cgroup) = self.files_open[file].kind else {
-                    return Err(bad);
-                };
-                // clone(2): ENOENT for a removed cgroup.
-                let gone = self.cgroups[cgroup].removed;
-                self.refuse_if(gone, Rule::IntoCgroupGone)?;
-                // clone(2) EACCES: cgroup.procs here and at the common ancestor.
-                let allowed = self.may_migrate(parent, own, cgroup);
-                self.refuse_if(!allowed, Rule::IntoCgroupAccess)?;
-                // cgroup_namespaces(7) nsdelegate: both ends below the namespace root.
-                let outside = self.crosses_delegation(parent, own, cgroup);
-                self.refuse_if(outside, Rule::IntoCgroupDelegation)?;
-                let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
-                // cgroups(7), "no internal processes": EBUSY beside controlled children.
-                self.refuse_if(internal, Rule::IntoCgroupBusy)?;
-                // cgroups(7): the threads of a process stay in one domain.
-                self.refuse_if(thread && cgroup != own, Rule::IntoCgroupThread)?;
-                cgroup
-            }
+            None => self.tasks[parent].cgroup,
+            Some(fd) => self.cgroup_css_set_fork(parent, fd, thread)?,
         };
         // cgroups(7) pids: EAGAIN when some level is full.
         let full = self.ancestors(cgroup).any(|at| {
@@ -144,6 +120,34 @@ impl Kernel {
             pids_max.is_some_and(|max| pids >= max)
         });
         self.refuse_if(full, Rule::PidsLimit)?;
+        Ok(cgroup)
+    }
+
+    /// The cgroup asked for with `CLONE_INTO_CGROUP`.
+    #[inline(never)]
+    fn cgroup_css_set_fork(&self, parent: Idx<Task>, fd: Fd, thread: bool) -> Result<Idx<Cgroup>, Denial> {
+        let own = self.tasks[parent].cgroup;
+        // clone(2) CLONE_INTO_CGROUP EBADF: no such descriptor.
+        let bad = self.params.denial(Rule::IntoCgroupBadFd);
+        let file = self.fget(parent, fd).map_err(|_| bad)?;
+        // clone(2) CLONE_INTO_CGROUP: EBADF unless it is a cgroup directory.
+        let FileKind::Cgroup(cgroup) = self.files_open[file].kind else {
+            return Err(bad);
+        };
+        // clone(2): ENOENT for a removed cgroup.
+        let gone = self.cgroups[cgroup].removed;
+        self.refuse_if(gone, Rule::IntoCgroupGone)?;
+        // clone(2) EACCES: cgroup.procs here and at the common ancestor.
+        let allowed = self.may_migrate(parent, own, cgroup);
+        self.refuse_if(!allowed, Rule::IntoCgroupAccess)?;
+        // cgroup_namespaces(7) nsdelegate: both ends below the namespace root.
+        let outside = self.crosses_delegation(parent, own, cgroup);
+        self.refuse_if(outside, Rule::IntoCgroupDelegation)?;
+        let internal = self.cgroups[cgroup].subtree_control && self.cgroups[cgroup].parent.is_some();
+        // cgroups(7), "no internal processes": EBUSY beside controlled children.
+        self.refuse_if(internal, Rule::IntoCgroupBusy)?;
+        // cgroups(7): the threads of a process stay in one domain.
+        self.refuse_if(thread && cgroup != own, Rule::IntoCgroupThread)?;
         Ok(cgroup)
     }
 

@@ -71,14 +71,19 @@ impl Kernel {
         let leader = self.signals[signal].leader;
         let status = *self.signals[signal].group_exit_code.get_or_insert(status);
         if self.tasks[leader].next_thread != leader {
-            for thread in self.threads(leader).into_iter().skip(1).rev() {
-                if self.is_alive(thread) {
-                    self.do_exit(thread, status);
-                }
-            }
+            self.end_other_threads(leader, status);
         }
         if self.is_alive(leader) {
             self.do_exit(leader, status);
+        }
+    }
+
+    #[inline(never)]
+    fn end_other_threads(&mut self, leader: Idx<Task>, status: u32) {
+        for thread in self.threads(leader).into_iter().skip(1).rev() {
+            if self.is_alive(thread) {
+                self.do_exit(thread, status);
+            }
         }
     }
 
@@ -210,6 +215,7 @@ impl Kernel {
         done
     }
 
+    #[inline(never)]
     fn reparent_children(&mut self, father: Idx<Task>, ns: Idx<PidNamespace>) {
         let Some(reaper) = self.find_new_reaper(father, ns) else {
             return;
@@ -347,7 +353,16 @@ impl Kernel {
     /// What a call leaves to be done after it: signals of exits to parents and
     /// children, inits whose namespace has become empty, processes whose last pidfd
     /// was closed.
+    #[inline]
     pub(crate) fn run_deferred(&mut self) {
+        let none = self.zap_wakeups.is_empty() && self.due.is_empty() && self.autokill.is_empty();
+        if !none {
+            self.run_all_deferred();
+        }
+    }
+
+    #[inline(never)]
+    fn run_all_deferred(&mut self) {
         loop {
             if let Some(init) = self.zap_wakeups.pop() {
                 self.wake_init(init);

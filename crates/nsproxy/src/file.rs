@@ -183,29 +183,29 @@ impl Kernel {
         Ok(self.fd_install(task, kind, cloexec))
     }
 
+    #[inline(never)]
     fn new_files(&mut self) -> Idx<Files> {
         self.files.insert(Files { count: 1, next_fd: FIRST_FD, fds: Idr::default() })
     }
 
     /// The child's descriptors: the same table with `CLONE_FILES`, else a copy.
     pub(crate) fn copy_files(&mut self, parent: Idx<Task>, flags: u64) -> Option<Idx<Files>> {
-        let files = match self.tasks[parent].files {
-            Some(files) => files,
-            // Nobody can tell an empty table from none, until it is shared.
-            None if flags & CLONE_FILES == 0 => return None,
-            None => {
-                let files = self.new_files();
-                self.tasks[parent].files = Some(files);
-                files
-            }
-        };
         if flags & CLONE_FILES != 0 {
-            self.files[files].count += 1;
-            return Some(files);
+            return Some(self.share_files(parent));
         }
-        Some(self.dup_fd(files))
+        // Nobody can tell an empty table from none, until it is shared.
+        self.tasks[parent].files.map(|files| self.dup_fd(files))
     }
 
+    #[inline(never)]
+    fn share_files(&mut self, task: Idx<Task>) -> Idx<Files> {
+        let files = self.tasks[task].files.unwrap_or_else(|| self.new_files());
+        self.tasks[task].files = Some(files);
+        self.files[files].count += 1;
+        files
+    }
+
+    #[inline(never)]
     pub(crate) fn dup_fd(&mut self, files: Idx<Files>) -> Idx<Files> {
         let copy = self.new_files();
         self.files[copy].next_fd = self.files[files].next_fd;
@@ -218,6 +218,7 @@ impl Kernel {
         copy
     }
 
+    #[inline(never)]
     pub(crate) fn put_files(&mut self, files: Idx<Files>) {
         self.files[files].count -= 1;
         if self.files[files].count > 0 {

@@ -96,6 +96,7 @@ impl<'a> CloneArgs<'a> {
     /// What the kernel has after `copy_struct_from_user`: the fields that the size covers,
     /// zero for the rest. Of a number cut in its middle the lower bytes are left; a cut
     /// pointer is not null.
+    #[inline(never)]
     fn zero_filled(&self) -> Self {
         let low_bytes = |start: u64| match self.size.saturating_sub(start) {
             0 => 0,
@@ -206,7 +207,13 @@ impl Kernel {
         // clone3(2) EFAULT: the structure cannot be read.
         self.refuse_if(args.fault, Rule::Clone3Fault)?;
         // clone(2) E2BIG: fields of a later version; those of this one may be missing.
-        let args = if args.size < CloneArgs::SIZE { args.zero_filled() } else { *args };
+        let whole;
+        let args = if args.size < CloneArgs::SIZE {
+            whole = args.zero_filled();
+            &whole
+        } else {
+            args
+        };
         let tail = args.unknown_tail && args.size > CloneArgs::SIZE;
         self.refuse_if(tail, Rule::Clone3UnknownTail)?;
         // clone(2) EINVAL: set_tid and its size come together.
@@ -283,19 +290,22 @@ impl Kernel {
         // Since 7.1 the exit signal is judged here for all entries.
         self.refuse_if(args.exit_signal > NSIG, Rule::CloneExitSignal)?;
         let child = self.copy_process(parent, &args)?;
-        let pidfd = any(args.flags, CLONE_PIDFD).then(|| {
-            let pid = self.tasks[child].pid;
-            self.pids[pid].count += 1;
-            let thread = any(args.flags, CLONE_THREAD);
-            let autokill = any(args.flags, CLONE_PIDFD_AUTOKILL);
-            self.fd_install(parent, FileKind::Pidfd { pid, thread, autokill }, true)
-        });
+        let pidfd = any(args.flags, CLONE_PIDFD).then(|| self.install_pidfd(parent, child, args.flags));
         if any(args.flags, CLONE_VFORK) {
             self.tasks[child].vfork_parent = Some(parent);
             self.tasks[parent].vfork_child = Some(child);
             self.tasks[parent].state = State::VforkWait;
         }
         Ok(Child { pid: self.pid_vnr(parent, self.tasks[child].pid), task: self.task_id(child), pidfd })
+    }
+
+    #[inline(never)]
+    fn install_pidfd(&mut self, parent: Idx<Task>, child: Idx<Task>, flags: u64) -> Fd {
+        let pid = self.tasks[child].pid;
+        self.pids[pid].count += 1;
+        let thread = any(flags, CLONE_THREAD);
+        let autokill = any(flags, CLONE_PIDFD_AUTOKILL);
+        self.fd_install(parent, FileKind::Pidfd { pid, thread, autokill }, true)
     }
 
     /// The checks on the flags alone, in the kernel's order.
@@ -569,6 +579,7 @@ impl Kernel {
         Some(new)
     }
 
+    #[inline(never)]
     fn join_thread_group(&mut self, parent: Idx<Task>, child: Idx<Task>) {
         let signal = self.tasks[parent].signal;
         self.signals[signal].nr_threads += 1;

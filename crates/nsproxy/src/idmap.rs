@@ -114,6 +114,7 @@ impl IdMap {
     }
 
     /// From a global id to the one inside.
+    #[inline(never)]
     pub(crate) fn up(&self, id: u32) -> Option<u32> {
         let Lines { extents, reverse } = self.0.as_deref()?;
         if reverse.is_empty() {

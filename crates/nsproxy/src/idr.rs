@@ -68,6 +68,7 @@ impl Idr {
         }
     }
 
+    #[inline(never)]
     fn walk(&self, nodes: &Nodes, number: u32) -> Option<Idx<Node>> {
         let mut at = self.root.filter(|_| self.covers(number))?;
         for level in (1..self.height).rev() {
@@ -87,9 +88,9 @@ impl Idr {
     #[inline]
     pub(crate) fn insert(&mut self, nodes: &mut Nodes, number: u32, value: u32) {
         debug_assert!(value != 0 && self.find(nodes, number).is_none());
-        let leaf = match self.leaf(nodes, number) {
-            Some(leaf) => leaf,
-            None => self.add_leaf(nodes, number),
+        let leaf = match self.root {
+            None if number < 1 << BITS => self.plant(nodes),
+            _ => self.leaf(nodes, number).unwrap_or_else(|| self.add_leaf(nodes, number)),
         };
         nodes[leaf].set(slot_at(number, 0), value);
         self.set_recent(nodes, number, leaf);
@@ -112,6 +113,15 @@ impl Idr {
         {
             self.prune(nodes, before << BITS);
         }
+    }
+
+    /// The one leaf of a tree that holds nothing but low numbers.
+    #[inline]
+    fn plant(&mut self, nodes: &mut Nodes) -> Idx<Node> {
+        let leaf = nodes.insert(Node::EMPTY);
+        self.root = Some(leaf);
+        self.height = 1;
+        leaf
     }
 
     /// The nodes on the way to a number, as many as are missing.
@@ -171,6 +181,24 @@ impl Idr {
     /// The first free number from `from` on and below `end`.
     #[inline]
     pub(crate) fn next_free(&self, nodes: &Nodes, from: u32, end: u32) -> Option<u32> {
+        if let Some((place, leaf)) = self.recent
+            && place == from >> BITS
+        {
+            let slot = slot_at(from, 0);
+            let taken = (nodes[leaf].used >> slot).trailing_ones();
+            if slot + (taken as usize) < SLOTS && from + taken < end {
+                return Some(from + taken);
+            }
+        }
+        if self.root.is_none() {
+            Some(from).filter(|from| *from < end)
+        } else {
+            self.search_free(nodes, from, end)
+        }
+    }
+
+    #[inline(never)]
+    fn search_free(&self, nodes: &Nodes, from: u32, end: u32) -> Option<u32> {
         let mut number = from;
         while number < end {
             let Some(leaf) = self.leaf(nodes, number) else { return Some(number) };
@@ -199,8 +227,14 @@ impl Idr {
 
     /// Gives all nodes back.
     pub(crate) fn destroy(&mut self, nodes: &mut Nodes) {
-        if let Some((place, _)) = self.recent.take() {
-            self.prune(nodes, place << BITS);
+        match self.recent.take() {
+            // The one leaf is the root.
+            Some((_, leaf)) if self.height == 1 && nodes[leaf].used == 0 => {
+                nodes.remove(leaf);
+                self.root = None;
+            }
+            Some((place, _)) => self.prune(nodes, place << BITS),
+            None => {}
         }
         debug_assert!(self.root.is_none(), "a tree ends when no number is left");
     }

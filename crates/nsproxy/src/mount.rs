@@ -44,21 +44,25 @@ pub(crate) const MNT_ATIME_MASK: u32 = MNT_NOATIME | MNT_NODIRATIME | MNT_RELATI
 /// What remount may change.
 pub(crate) const MNT_USER_MASK: u32 = 0x7f;
 pub(crate) const MNT_UNBINDABLE: u32 = 0x1000;
-pub(crate) const MNT_LOCK_READONLY: u32 = 0x1_0000;
-pub(crate) const MNT_LOCK_NODEV: u32 = 0x2_0000;
-pub(crate) const MNT_LOCK_NOSUID: u32 = 0x4_0000;
-pub(crate) const MNT_LOCK_NOEXEC: u32 = 0x8_0000;
+/// The flags that have a lock of their own, and how far above them it is.
+pub(crate) const MNT_LOCKABLE: u32 = MNT_READONLY | MNT_NODEV | MNT_NOSUID | MNT_NOEXEC;
+pub(crate) const LOCK_SHIFT: u32 = 17;
+pub(crate) const MNT_LOCK_NOSUID: u32 = MNT_NOSUID << LOCK_SHIFT;
+pub(crate) const MNT_LOCK_NODEV: u32 = MNT_NODEV << LOCK_SHIFT;
+pub(crate) const MNT_LOCK_NOEXEC: u32 = MNT_NOEXEC << LOCK_SHIFT;
+pub(crate) const MNT_LOCK_READONLY: u32 = MNT_READONLY << LOCK_SHIFT;
+/// That of the flags about access times, together.
 pub(crate) const MNT_LOCK_ATIME: u32 = 0x10_0000;
 /// Stays where it is, whatever the owner of the namespace wants.
 pub(crate) const MNT_LOCKED: u32 = 0x20_0000;
 /// Marked by `MNT_EXPIRE`, to go at the second call.
 pub(crate) const MNT_EXPIRED: u32 = 0x40_0000;
 /// These three only while mounts are taken down. One that goes;
-pub(crate) const MNT_UMOUNT: u32 = 0x80_0000;
+pub(crate) const MNT_UMOUNT: u32 = 0x100_0000;
 /// one that may have to go with others;
-pub(crate) const T_UMOUNT_CANDIDATE: u32 = 0x100_0000;
+pub(crate) const T_UMOUNT_CANDIDATE: u32 = 0x200_0000;
 /// one below which all candidates are known to be only covered.
-pub(crate) const T_MARKED: u32 = 0x200_0000;
+pub(crate) const T_MARKED: u32 = 0x400_0000;
 
 /// A place in the tree: a directory entry as seen through one mount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,18 +225,7 @@ impl Kernel {
 
     /// An unmounted mount nobody is in any more is gone, and what hung on it is next.
     pub(crate) fn cleanup_mnt(&mut self, mnt: Idx<Mount>) {
-        // A stack of mounts may be as high as fs.mount-max allows.
-        let mut stuck = Vec::new();
-        self.cleanup_one(mnt, &mut stuck);
-        while let Some(next) = stuck.pop() {
-            self.cleanup_one(next, &mut stuck);
-        }
-    }
-
-    /// Puts what hung on the mount on the list.
-    #[inline]
-    fn cleanup_one(&mut self, mnt: Idx<Mount>, stuck: &mut Vec<Idx<Mount>>) {
-        let Some(&Mount { count, ns, parent, sb, idmap, .. }) = self.mounts.get(mnt) else {
+        let Some(&Mount { count, ns, parent, first_child, sb, idmap, .. }) = self.mounts.get(mnt) else {
             return;
         };
         if count > 0 || ns.is_some() {
@@ -241,13 +234,34 @@ impl Kernel {
         if parent.is_some_and(|parent| self.mounts.get(parent).is_some()) {
             self.unhook_mount(mnt);
         }
-        while let Some(child) = self.mounts[mnt].first_child {
-            self.unhook_mount(child);
-            stuck.push(child);
+        if first_child.is_some() {
+            self.drop_stuck_children(mnt);
         }
         self.mounts.remove(mnt);
         self.put_idmap(idmap);
         self.put_super(sb);
+    }
+
+    /// What hung on the mount is on its own now, and on it something else may hang: a
+    /// stack of mounts may be as high as fs.mount-max allows.
+    #[cold]
+    fn drop_stuck_children(&mut self, mnt: Idx<Mount>) {
+        let mut stuck = Vec::new();
+        self.take_children(mnt, &mut stuck);
+        while let Some(next) = stuck.pop() {
+            let Mount { count, ns, .. } = self.mounts[next];
+            if count == 0 && ns.is_none() {
+                self.take_children(next, &mut stuck);
+            }
+            self.cleanup_mnt(next);
+        }
+    }
+
+    fn take_children(&mut self, mnt: Idx<Mount>, stuck: &mut Vec<Idx<Mount>>) {
+        while let Some(child) = self.mounts[mnt].first_child {
+            self.unhook_mount(child);
+            stuck.push(child);
+        }
     }
 
     pub(crate) fn put_super(&mut self, sb: Idx<SuperBlock>) {

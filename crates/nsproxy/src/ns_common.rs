@@ -315,6 +315,7 @@ impl Kernel {
 
     /// Takes the charge of a kind back that was refused after it, unless it was charged for
     /// all at once: that is for their maker to do.
+    #[cold]
     pub(crate) fn uncharge_ns(&mut self, making: &Making, kind: NsKind, charged: Idx<Ucounts>) {
         if making.charged.is_none() {
             self.dec_ucount(charged, kind);

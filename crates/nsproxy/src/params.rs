@@ -337,6 +337,7 @@ impl Params {
         self.mutations.contains(&Mutation::Effect(effect))
     }
 
+    #[cold]
     pub(crate) fn denial(&self, rule: Rule) -> Denial {
         let replaced = self.mutations.iter().find_map(|mutation| match mutation {
             Mutation::Errno(of, errno) if *of == rule => Some(*errno),

@@ -50,14 +50,22 @@ impl Kernel {
 
     /// The number of a pid in a namespace; 0 where it cannot be seen.
     pub(crate) fn pid_nr_ns(&self, pid: Idx<Pid>, viewed_from: Idx<PidNamespace>) -> u32 {
-        let Pid { freed, nr, ns, .. } = self.pids[pid];
+        let Pid { freed, nr, ns, outer, .. } = self.pids[pid];
         if freed {
             return 0;
         }
         if ns == viewed_from {
             return nr;
         }
-        self.upids(pid).find(|upid| upid.ns == viewed_from).map_or(0, |upid| upid.nr)
+        let mut at = outer;
+        while let Some(upid) = at {
+            let Upid { nr, ns, outer } = self.upids[upid];
+            if ns == viewed_from {
+                return nr;
+            }
+            at = outer;
+        }
+        0
     }
 
     /// The number as the viewing task sees it.
@@ -114,17 +122,24 @@ impl Kernel {
         });
         let numbered = self.alloc_numbers(caller, pid, set_tid).and_then(|()| self.check_accepting(ns));
         if let Err(denial) = numbered {
-            self.free_numbers(pid);
-            self.pids.remove(pid);
-            // pid_namespaces(7): the first process that succeeds still gets number 1.
-            let level = &mut self.pid_ns[ns];
-            if level.adding && level.pid_allocated == 0 {
-                level.cursor = 1;
-            }
+            self.give_up_pid(pid);
             return Err(denial);
         }
         self.pid_ns[ns].common.count += 1;
         Ok(pid)
+    }
+
+    /// A pid that did not get all its numbers.
+    #[cold]
+    fn give_up_pid(&mut self, pid: Idx<Pid>) {
+        let ns = self.pids[pid].ns;
+        self.free_numbers(pid);
+        self.pids.remove(pid);
+        // pid_namespaces(7): the first process that succeeds still gets number 1.
+        let level = &mut self.pid_ns[ns];
+        if level.adding && level.pid_allocated == 0 {
+            level.cursor = 1;
+        }
     }
 
     /// A number in each namespace, the deepest first.
@@ -153,6 +168,7 @@ impl Kernel {
     }
 
     /// From 7.0 on all wishes are judged before any number is taken.
+    #[inline(never)]
     fn check_set_tids(
         &self,
         caller: Option<Idx<Task>>,
@@ -196,20 +212,7 @@ impl Kernel {
         wanted: Option<i32>,
     ) -> Result<u32, Denial> {
         let nr = match wanted {
-            Some(tid) => {
-                if !self.params.since(7, 0) {
-                    self.check_set_tid(caller, ns, tid)?;
-                }
-                let tid = u32::try_from(tid).unwrap_or(0);
-                // clone(2) set_tid: EEXIST when the number is in use.
-                let busy = self.find_pid_ns(tid, ns).is_some();
-                self.refuse_if(busy, Rule::SetTidBusy)?;
-                // A mutation may have let a number pass that cannot be taken.
-                if busy || tid == 0 {
-                    return Err(self.params.denial(Rule::PidExhausted));
-                }
-                tid
-            }
+            Some(tid) => self.wanted_pid(caller, ns, tid)?,
             None => self.next_pid(ns)?,
         };
         // From 7.1 on: no second process before the first one is init.
@@ -219,6 +222,19 @@ impl Kernel {
         level.idr.insert(&mut self.idr_nodes, nr, pid.raw());
         level.pid_allocated += 1;
         Ok(nr)
+    }
+
+    #[inline(never)]
+    fn wanted_pid(&self, caller: Option<Idx<Task>>, ns: Idx<PidNamespace>, tid: i32) -> Result<u32, Denial> {
+        if !self.params.since(7, 0) {
+            self.check_set_tid(caller, ns, tid)?;
+        }
+        let tid = u32::try_from(tid).unwrap_or(0);
+        // clone(2) set_tid: EEXIST when the number is in use.
+        let busy = self.find_pid_ns(tid, ns).is_some();
+        self.refuse_if(busy, Rule::SetTidBusy)?;
+        // A mutation may have let a number pass that cannot be taken.
+        if busy || tid == 0 { Err(self.params.denial(Rule::PidExhausted)) } else { Ok(tid) }
     }
 
     /// `pid_namespaces(7)`: when init is gone, no more processes. The oldest releases

@@ -166,9 +166,11 @@ impl Kernel {
             self.sighands[sighand].ignored |= 1 << SIGCHLD;
         }
         self.tasks[init].state = State::Zapping;
-        if self.zap_done(init) {
-            return true;
-        }
+        self.zap_done(init) || self.kill_all_in(ns, init)
+    }
+
+    #[inline(never)]
+    fn kill_all_in(&mut self, ns: Idx<PidNamespace>, init: Idx<Task>) -> bool {
         let group = self.tasks[init].signal;
         let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
         // All are told before the first one ends, so nobody is merely stopped any more.

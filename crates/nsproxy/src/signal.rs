@@ -220,6 +220,7 @@ impl Kernel {
     }
 
     /// Whether a signal from `task` comes to `target` as from an ancestor namespace.
+    #[inline(never)]
     pub(crate) fn is_foreign(&self, task: Idx<Task>, target: Idx<Task>) -> bool {
         self.pid_nr_ns(self.tasks[task].pid, self.task_active_pid_ns(target)) == 0
     }

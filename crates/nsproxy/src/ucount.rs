@@ -114,28 +114,27 @@ impl Kernel {
     ) -> Option<Idx<Ucounts>> {
         let asked = NsKind::ALL.map(|kind| u32::from(flags & kind.flag() != 0));
         let first = self.alloc_ucounts(ns, uid);
+        self.ucounts[first].count += asked.iter().sum::<u32>() - 1;
+        let mut beyond = 0;
         let mut at = Some(first);
         while let Some(idx) = at {
-            let Ucounts { ns, ucount, above, .. } = self.ucounts[idx];
-            let max = self.user_ns[ns].ucount_max;
-            let full = |kind: usize| if ucount[kind] >= max[kind] { asked[kind] } else { 0 };
-            if (0..8).map(full).sum::<u32>() > 0 {
-                self.put_ucounts(first);
-                return None;
-            }
-            at = above;
-        }
-        self.ucounts[first].count += asked.iter().sum::<u32>() - 1;
-        at = Some(first);
-        while let Some(idx) = at {
             let record = &mut self.ucounts[idx];
-            (0..8).for_each(|kind| record.ucount[kind] += asked[kind]);
+            let max = &self.user_ns[record.ns].ucount_max;
+            for kind in 0..8 {
+                beyond += if record.ucount[kind] >= max[kind] { asked[kind] } else { 0 };
+                record.ucount[kind] += asked[kind];
+            }
             at = record.above;
+        }
+        if beyond > 0 {
+            self.refund(first, flags);
+            return None;
         }
         Some(first)
     }
 
     /// Takes back what was charged for namespaces that were not made after all.
+    #[cold]
     pub(crate) fn refund(&mut self, first: Idx<Ucounts>, flags: u64) {
         for kind in NsKind::among(flags) {
             self.uncharge(first, kind);

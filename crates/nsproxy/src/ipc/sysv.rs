@@ -162,9 +162,13 @@ impl Kernel {
     /// The segments a thread made lose their creator, at its end or when it leaves the
     /// namespace by unshare. With `shm_rmid_forced` those nobody has attached go.
     pub(crate) fn exit_shm(&mut self, task: Idx<Task>) {
-        if self.shm_creators == 0 {
-            return;
+        if self.shm_creators > 0 {
+            self.leave_shms(task);
         }
+    }
+
+    #[cold]
+    fn leave_shms(&mut self, task: Idx<Task>) {
         let creator = Some(self.task_id(task));
         for ns in self.ipc_ns.indices() {
             let mut orphaned = 0;
@@ -198,6 +202,7 @@ impl Kernel {
     }
 
     /// fork(2): the child has the same segments attached.
+    #[cold]
     pub(crate) fn shm_dup_mm(&mut self, old: Idx<Mm>, new: Idx<Mm>) {
         let mut copies: Vec<_> = self.attachments(old).map(|at| self.shm_attached[at]).collect();
         while let Some(ShmAttached { ns, id, cred, .. }) = copies.pop() {
@@ -299,6 +304,7 @@ impl Kernel {
     }
 
     /// clone(2) `CLONE_SYSVSEM`: one undo list for both.
+    #[inline(never)]
     pub(crate) fn share_sysvsem(&mut self, task: Idx<Task>) -> Idx<SysvTask> {
         let list = self.own_sysv(task);
         self.sysv[list].count += 1;
@@ -307,9 +313,13 @@ impl Kernel {
 
     /// Leaves the undo list; the last one to leave runs it.
     pub(crate) fn exit_sem(&mut self, task: Idx<Task>) {
-        let Some(list) = self.tasks[task].sysv.take() else {
-            return;
-        };
+        if let Some(list) = self.tasks[task].sysv.take() {
+            self.put_sysv(task, list);
+        }
+    }
+
+    #[inline(never)]
+    fn put_sysv(&mut self, task: Idx<Task>, list: Idx<SysvTask>) {
         self.sysv[list].count -= 1;
         if self.sysv[list].count > 0 {
             return;

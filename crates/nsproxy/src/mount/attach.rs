@@ -2,9 +2,8 @@
 
 use super::pnode::Propagation;
 use super::{
-    Dentry, MNT_EXPIRED, MNT_LOCK_ATIME, MNT_LOCK_NODEV, MNT_LOCK_NOEXEC, MNT_LOCK_NOSUID, MNT_LOCK_READONLY,
-    MNT_LOCKED, MNT_NODEV, MNT_NOEXEC, MNT_NOSUID, MNT_READONLY, MNT_UMOUNT, MNT_UNBINDABLE, MntNamespace,
-    Mount, Path,
+    Dentry, LOCK_SHIFT, MNT_EXPIRED, MNT_LOCK_ATIME, MNT_LOCKABLE, MNT_LOCKED, MNT_UMOUNT, MNT_UNBINDABLE,
+    MntNamespace, Mount, Path,
 };
 use crate::Kernel;
 use crate::arena::Idx;
@@ -47,19 +46,8 @@ pub(super) enum Umount {
 
 /// `mount_namespaces(7)`, "Restrictions on mount namespaces": what a more privileged
 /// namespace set up comes as one unit, and its flags stay.
-pub(crate) fn locked(mut flags: u32) -> u32 {
-    let locks = [
-        (MNT_READONLY, MNT_LOCK_READONLY),
-        (MNT_NODEV, MNT_LOCK_NODEV),
-        (MNT_NOSUID, MNT_LOCK_NOSUID),
-        (MNT_NOEXEC, MNT_LOCK_NOEXEC),
-    ];
-    for (flag, lock) in locks {
-        if flags & flag != 0 {
-            flags |= lock;
-        }
-    }
-    flags | MNT_LOCK_ATIME
+pub(crate) const fn locked(flags: u32) -> u32 {
+    flags | (flags & MNT_LOCKABLE) << LOCK_SHIFT | MNT_LOCK_ATIME
 }
 
 impl Kernel {

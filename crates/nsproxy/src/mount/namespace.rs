@@ -110,17 +110,13 @@ impl Kernel {
         }
         self.unmounting = true;
         self.umount_ns(ns);
-        let mut done = 0;
-        while let Some(next) = self.dying_mnt_ns.get(done) {
-            self.umount_ns(*next);
-            done += 1;
+        while let Some(next) = self.dying_mnt_ns.pop() {
+            self.umount_ns(next);
         }
-        self.dying_mnt_ns.clear();
         self.unmounting = false;
     }
 
     /// Everything in it is unmounted.
-    #[inline]
     fn umount_ns(&mut self, ns: Idx<MntNamespace>) {
         let MntNamespace { common, root, .. } = &self.mnt_ns[ns];
         let (dead, root) = (common.released(NsKind::Mnt), *root);
