@@ -84,6 +84,30 @@ struct Slot<T> {
     next_free: Option<Idx<T>>,
 }
 
+/// What an index leads to. Without the number in the message, which every use would have
+/// to keep at hand, a check is one comparison.
+#[inline]
+fn slot<T>(slots: &[Slot<T>], idx: Idx<T>) -> &Slot<T> {
+    match slots.get(idx.position()) {
+        Some(slot) => slot,
+        None => leads_nowhere(),
+    }
+}
+
+#[inline]
+fn slot_mut<T>(slots: &mut [Slot<T>], idx: Idx<T>) -> &mut Slot<T> {
+    match slots.get_mut(idx.position()) {
+        Some(slot) => slot,
+        None => leads_nowhere(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn leads_nowhere() -> ! {
+    panic!("an index leads to no place of its arena")
+}
+
 /// Objects of one type, with the places of the dead ones used again.
 ///
 /// What is in the place of a dead object is its last value; only a counted
@@ -111,7 +135,7 @@ impl<T: Default> Arena<T> {
             Some(idx) => idx,
             None => self.add_place(),
         };
-        let slot = &mut self.slots[idx.position()];
+        let slot = slot_mut(&mut self.slots, idx);
         self.first_free = slot.next_free;
         let before = core::mem::replace(&mut slot.value, value);
         slot.generation = slot.generation.wrapping_add(1);
@@ -141,7 +165,7 @@ impl<T: Default> Arena<T> {
     /// Frees the place; every handle to it becomes stale.
     #[inline]
     pub(crate) fn remove(&mut self, idx: Idx<T>) {
-        let slot = &mut self.slots[idx.position()];
+        let slot = slot_mut(&mut self.slots, idx);
         debug_assert!(slot.generation & 1 == 1);
         slot.generation = slot.generation.wrapping_add(1);
         slot.next_free = self.first_free.replace(idx);
@@ -150,7 +174,7 @@ impl<T: Default> Arena<T> {
     /// Frees the place and hands out what was in it.
     pub(crate) fn take(&mut self, idx: Idx<T>) -> T {
         self.remove(idx);
-        core::mem::take(&mut self.slots[idx.position()].value)
+        core::mem::take(&mut slot_mut(&mut self.slots, idx).value)
     }
 
     pub(crate) fn get(&self, idx: Idx<T>) -> Option<&T> {
@@ -160,7 +184,7 @@ impl<T: Default> Arena<T> {
 
     /// The generation a handle to this place must carry.
     pub(crate) fn generation(&self, idx: Idx<T>) -> u32 {
-        self.slots[idx.position()].generation
+        slot(&self.slots, idx).generation
     }
 
     /// The index behind a handle, if the object is still the one the handle was made for.
@@ -200,7 +224,7 @@ impl<T> Index<Idx<T>> for Arena<T> {
 
     #[inline]
     fn index(&self, idx: Idx<T>) -> &T {
-        let slot = &self.slots[idx.position()];
+        let slot = slot(&self.slots, idx);
         debug_assert!(slot.generation & 1 == 1, "a counted reference is to a live object");
         &slot.value
     }
@@ -209,7 +233,7 @@ impl<T> Index<Idx<T>> for Arena<T> {
 impl<T> IndexMut<Idx<T>> for Arena<T> {
     #[inline]
     fn index_mut(&mut self, idx: Idx<T>) -> &mut T {
-        let slot = &mut self.slots[idx.position()];
+        let slot = slot_mut(&mut self.slots, idx);
         debug_assert!(slot.generation & 1 == 1, "a counted reference is to a live object");
         &mut slot.value
     }

@@ -93,22 +93,31 @@ impl CloneArgs<'_> {
 }
 
 impl<'a> CloneArgs<'a> {
-    /// What the kernel has after `copy_struct_from_user`: the fields that the size covers,
-    /// zero for the rest. Of a number cut in its middle the lower bytes are left; a cut
-    /// pointer is not null.
+    /// What the kernel has after `copy_struct_from_user` of the fields that later versions
+    /// added: `set_tid`, its size, and the cgroup.
+    #[inline]
+    fn later_fields(&self) -> (Option<&'a [i32]>, u64, u64) {
+        if self.size < Self::SIZE {
+            self.zero_filled()
+        } else {
+            (self.set_tid, self.set_tid_size, self.cgroup)
+        }
+    }
+
+    /// Zero for what the size does not cover. Of a number cut in its middle the lower bytes
+    /// are left; a cut pointer is not null.
     #[inline(never)]
-    fn zero_filled(&self) -> Self {
+    fn zero_filled(&self) -> (Option<&'a [i32]>, u64, u64) {
         let low_bytes = |start: u64| match self.size.saturating_sub(start) {
             0 => 0,
             covered @ 1..8 => (1 << (covered * 8)) - 1,
             _ => u64::MAX,
         };
-        Self {
-            set_tid: self.set_tid.filter(|_| self.size > Self::SET_TID_AT),
-            set_tid_size: self.set_tid_size & low_bytes(Self::SET_TID_AT + 8),
-            cgroup: self.cgroup & low_bytes(Self::SIZE - 8),
-            ..*self
-        }
+        (
+            self.set_tid.filter(|_| self.size > Self::SET_TID_AT),
+            self.set_tid_size & low_bytes(Self::SET_TID_AT + 8),
+            self.cgroup & low_bytes(Self::SIZE - 8),
+        )
     }
 
     /// The same with wanted pid numbers.
@@ -207,21 +216,13 @@ impl Kernel {
         // clone3(2) EFAULT: the structure cannot be read.
         self.refuse_if(args.fault, Rule::Clone3Fault)?;
         // clone(2) E2BIG: fields of a later version; those of this one may be missing.
-        let whole;
-        let args = if args.size < CloneArgs::SIZE {
-            whole = args.zero_filled();
-            &whole
-        } else {
-            args
-        };
+        let (set_tid, set_tid_size, cgroup) = args.later_fields();
         let tail = args.unknown_tail && args.size > CloneArgs::SIZE;
         self.refuse_if(tail, Rule::Clone3UnknownTail)?;
-        // clone(2) EINVAL: set_tid and its size come together.
-        let levels = u64::from(MAX_PID_NS_LEVEL);
-        self.refuse_if(args.set_tid_size > levels, Rule::SetTidTooMany)?;
-        let wishes = args.set_tid_size > 0;
-        self.refuse_if(args.set_tid.is_none() && wishes, Rule::SetTidNull)?;
-        self.refuse_if(args.set_tid.is_some() && !wishes, Rule::SetTidEmpty)?;
+        let wishes = set_tid.is_some() || set_tid_size > 0;
+        if wishes {
+            self.check_set_tid_size(set_tid, set_tid_size)?;
+        }
         // clone(2) EINVAL: exit_signal is a signal number.
         let signal_bits = args.exit_signal & !CSIGNAL != 0;
         self.refuse_if(signal_bits, Rule::Clone3ExitSignalBits)?;
@@ -229,18 +230,11 @@ impl Kernel {
         // copy_clone_args_from_user, valid_signal: 64 is the last.
         self.refuse_if(no_signal, Rule::Clone3ExitSignal)?;
         // clone(2) CLONE_INTO_CGROUP: the field must exist and hold a descriptor.
-        let cgroup = Fd::try_from(args.cgroup);
+        let cgroup = Fd::try_from(cgroup);
         let bad_field = cgroup.is_err() || args.size < CloneArgs::SIZE;
         let into = any(args.flags, CLONE_INTO_CGROUP);
         self.refuse_if(into && bad_field, Rule::IntoCgroupField)?;
-        let wanted = args.set_tid.unwrap_or(&[]);
-        let size = usize::try_from(args.set_tid_size).unwrap_or(usize::MAX);
-        // clone(2) EFAULT: the array is shorter than its size says.
-        let set_tid = match wanted.get(..size) {
-            Some(set_tid) => set_tid,
-            None if args.set_tid.is_none() => &[],
-            None => return Err(self.params.denial(Rule::SetTidFault)),
-        };
+        let set_tid = if wishes { self.copy_set_tid(set_tid, set_tid_size)? } else { &[] };
         Ok(KernelCloneArgs {
             flags: args.flags,
             pidfd: args.pidfd,
@@ -249,6 +243,22 @@ impl Kernel {
             set_tid,
             cgroup: cgroup.unwrap_or(-1),
         })
+    }
+
+    /// clone(2) EINVAL: `set_tid` and its size come together.
+    #[inline(never)]
+    fn check_set_tid_size(&self, set_tid: Option<&[i32]>, size: u64) -> Result<(), Denial> {
+        self.refuse_if(size > u64::from(MAX_PID_NS_LEVEL), Rule::SetTidTooMany)?;
+        self.refuse_if(set_tid.is_none() && size > 0, Rule::SetTidNull)?;
+        self.refuse_if(set_tid.is_some() && size == 0, Rule::SetTidEmpty)
+    }
+
+    /// clone(2) EFAULT: the array is shorter than its size says.
+    #[inline(never)]
+    fn copy_set_tid<'a>(&self, set_tid: Option<&'a [i32]>, size: u64) -> Result<&'a [i32], Denial> {
+        let Some(wanted) = set_tid else { return Ok(&[]) };
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        wanted.get(..size).ok_or_else(|| self.params.denial(Rule::SetTidFault))
     }
 
     /// The bits clone3 knows in this release.
