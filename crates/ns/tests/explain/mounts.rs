@@ -204,6 +204,10 @@ fn a_remount_of_ones_own_file_system() {
             MOUNTS.script(&format!("{inner} bash -c '$NS explain --json mount -o remount,ro none {place}'"));
         answer.refused("RemountSuper").errno("EPERM");
     }
+    // A file of it is mounted, too.
+    let file = format!("{own}; touch /mnt/f /mnt/g; mount --bind /mnt/f /mnt/g");
+    MOUNTS.script(&format!("{file}; explain mount -o remount,ro none /mnt/g")).allowed();
+    MOUNTS.shell(&format!("{file}; mount -o remount,ro none /mnt/g"));
     // Nothing was changed by asking.
     MOUNTS.shell(&format!("{own}; '{NS}' explain mount -o remount,ro none /mnt; touch /mnt/x"));
 }

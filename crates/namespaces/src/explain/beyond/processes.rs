@@ -262,7 +262,7 @@ pub(super) fn same(case: &Case<'_>, pid: i32, inode: u64) -> Verdict {
     }
 }
 
-/// What keeps a namespace. The only question that looks at all processes.
+/// What keeps a namespace: all processes are looked at.
 pub(super) fn held(case: &Case<'_>, path: &Path) -> Verdict {
     let shown = path.display().to_string();
     if let Some(verdict) = foreign(case) {
