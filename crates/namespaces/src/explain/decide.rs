@@ -50,7 +50,7 @@ impl<'a> Case<'a> {
     pub(super) fn decide(&self, seen: Seen) -> Verdict {
         let seen = match (seen, &self.reached) {
             (Seen::Nothing, Some(Reached::Refused(..))) => Seen::Refused(Some(0), Errno::EPERM),
-            (Seen::Nothing, _) => match lookup::first_refused(self) {
+            (Seen::Nothing, _) => match self.unwritable().or_else(|| lookup::first_refused(self)) {
                 Some(errno) => Seen::Refused(Some(0), errno),
                 None if self.lacks_mounts() => Seen::Nothing,
                 None => trial(self.machine, self.state, self.question),
@@ -200,6 +200,17 @@ impl<'a> Case<'a> {
                 "does not list the mount of the root directory: it is in another mount namespace, or in none";
             Evidence::file("/proc/self/mountinfo", says)
         })
+    }
+
+    /// What opening the file of a process answers that is to be written.
+    fn unwritable(&self) -> Option<Errno> {
+        let pid = match self.question {
+            Question::WriteMap { pid, .. }
+            | Question::WriteSetgroups { pid, .. }
+            | Question::WriteTimeOffsets { pid, .. } => *pid,
+            _ => return None,
+        };
+        self.objects.target(pid)?.writable?.err().filter(|errno| *errno == Errno::EACCES)
     }
 
     /// Whether the caller may not touch its own mounts. In the mount namespace that a trial makes
@@ -614,7 +625,7 @@ fn supposed_nothing() -> Supposition {
     Supposition {
         assumed: Assumed::default(),
         outside: None,
-        because: Evidence::inferred("what could be read is enough"),
+        because: Evidence::inferred("by what could be read alone it is the first of these"),
         weak: false,
     }
 }

@@ -269,3 +269,21 @@ fn a_helper_that_may_not_be_executed() {
         assert!(done.stderr.contains("\n    helper-not-executable: "), "{}", done.stderr);
     }
 }
+
+/// Ids without a mapping look alike, and the file still belongs to another user.
+#[test]
+fn a_map_of_anothers_process_where_no_id_is_mapped() {
+    require_namespaces!();
+    let words = if testkit::is_root() { [user().0, &["sleep", "100"]].concat() } else { vec!["sleep", "0"] };
+    let process = sleeping(&words);
+    let pid = if testkit::is_root() { process.pid().to_string() } else { "1".to_owned() };
+    crate::common::eventually("the user", || {
+        testkit::is_root() == (std::fs::metadata(format!("/proc/{pid}")).unwrap().uid() == 65534)
+    });
+    let place = Place(&["unshare", "--user"]);
+    for (file, text) in [("uid_map", "0 0 1"), ("timens_offsets", "bogus")] {
+        let path = format!("/proc/{pid}/{file}");
+        place.refuses(&["sh", "-c", &format!("echo '{text}' > {path}")], "Permission denied");
+        place.explain(&["write", &path, text]).refused("MapOpenAccess").errno("EACCES");
+    }
+}

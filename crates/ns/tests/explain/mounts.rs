@@ -242,3 +242,15 @@ fn mounts_that_belong_to_another_user_namespace() {
         answer.refused("MountPrivilege").errno("EPERM").seen("/proc/self/ns/mnt", "does not belong to");
     }
 }
+
+/// What lies on a device is not looked for on it, only the device itself.
+#[test]
+fn a_device_that_is_not_there() {
+    require_root!();
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap();
+    let fstype = known.lines().find_map(|line| line.strip_prefix('\t')).expect("a file system on a device");
+    let place = Place(&["unshare", "--mount"]);
+    let call = ["mount", "-t", fstype, "/nowhere", "/mnt"];
+    place.refuses(&call, "does not exist");
+    place.explain(&call).refused("PathMissing").errno("ENOENT").seen("/nowhere", "does not exist");
+}

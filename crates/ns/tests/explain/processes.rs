@@ -190,6 +190,9 @@ fn signals_that_do_nothing() {
     assert!(says(&["kill", &pid, "winch"]).ends_with("gets the signal 28"));
     assert!(says(&["kill", "-RTMIN+1", &pid]).ends_with("gets the signal 35"));
     HERE.explain(&["kill", &pid, "65"]).refused("SignalNumber").errno("EINVAL");
+    // The number comes before the permission, and a session outside has none here.
+    user().explain(&["kill", "1", "65"]).refused("SignalNumber").errno("EINVAL");
+    user().explain(&["kill", "1", "CONT"]).refused("KillPermission").errno("EPERM");
     let ended = sleeping(&["true"]);
     let zombie = ended.pid().to_string();
     eventually("the end", || !is_alive(ended.pid()));

@@ -13,6 +13,7 @@ use crate::explain::answer::Verdict;
 use crate::explain::cause::Outside;
 use crate::explain::decide::{Case, open};
 use crate::explain::evidence::Evidence;
+use crate::explain::load::Assumed;
 use crate::explain::lookup;
 use crate::explain::question::Question;
 use crate::explain::state::{OVERFLOW, covering};
@@ -242,6 +243,27 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
         return allowed(format!("a cgroup can be made in {shown}, and processes moved into it"));
     }
     outside(case, Outside::CgroupNotDelegated, Some(Errno::EACCES), evidence)
+}
+
+/// A file system that lies on a device wants one: `lookup_bdev`, once the rules let it come so far.
+pub(super) fn device_of(case: &Case<'_>, source: &str, fstype: &str, flags: u64) -> Option<Verdict> {
+    use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_PRIVATE, MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
+    let others = MS_BIND | MS_MOVE | MS_REMOUNT | MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE;
+    let known = case.machine.text("/proc/filesystems").ok()?;
+    let on_device = known.lines().any(|line| line.trim() == fstype);
+    if flags & others != 0
+        || !on_device
+        || !source.starts_with('/')
+        || case.machine.eyes().stat(source) != Err(Errno::ENOENT)
+    {
+        return None;
+    }
+    case.ask(case.question, &Assumed::default())?.ok()?;
+    let evidence = vec![
+        Evidence::file("/proc/filesystems", format!("has {fstype} without nodev: it lies on a device")),
+        Evidence::file(source, "does not exist"),
+    ];
+    Some(refused(case, Rule::PathMissing, Some(Errno::ENOENT), evidence))
 }
 
 /// connect(2) ENETUNREACH: a new network namespace has its loopback device down.

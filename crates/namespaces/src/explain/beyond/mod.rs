@@ -41,6 +41,7 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
         Question::WriteMap { pid: pid @ 1.., .. }
         | Question::WriteSetgroups { pid: pid @ 1.., .. }
         | Question::WriteTimeOffsets { pid: pid @ 1.., .. } => processes::without_files(case, *pid),
+        Question::Mount { source, fstype, flags, .. } => files::device_of(case, source, fstype, *flags),
         Question::Launch(plan) => processes::already_there(case, plan),
         Question::Held { path } => Some(processes::held(case, path)),
         Question::Loopback => Some(files::loopback(case)),

@@ -102,12 +102,12 @@ fn is_init(case: &Case<'_>, pid: i32) -> bool {
 /// kill(2), `pid_namespaces(7)`: an init gets only the signals that it has a handler for.
 pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
     let may = case.machine.may_signal(pid).or_else(|| may_by_ids(case, pid))?;
-    if let Some(verdict) = may.err().and_then(|errno| unsent(case, pid, signal, errno)) {
-        return Some(verdict);
-    }
-    if !(0..=SIGRTMAX).contains(&signal) {
+    if may != Err(Errno::ESRCH) && !(0..=SIGRTMAX).contains(&signal) {
         let evidence = vec![Evidence::question(format!("{signal} is not one of 0 to {SIGRTMAX}"))];
         return Some(refused(case, Rule::SignalNumber, Some(Errno::EINVAL), evidence));
+    }
+    if let Some(verdict) = may.err().and_then(|errno| unsent(case, pid, signal, errno)) {
+        return Some(verdict);
     }
     let target = case.objects.target(pid)?;
     let Some(theirs) = &target.status else {
@@ -163,11 +163,7 @@ fn unsent(case: &Case<'_>, pid: i32, signal: i32, errno: Errno) -> Option<Verdic
         let evidence = vec![Evidence::call(format!("kill({pid}, 0)"), "finds no such process")];
         return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence));
     }
-    // Within a session anybody may let a process continue.
-    let session = |pid| rustix::process::getsid(rustix::process::Pid::from_raw(pid)).ok();
-    if errno != Errno::EPERM
-        || signal == libc::SIGCONT && session(pid).is_some_and(|its| Some(its) == session(0))
-    {
+    if errno != Errno::EPERM || signal == libc::SIGCONT && is_of_own_session(case, pid) {
         return None;
     }
     let theirs = case.objects.target(pid).and_then(|target| Some((target.shown, target.status.as_ref()?)));
@@ -180,6 +176,18 @@ fn unsent(case: &Case<'_>, pid: i32, signal: i32, errno: Errno) -> Option<Verdic
     };
     evidence.push(crate::explain::grounds::capabilities(case.state));
     Some(refused(case, Rule::KillPermission, Some(Errno::EPERM), evidence))
+}
+
+/// Within a session anybody may let a process continue.
+fn is_of_own_session(case: &Case<'_>, pid: i32) -> bool {
+    // proc_pid_stat(5): the sixth field; the second ends with the last parenthesis.
+    let session = |of: &str| -> Option<i32> {
+        let text = case.machine.text(&format!("/proc/{of}/stat")).ok()?;
+        text.rsplit_once(") ")?.1.split_ascii_whitespace().nth(3)?.parse().ok()
+    };
+    let theirs = case.objects.target(pid).and_then(|target| session(&target.shown.to_string()));
+    // 0 is one that has no number here.
+    theirs.is_some_and(|theirs| theirs != 0 && Some(theirs) == session("self"))
 }
 
 /// A launch that joins nothing of a process: `ns enter` leaves out what is the caller's own.
