@@ -250,7 +250,9 @@ fn a_device_that_is_not_there() {
     let known = std::fs::read_to_string("/proc/filesystems").unwrap();
     let fstype = known.lines().find_map(|line| line.strip_prefix('\t')).expect("a file system on a device");
     let place = Place(&["unshare", "--mount"]);
-    let call = ["mount", "-t", fstype, "/nowhere", "/mnt"];
-    place.refuses(&call, "does not exist");
-    place.explain(&call).refused("PathMissing").errno("ENOENT").seen("/nowhere", "does not exist");
+    for device in ["/nowhere", "nowhere"] {
+        let call = ["mount", "-t", fstype, device, "/mnt"];
+        place.refuses(&call, "does not exist");
+        place.explain(&call).refused("PathMissing").errno("ENOENT").seen(device, "does not exist");
+    }
 }

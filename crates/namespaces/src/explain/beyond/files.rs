@@ -246,6 +246,7 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
 }
 
 /// A file system that lies on a device wants one: `lookup_bdev`, once the rules let it come so far.
+/// mount(8) makes a path of `UUID=` and its like.
 pub(super) fn device_of(case: &Case<'_>, source: &str, fstype: &str, flags: u64) -> Option<Verdict> {
     use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_PRIVATE, MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
     let others = MS_BIND | MS_MOVE | MS_REMOUNT | MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE;
@@ -253,7 +254,7 @@ pub(super) fn device_of(case: &Case<'_>, source: &str, fstype: &str, flags: u64)
     let on_device = known.lines().any(|line| line.trim() == fstype);
     if flags & others != 0
         || !on_device
-        || !source.starts_with('/')
+        || source.contains('=')
         || case.machine.eyes().stat(source) != Err(Errno::ENOENT)
     {
         return None;
