@@ -51,6 +51,15 @@ struct Expected {
     whole: bool,
 }
 
+/// `complete_signal`: a signal of a process may be left to the thread that a call holds.
+fn hold_threads(expected: &mut [Option<Expected>]) {
+    let seen = || expected.iter().flatten().map(|expected| &expected.seen);
+    let held: Vec<u32> = seen().filter(|seen| seen.held).map(|seen| seen.status.tgid).collect();
+    for Expected { seen, .. } in expected.iter_mut().flatten() {
+        seen.held |= held.contains(&seen.status.tgid);
+    }
+}
+
 impl World {
     /// Compares what is seen of every actor. Ends and stops take their time, so what
     /// differs is looked at again before it counts.
@@ -58,7 +67,9 @@ impl World {
         self.bury();
         let living = seen::living(&self.kernel);
         self.known.namespaces.forget(|inum| living.contains_key(&inum));
-        let expected: Vec<Option<Expected>> = self.actors.iter().map(|actor| self.expected(actor)).collect();
+        let mut expected: Vec<Option<Expected>> =
+            self.actors.iter().map(|actor| self.expected(actor)).collect();
+        hold_threads(&mut expected);
         let until = Instant::now() + if self.eager { SETTLE_AGAIN } else { SETTLE };
         loop {
             let mut known = Known { groups: Classes::default(), ..self.known.clone() };
