@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use nsproxy::op::{MntNsWanted, MountWanted, Op, Reply};
 use nsproxy::{Denial, Fd, Kernel, TaskId};
 
-use crate::generate::harms_the_machine;
+use crate::outside;
 use crate::world::{Stop, World};
 
 /// Stands for a number that has a name, while a call is printed.
@@ -177,7 +177,7 @@ pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     for step in steps {
         let Some((task, op)) = names.resolve(&world.kernel, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };
-        if harms_the_machine(&world.kernel, task, &op) {
+        if outside::reached(&world.kernel, task, &op) {
             continue;
         }
         made.push(step.clone());

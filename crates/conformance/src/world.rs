@@ -11,15 +11,14 @@ use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::Question;
-use nsproxy::uapi::{
-    CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, MS_REMOUNT, SIGCHLD,
-};
+use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
 use nsproxy::{Denial, Errno, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::cgroup::Home;
 use crate::explain::{Through, Trial, WALL};
 use crate::machine::{CGROUP, Machine};
+use crate::outside;
 use crate::real::Real;
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
@@ -367,11 +366,11 @@ impl World {
     /// Makes a call on both sides and compares everything. Returns the model's answer.
     pub(crate) fn step(&mut self, actor: usize, op: &Op) -> Result<Result<Reply, Denial>, Stop> {
         let Actor { name, task, .. } = self.actors[actor].clone();
-        if remounts_outside(&self.kernel, task, op) {
+        if outside::remounts(&self.kernel, task, op) {
             let text = "not made: a remount without MS_BIND where nsfs or cgroup2 is mounted might be one for the whole machine";
             return Err(io::Error::other(text).into());
         }
-        if ties_an_init(&self.kernel, task, op) {
+        if outside::ties_an_init(&self.kernel, task, op) {
             let text =
                 "not made: an init in the process group of another process of its namespace would never end";
             return Err(io::Error::other(text).into());
@@ -473,28 +472,6 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
         Answer::Refused(libc::EAGAIN) => matches!(model, Ok(Reply::Child(_))),
         _ => false,
     }
-}
-
-/// Whether a call may remount a file system that the world shares with the machine
-/// outside: of these there is one only, whatever namespace it is mounted in.
-pub(crate) fn remounts_outside(kernel: &Kernel, task: TaskId, op: &Op) -> bool {
-    let Op::Mount { flags, .. } = op else { return false };
-    let shared = |fstype: &str| matches!(fstype, "nsfs" | "cgroup2");
-    flags & (MS_REMOUNT | MS_BIND) == MS_REMOUNT
-        && kernel.mountinfo(task).is_ok_and(|lines| lines.iter().any(|line| shared(line.fstype)))
-}
-
-/// Whether a call puts the init of a pid namespace into the group of another process in
-/// it. `zap_pid_ns_processes` waits until only the number of init itself is in use, but its
-/// group keeps that of the other: it waits for ever, and nothing ends it.
-pub(crate) fn ties_an_init(kernel: &Kernel, task: TaskId, op: &Op) -> bool {
-    let Op::Setpgid { .. } = op else { return false };
-    let mut after = kernel.clone();
-    if after.apply(task, op).is_err() {
-        return false;
-    }
-    let of_itself = |task| after.status(task, task).ok();
-    after.tasks().into_iter().filter_map(of_itself).any(|status| status.pid == 1 && status.pgid > 1)
 }
 
 /// How many processes have ended between the two.

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use nsproxy::op::Op;
 use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
+use crate::outside;
 use crate::random::Random;
-use crate::world::{remounts_outside, ties_an_init};
 
 macro_rules! areas {
     ($($name:ident $text:literal $weight:literal;)*) => {
@@ -118,13 +118,8 @@ impl View<'_> {
     }
 
     fn namespace(&self, task: TaskId, link: nsproxy::NsLink) -> Option<NsId> {
-        namespace(self.kernel, task, link)
+        outside::namespace(self.kernel, task, link)
     }
-}
-
-fn namespace(kernel: &Kernel, task: TaskId, link: nsproxy::NsLink) -> Option<NsId> {
-    let all = kernel.namespaces_of(task).ok()?;
-    all.into_iter().find(|(name, _)| *name == link)?.1.map(|ns| ns.id)
 }
 
 /// Chooses calls.
@@ -280,28 +275,13 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         Op::WritePidMax(_) => view.bounds.own_pid_max,
         _ => !view.is_init(),
     };
-    fine && !harms_the_machine(view.kernel, view.me, op) && survivable(view, op)
+    fine && !outside::reached(view.kernel, view.me, op) && survivable(view, op)
 }
 
 fn bares_machine(view: &View<'_>, op: &Op) -> bool {
     let mut copy = view.kernel.clone();
     let _ = copy.apply(view.me, op);
     copy.mountinfo(view.me).is_ok_and(|lines| lines.iter().any(|line| line.fstype == "rootfs"))
-}
-
-/// Whether a call might change the machine, not only the world.
-pub(crate) fn harms_the_machine(kernel: &Kernel, me: TaskId, op: &Op) -> bool {
-    // The limits of the machine's own user namespace are not the world's.
-    let limits = matches!(op, Op::WriteMaxNamespaces { .. }) && sets_limits_outside(kernel, me);
-    limits || remounts_outside(kernel, me, op) || ties_an_init(kernel, me, op)
-}
-
-fn sets_limits_outside(kernel: &Kernel, me: TaskId) -> bool {
-    let user = nsproxy::NsLink::Own(nsproxy::NsKind::User);
-    let outside = namespace(kernel, kernel.init(), user);
-    let capable =
-        outside.is_some_and(|ns| kernel.host_capable(me, ns, nsproxy::Cap::SysResource).unwrap_or(true));
-    namespace(kernel, me, user) == outside && capable
 }
 
 /// Whether the world's first process is alive and can still be told things afterwards,
