@@ -19,7 +19,7 @@ use crate::ucount::UCOUNT_MAX;
 pub(crate) struct UserNamespace {
     /// `common.owner` is the parent.
     pub(crate) common: NsCommon,
-    pub(crate) level: u32,
+    pub(crate) level: u16,
     pub(crate) owner: Kuid,
     pub(crate) uid_map: IdMap,
     pub(crate) gid_map: IdMap,
@@ -33,7 +33,7 @@ pub(crate) struct UserNamespace {
 }
 
 /// The deepest parent that may still have a child.
-pub(crate) const DEEPEST_PARENT: u32 = 32;
+pub(crate) const DEEPEST_PARENT: u16 = 32;
 
 impl Kernel {
     /// Whether `inner` is `outer` or descends from it.
