@@ -317,6 +317,15 @@ impl Kernel {
                 refused => answer = refused,
             }
         }
+        if signal == SIGKILL {
+            // complete_signal: all are to end before the first of them runs.
+            for (target, force) in &allowed {
+                if self.signal_of(*target).live > 0 && !self.init_ignores(*target, signal, *force) {
+                    let group = self.tasks[*target].signal;
+                    self.signals[group].group_exit_code.get_or_insert(signal);
+                }
+            }
+        }
         // The first signals may end other targets, or the caller itself.
         for (target, force) in &allowed {
             if self.tasks.get(*target).is_some() {
