@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::question::Names as _;
-use nsproxy::{Denial, Release, TaskId};
+use nsproxy::{Denial, TaskId};
 
 use crate::bindings::Bindings;
 use crate::cgroup::Home;
 use crate::explain::Scores;
 use crate::generate::{Area, Bounds, Generator, Met, View};
 use crate::machine::Machine;
+use crate::outside;
 use crate::random::Random;
 use crate::recipes::Recipe;
 use crate::script::{Names, Step};
@@ -202,6 +203,9 @@ impl<'a> Runner<'a> {
     ) -> Result<Option<Result<Reply, Denial>>, Stop> {
         let Walk { world, names, steps, number, .. } = walk;
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { return Ok(None) };
+        if outside::reached(&world.kernel, task, op).is_some() || world.made_here(task, op).is_none() {
+            return Ok(None);
+        }
         *number += 1;
         steps.extend(names.step(&world.kernel, *number, task, op));
         self.tally.operations += 1;
@@ -253,13 +257,11 @@ pub(crate) fn bounds(machine: &Machine, cgroups: bool, only: Option<Area>, kind:
         Kind::User => vec![0, 0, 1, machine.uid],
         Kind::Root | Kind::Userns => vec![0, 0, own, own + 1, own + 2],
     };
-    Bounds {
-        only,
-        cgroups,
-        own_uid: machine.uid == 0 || machine.own_uid,
-        own_pid_max: machine.params.release >= Release::new(6, 14),
-        ids,
-    }
+    let odd_ids = match kind {
+        Kind::User | Kind::Userns => vec![u32::MAX, 65_534, 5, 3_000_000_000],
+        Kind::Root => vec![u32::MAX, own + 3, 3_000_000_000 + own],
+    };
+    Bounds { only, cgroups, own_uid: machine.uid == 0 || machine.own_uid, ids, odd_ids }
 }
 
 /// Who is to make the next call: any that can, the first process seldom.

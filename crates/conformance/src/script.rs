@@ -177,7 +177,7 @@ pub(crate) fn play(world: &mut World, steps: &[Step]) -> Result<Played, Stop> {
     for step in steps {
         let Some((task, op)) = names.resolve(&world.kernel, step) else { continue };
         let Some(actor) = world.find(task).filter(|actor| world.is_free(*actor)) else { continue };
-        if outside::reached(&world.kernel, task, &op) {
+        if outside::reached(&world.kernel, task, &op).is_some() || world.made_here(task, &op).is_none() {
             continue;
         }
         made.push(step.clone());

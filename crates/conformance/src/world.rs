@@ -19,9 +19,9 @@ use crate::cgroup::Home;
 use crate::explain::{Through, Trial, WALL};
 use crate::machine::{CGROUP, Machine};
 use crate::outside;
-use crate::real::Real;
 use crate::real::ask::{Asked, Place, Places};
 use crate::real::call::{Answer, Call};
+use crate::real::{FILE, Real};
 use crate::seen::Known;
 use crate::sys::SLOTS;
 use compare::{Ghost, Watched};
@@ -234,8 +234,10 @@ impl World {
             Op::PivotRoot { new: String::from("/tmp"), old: String::from("/tmp/old") },
             Op::Chdir(String::from("/")),
             Op::Umount { target: String::from("/old"), flags: MNT_DETACH },
-            Op::Mknod(String::from("/f")),
-        ])
+            Op::Mknod(FILE.to_owned()),
+        ])?;
+        self.real.fill_file()?;
+        Ok(())
     }
 
     fn furnish_with(&mut self, ops: &[Op]) -> Result<(), Stop> {
@@ -363,18 +365,29 @@ impl World {
         Ok((answer, model))
     }
 
+    /// The call as it is where it is made: a program with bits or capabilities is the world's
+    /// file. `None` if the caller would execute another, or the file can't be made such a
+    /// program.
+    pub(crate) fn made_here(&mut self, task: TaskId, op: &Op) -> Option<Op> {
+        let Op::Execve(program) = op else { return Some(op.clone()) };
+        if !program.privileged() {
+            return Some(op.clone());
+        }
+        let pid = self.kernel.status(self.init, task).ok()?.pid;
+        let prepared = !program.unreadable && self.real.prepare(pid, program);
+        prepared.then(|| self.kernel.program_at(task, FILE, *program).ok().map(Op::Execve)).flatten()
+    }
+
     /// Makes a call on both sides and compares everything. Returns the model's answer.
     pub(crate) fn step(&mut self, actor: usize, op: &Op) -> Result<Result<Reply, Denial>, Stop> {
         let Actor { name, task, .. } = self.actors[actor].clone();
-        if outside::remounts(&self.kernel, task, op) {
-            let text = "not made: a remount without MS_BIND where nsfs or cgroup2 is mounted might be one for the whole machine";
-            return Err(io::Error::other(text).into());
+        if let Some(why) = outside::reached(&self.kernel, task, op) {
+            return Err(io::Error::other(format!("not made: {why}")).into());
         }
-        if outside::ties_an_init(&self.kernel, task, op) {
-            let text =
-                "not made: an init in the process group of another process of its namespace would never end";
+        let Some(op) = &self.made_here(task, op) else {
+            let text = "not made: there is no such program where it would be executed";
             return Err(io::Error::other(text).into());
-        }
+        };
         let (answer, model) = self.both(actor, op)?;
         let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
         let ended = answer == Answer::Pending;

@@ -5,17 +5,19 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::{Cap, CapSet};
 use crate::cred::{Cred, Kgid, Kuid};
+use crate::mount::{MNT_NOEXEC, MNT_NOSUID};
 use crate::params::{Call, Effect, Hook};
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Sighand, Task, TaskId};
 use crate::uapi::{SECBIT_KEEP_CAPS, SECBIT_NOROOT, SIGCHLD};
+use crate::user_namespace::UserNamespace;
 
 /// The file to execute, as far as it matters to credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Program {
-    /// The owner, when the set-user-ID bit is set.
+    /// The owner, when the set-user-ID bit is set; else it belongs to root.
     pub setuid: Option<Kuid>,
-    /// The group, when the set-group-ID bit is set.
+    /// The group, when the set-group-ID bit is set; else it is root's.
     pub setgid: Option<Kgid>,
     /// File capabilities: permitted, inheritable, and whether they become effective.
     pub caps: Option<FileCaps>,
@@ -40,7 +42,31 @@ pub struct FileCaps {
     pub rootid: Kuid,
 }
 
+impl Program {
+    /// Whether an ordinary program would be executed otherwise.
+    pub fn privileged(&self) -> bool {
+        self.setuid.is_some() || self.setgid.is_some() || self.caps.is_some()
+    }
+}
+
 impl Kernel {
+    /// The same program as it is at a place in the tree: its mount may have noexec, or leave
+    /// it without what it would gain, for nosuid, for lying in another mount namespace, or for
+    /// being of a file system that was mounted from a user namespace other than the caller's
+    /// or one above (`mnt_may_suid`).
+    pub fn program_at(&mut self, caller: TaskId, path: &str, program: Program) -> Result<Program, Denial> {
+        let task = self.observe(caller)?;
+        let at = self.lookup(task, path)?;
+        let mount = &self.mounts[at.mnt];
+        let below = self.in_userns(self.supers[mount.sb].user_ns, self.cred_of(task).user_ns);
+        let may_suid = !mount.has(MNT_NOSUID) && self.check_mnt(task, at.mnt) && below;
+        Ok(Program {
+            nosuid: program.nosuid || !may_suid,
+            not_executable: program.not_executable || mount.has(MNT_NOEXEC),
+            ..program
+        })
+    }
+
     /// execve(2).
     pub fn execve(&mut self, caller: TaskId, program: &Program) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Execve)?;
@@ -55,7 +81,7 @@ impl Kernel {
         self.hook(Hook::BprmCheck, Rule::ExecLsm)?;
         let mut new = self.prepare_creds(task);
         self.bprm_fill_uid(task, program, &mut new);
-        let secure = self.cap_bprm_creds_from_file(task, program, &mut new);
+        let secure = self.cap_bprm_creds_from_file(task, program, &mut new)?;
         self.set_cred_ucounts(&mut new);
         self.finish_handlers(task);
         let task = self.de_thread(task);
@@ -85,13 +111,10 @@ impl Kernel {
         if program.nosuid || self.tasks[task].no_new_privs {
             return;
         }
-        // user_namespaces(7): the ids must have a mapping, or the bits are ignored.
+        // user_namespaces(7): owner and group must have a mapping, or the bits are ignored.
         let ns = &self.user_ns[new.user_ns];
-        let mapped = |uid: Option<Kuid>, gid: Option<Kgid>| {
-            uid.is_none_or(|uid| ns.uid_map.up(uid).is_some())
-                && gid.is_none_or(|gid| ns.gid_map.up(gid).is_some())
-        };
-        if !mapped(program.setuid, program.setgid) {
+        let (owner, group) = (program.setuid.unwrap_or(0), program.setgid.unwrap_or(0));
+        if ns.uid_map.up(owner).is_none() || ns.gid_map.up(group).is_none() {
             return;
         }
         if let Some(uid) = program.setuid {
@@ -104,22 +127,31 @@ impl Kernel {
 
     /// capabilities(7), "Transformation of capabilities during `execve()`". Returns whether
     /// the program has to be on its guard (`secureexec`).
-    fn cap_bprm_creds_from_file(&self, task: Idx<Task>, program: &Program, new: &mut Cred) -> bool {
+    fn cap_bprm_creds_from_file(
+        &self,
+        task: Idx<Task>,
+        program: &Program,
+        new: &mut Cred,
+    ) -> Result<bool, Denial> {
         let old = self.cred_of(task);
         let root = self.make_kuid(new.user_ns, 0);
-        let caps = self.file_caps(task, program, new);
+        let caps = self.file_caps(program, new);
         let mut granted = caps.map_or(CapSet::EMPTY, |caps| {
             caps.permitted.and(old.cap_bset).or(caps.inheritable.and(old.cap_inheritable))
         });
+        // capabilities(7), "Safety checking for capability-dumb binaries".
+        let lacking = caps.is_some_and(|caps| caps.effective && !caps.permitted.within(granted));
+        self.refuse_if(lacking, Rule::ExecCaps)?;
         let mut effective = caps.is_some_and(|caps| caps.effective);
-        // The name of root counts for all capabilities, unless SECBIT_NOROOT says no.
-        if new.securebits & SECBIT_NOROOT == 0 && root.is_some() {
-            if Some(new.euid) == root || Some(new.uid) == root {
+        let (is_real, is_effective) = (Some(new.uid) == root, Some(new.euid) == root);
+        // handle_privileged_root: the name of root counts for all capabilities, unless
+        // SECBIT_NOROOT says no, or a program of root's for others has capabilities of its own.
+        let named = new.securebits & SECBIT_NOROOT == 0 && root.is_some();
+        if named && !(caps.is_some() && is_effective && !is_real) {
+            if is_effective || is_real {
                 granted = old.cap_bset.or(old.cap_inheritable);
             }
-            if Some(new.euid) == root {
-                effective = true;
-            }
+            effective |= is_effective;
         }
         // From 6.17 on against the effective ids of before, until then against the real ones.
         let id_changed = if self.params.since(6, 17) {
@@ -135,7 +167,7 @@ impl Kernel {
             }
             granted = granted.and(old.cap_permitted);
         }
-        if id_changed || program.caps.is_some() && caps.is_some() {
+        if id_changed || caps.is_some() {
             new.cap_ambient = CapSet::EMPTY;
         }
         new.suid = new.euid;
@@ -146,23 +178,15 @@ impl Kernel {
         new.cap_effective = if effective { new.cap_permitted } else { new.cap_ambient };
         new.securebits &= !SECBIT_KEEP_CAPS;
         let gained = effective || !new.cap_permitted.within(new.cap_ambient);
-        id_changed || new.euid != old.uid || new.egid != old.gid || Some(new.uid) != root && gained
+        Ok(id_changed || new.euid != old.uid || new.egid != old.gid || !is_real && gained)
     }
 
     /// File capabilities count in the namespace whose root they were made for and below.
-    fn file_caps(&self, task: Idx<Task>, program: &Program, new: &Cred) -> Option<FileCaps> {
-        let caps = program.caps?;
-        if program.nosuid || self.tasks[task].no_new_privs {
-            return None;
-        }
-        let mut at = Some(new.user_ns);
-        while let Some(ns) = at {
-            if self.make_kuid(ns, 0) == Some(caps.rootid) {
-                return Some(caps);
-            }
-            at = self.user_ns[ns].common.owner;
-        }
-        None
+    fn file_caps(&self, program: &Program, new: &Cred) -> Option<FileCaps> {
+        let caps = program.caps.filter(|_| !program.nosuid)?;
+        let above = |ns: &Idx<UserNamespace>| self.user_ns[*ns].common.owner;
+        let mut owned = core::iter::successors(Some(new.user_ns), above);
+        owned.any(|ns| self.make_kuid(ns, 0) == Some(caps.rootid)).then_some(caps)
     }
 
     /// prctl(2) `PR_SET_NO_NEW_PRIVS`, or a root directory shared with another process.

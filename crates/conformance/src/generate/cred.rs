@@ -1,7 +1,7 @@
 //! Credentials, maps, limits.
 
 use nsproxy::op::Op;
-use nsproxy::{CapSet, CapSets, Descriptor, MapKind, NsKind, NsLink, Prctl, Resource};
+use nsproxy::{CapSet, CapSets, Descriptor, FileCaps, MapKind, NsKind, NsLink, Prctl, Resource};
 
 use super::{Generator, View};
 
@@ -28,6 +28,16 @@ impl Generator {
         let effective = if self.random.one_in(3) { self.caps() } else { permitted };
         let inheritable = if self.random.one_in(3) { self.caps() } else { CapSet::EMPTY };
         CapSets { effective, permitted, inheritable }
+    }
+
+    /// Most often such that count in the first user namespace.
+    pub(super) fn file_caps(&mut self, view: &View<'_>) -> FileCaps {
+        FileCaps {
+            permitted: self.caps(),
+            inheritable: self.caps(),
+            effective: self.random.one_in(2),
+            rootid: if self.random.one_in(3) { self.id(view) } else { 0 },
+        }
     }
 
     pub(super) fn cred_op(&mut self, view: &View<'_>) -> Option<Op> {

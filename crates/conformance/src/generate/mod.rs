@@ -74,10 +74,10 @@ pub(crate) struct Bounds {
     pub(crate) cgroups: bool,
     /// Nobody else on the machine has the runner's user id, so tasks of it can be counted.
     pub(crate) own_uid: bool,
-    /// `kernel.pid_max` is that of the world's pid namespace.
-    pub(crate) own_pid_max: bool,
     /// The ids that mean something in the world.
     pub(crate) ids: Vec<u32>,
+    /// Ids that seldom mean anything.
+    pub(crate) odd_ids: Vec<u32>,
 }
 
 /// How often each rule was seen to be applied.
@@ -241,7 +241,7 @@ impl Generator {
 
     fn id(&mut self, view: &View<'_>) -> u32 {
         if self.random.one_in(8) {
-            return *self.random.pick(&[u32::MAX, 65_534, 5, 3_000_000_000]);
+            return *self.random.pick(&view.bounds.odd_ids);
         }
         *self.random.pick(&view.bounds.ids)
     }
@@ -272,10 +272,9 @@ fn allowed(view: &View<'_>, op: &Op) -> bool {
         | Op::Sethostname(_) => true,
         // In a namespace that has lost all else, the root is the machine's own.
         Op::Setns { .. } => !view.is_init() && !bares_machine(view, op),
-        Op::WritePidMax(_) => view.bounds.own_pid_max,
         _ => !view.is_init(),
     };
-    fine && !outside::reached(view.kernel, view.me, op) && survivable(view, op)
+    fine && outside::reached(view.kernel, view.me, op).is_none() && survivable(view, op)
 }
 
 fn bares_machine(view: &View<'_>, op: &Op) -> bool {
@@ -325,8 +324,8 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
         |kernel: &Kernel, task: &TaskId| kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
     // An init that ends ignores it from then on, and so do all that share its handlers.
     let infected = |task: &TaskId| {
-        let init = copy.status(copy.init(), *task).is_ok_and(|status| status.ns_pid.last() == Some(&1));
-        !init && ignores(&copy, task) && !ignores(view.kernel, task)
+        let goes_on = copy.status(copy.init(), *task).is_ok_and(|status| status.state == State::Running);
+        goes_on && ignores(&copy, task) && !ignores(view.kernel, task)
     };
     dying.len() < 2
         || !dying.iter().any(|task| ignores(view.kernel, task)) && !view.tasks.iter().any(infected)

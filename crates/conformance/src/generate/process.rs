@@ -258,8 +258,14 @@ impl Generator {
         })
     }
 
-    pub(super) fn exec_op(&mut self, _: &View<'_>) -> Option<Op> {
-        let not_executable = self.random.one_in(8);
-        Some(Op::Execve(Program { not_executable, ..Program::default() }))
+    pub(super) fn exec_op(&mut self, view: &View<'_>) -> Option<Op> {
+        let mut program = Program { not_executable: self.random.one_in(8), ..Program::default() };
+        if self.random.one_in(2) {
+            let kinds = 1 + self.random.below(7);
+            program.setuid = (kinds & 1 != 0).then(|| self.id(view));
+            program.setgid = (kinds & 2 != 0).then(|| self.id(view));
+            program.caps = (kinds & 4 != 0).then(|| self.file_caps(view));
+        }
+        Some(Op::Execve(program))
     }
 }

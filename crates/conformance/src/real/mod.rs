@@ -2,9 +2,11 @@
 
 pub(crate) mod ask;
 pub(crate) mod call;
+mod file;
 mod look;
 mod numbers;
 
+pub(crate) use file::FILE;
 pub(crate) use look::Window;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
+use self::file::File;
 use self::numbers::Numbers;
 use crate::sys::{self, MAILBOX_FD, Mailbox, PROGRAM_FD, Turn};
 
@@ -43,6 +46,8 @@ pub(crate) struct Real {
     pub(crate) host_pid: i32,
     /// Once the world has a /proc of its own.
     numbers: Option<Numbers>,
+    /// Once the world has its root directory.
+    file: Option<File>,
     pidfd: OwnedFd,
 }
 
@@ -88,7 +93,7 @@ impl Real {
         let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
         let proc =
             rustix::fs::open("/proc", OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
-        let real = Real { mailbox, proc, host_pid, numbers: None, pidfd };
+        let real = Real { mailbox, proc, host_pid, numbers: None, file: None, pidfd };
         if real.mailbox.wait(0, Turn::Nobody, PATIENCE) {
             Ok(real)
         } else {
@@ -170,6 +175,19 @@ impl Real {
     /// Whether a number on the machine is not given back yet.
     pub(crate) fn in_use(&self, on_machine: i32) -> bool {
         self.numbers.as_ref().is_some_and(|numbers| numbers.in_use(on_machine))
+    }
+
+    /// Puts the actors' program into the file of the world.
+    pub(crate) fn fill_file(&mut self) -> std::io::Result<()> {
+        let path = format!("/proc/{}/root{FILE}", self.host_pid);
+        self.file = Some(context("fill the world's file", File::fill(&path))?);
+        Ok(())
+    }
+
+    /// Whether the file that the task of this number would execute can be made such a program.
+    pub(crate) fn prepare(&self, pid: u32, program: &nsproxy::Program) -> bool {
+        let path = format!("{pid}/root{FILE}");
+        self.file.as_ref().is_some_and(|file| file.is_at(&self.proc, &path) && file.become_program(program))
     }
 
     /// Whether the world has a task of this number.

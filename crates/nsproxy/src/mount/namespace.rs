@@ -214,7 +214,7 @@ impl Kernel {
     }
 
     /// Whether a mount is in the caller's namespace.
-    pub(super) fn check_mnt(&self, task: Idx<Task>, mnt: Idx<Mount>) -> bool {
+    pub(crate) fn check_mnt(&self, task: Idx<Task>, mnt: Idx<Mount>) -> bool {
         self.mounts[mnt].ns == Some(self.current_nsproxy(task).mnt)
     }
 

@@ -248,6 +248,7 @@ rules! {
     ExecNproc: EAGAIN, "do_execveat_common", "execve(2) EAGAIN", ALWAYS, "The caller changed to a user with more tasks than RLIMIT_NPROC allows, and it is so still.";
     ExecLsm: EACCES, "security_bprm_check", "none", ALWAYS, "A security module refuses the program.";
     ExecAccess: EACCES, "do_open_execat", "execve(2) EACCES", ALWAYS, "The file is not executable, or its mount is noexec.";
+    ExecCaps: EPERM, "bprm_caps_from_vfs_caps", "execve(2) EPERM", ALWAYS, "The program is to have its file capabilities at once, and the caller's bounding set lacks one of them.";
 }
 "inspecting" {
     PtraceAccess: EACCES, "ptrace_may_access", "namespaces(7)", ALWAYS, "The caller may not inspect this process: ids, dumpability, or capabilities differ.";

@@ -1,7 +1,7 @@
 //! Signals, waiting, ids, capabilities, exec.
 
 use super::*;
-use nsproxy::{Disposition, Errno, Hook, Prctl, Program, Reboot, Resource};
+use nsproxy::{Disposition, Errno, FileCaps, Hook, Prctl, Program, Reboot, Resource};
 
 /// Root's shell after a change of its capabilities.
 fn without(cap: Cap, bad: bool) -> (Kernel, TaskId) {
@@ -212,5 +212,12 @@ pub(super) const CASES: &[Case] = &[
         let (mut kernel, _, shell) = boot();
         let program = Program { not_executable: bad, ..Program::default() };
         kernel.execve(shell, &program)
+    }),
+    (Rule::ExecCaps, |bad| {
+        let (mut kernel, _, shell) = boot();
+        kernel.prctl(shell, Prctl::CapbsetDrop(Cap::NetRaw as u64)).unwrap();
+        let permitted = CapSet::EMPTY.with(Cap::NetRaw);
+        let caps = FileCaps { permitted, effective: bad, ..FileCaps::default() };
+        kernel.execve(shell, &Program { caps: Some(caps), ..Program::default() })
     }),
 ];

@@ -1,0 +1,86 @@
+//! The file of the world that is executed with the bits and capabilities a call asks for.
+
+use std::os::fd::OwnedFd;
+
+use nsproxy::{FileCaps, Program};
+use rustix::fs::{Gid, Mode, OFlags, Uid, XattrFlags};
+
+use crate::sys;
+
+/// Its path in the world.
+pub(crate) const FILE: &str = "/f";
+
+/// What `execve` reads of it is set before each call, from outside.
+#[derive(Debug)]
+pub(crate) struct File {
+    file: OwnedFd,
+    id: (u64, u64),
+}
+
+fn id(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {
+    rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+/// `security.capability` of version 3.
+fn attribute(caps: &FileCaps) -> [u8; 24] {
+    const VFS_CAP_REVISION_3: u32 = 0x0300_0000;
+    const VFS_CAP_FLAGS_EFFECTIVE: u32 = 1;
+    let (permitted, inheritable) = (caps.permitted.bits(), caps.inheritable.bits());
+    let half = |bits: u64, at: u32| u32::try_from(bits >> at & u64::from(u32::MAX)).unwrap_or(0);
+    let words = [
+        VFS_CAP_REVISION_3 | if caps.effective { VFS_CAP_FLAGS_EFFECTIVE } else { 0 },
+        half(permitted, 0),
+        half(inheritable, 0),
+        half(permitted, 32),
+        half(inheritable, 32),
+        caps.rootid,
+    ];
+    let mut bytes = [0; 24];
+    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+impl File {
+    /// Puts the program of the actors into the file at this path.
+    pub(super) fn fill(path: &str) -> std::io::Result<Self> {
+        std::fs::write(path, sys::image())?;
+        let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let id = id(&file)?;
+        Ok(Self { file, id })
+    }
+
+    /// Whether the file at this path is it.
+    pub(super) fn is_at(&self, proc: &OwnedFd, path: &str) -> bool {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let found = rustix::fs::openat(proc, path, flags, Mode::empty()).and_then(id);
+        found.is_ok_and(|found| found == self.id)
+    }
+
+    /// Gives it owners, bits and capabilities. `false` if it can't have them: an id is not
+    /// one of its file system, or the runner may not.
+    pub(super) fn become_program(&self, program: &Program) -> bool {
+        const NAME: &str = "security.capability";
+        let Program { setuid, setgid, caps, not_executable, .. } = program;
+        let mode = if *not_executable { 0o644 } else { 0o755 };
+        let bits = if setuid.is_some() { 0o4000 } else { 0 } | if setgid.is_some() { 0o2000 } else { 0 };
+        // A change of the owner takes bits and capabilities away.
+        let (owner, group) = (setuid.unwrap_or(0), setgid.unwrap_or(0));
+        if bits != 0 && !self.become_owned(owner, group) {
+            return false;
+        }
+        let moded = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode | bits));
+        let _ = rustix::fs::fremovexattr(&self.file, NAME);
+        let able = caps.is_none_or(|caps| {
+            rustix::fs::fsetxattr(&self.file, NAME, &attribute(&caps), XattrFlags::empty()).is_ok()
+        });
+        moded.is_ok() && able
+    }
+
+    /// The largest number is none: it would leave the owner as it is.
+    fn become_owned(&self, owner: u32, group: u32) -> bool {
+        let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(group));
+        ![owner, group].contains(&u32::MAX) && rustix::fs::fchown(&self.file, Some(uid), Some(gid)).is_ok()
+    }
+}
