@@ -15,7 +15,7 @@ use super::maps::{Reached, reached};
 use super::numbers;
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{FsOwner, State, below_covers, foreign_proc, resolved};
+use super::state::{State, below_covers, foreign_proc, resolved};
 use super::suppose::{Lock, Supposition, lock_of, suppositions};
 use super::trial::{self, Filter, Seen, filter, kinds_of, trial};
 use super::usage;
@@ -67,11 +67,16 @@ impl<'a> Case<'a> {
         }
         let blind = self.blind();
         if let Some(unknown) = blind {
-            return match (seen.errno(), self.whatever_the_tree()) {
-                (Some(errno), Some(refused)) if errno_of(refused.denial.errno) == errno => {
+            return match (seen, self.whatever_the_tree()) {
+                (Seen::Refused(_, errno), Some(refused)) if errno_of(refused.denial.errno) == errno => {
                     self.by_rule(refused, &Assumed::default(), None)
                 }
-                (errno, _) => open(errno, Vec::new(), vec![unknown]),
+                // Asked after the target is found, and before anything else.
+                (Seen::Nothing, Some(refused)) if refused.denial.rule == Rule::MountPrivilege => self
+                    .filtered(None, refused.step)
+                    .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
+                (Seen::Went, _) if self.makes_a_mount() => self.allowed(true),
+                (seen, _) => open(seen.errno(), Vec::new(), vec![unknown]),
             };
         }
         let Some(as_read) = self.ask(self.question, &Assumed::default()) else {
@@ -89,6 +94,7 @@ impl<'a> Case<'a> {
                 .filtered(None, refused.step)
                 .or_else(|| self.not_followed(refused))
                 .or_else(|| self.owner_unknown(refused))
+                .or_else(|| self.perhaps_locked(refused))
                 .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
             (Seen::Went, Err(refused)) => self.contradicted(refused),
             (Seen::Killed, _) => self.killed(),
@@ -115,20 +121,6 @@ impl<'a> Case<'a> {
     fn not_followed(&self, refused: Refused) -> Option<Verdict> {
         let lookup = matches!(refused.denial.rule, Rule::PathMissing | Rule::PathNotDir | Rule::PathAccess);
         lookup.then(|| lookup::any_refused(self)).flatten().and_then(|errno| self.by_fact(errno))
-    }
-
-    /// A file system that could be the caller's own to change.
-    fn owner_unknown(&self, refused: Refused) -> Option<Verdict> {
-        let unknown = self.objects.filesystems.iter().any(|(_, owner)| *owner == FsOwner::Unknown);
-        let cause = Cause::Rule(refused.denial.rule);
-        (unknown && cause == Cause::Rule(Rule::RemountSuper)).then(|| {
-            let says = "from which user namespace the file system was mounted can't be read";
-            let mut verdict = open(None, vec![cause], vec![Evidence::inferred(says)]);
-            if let Verdict::Undecided(open) = &mut verdict {
-                open.probe = Some("the call itself: it goes where the file system was mounted from the caller's user namespace, or from one below".to_owned());
-            }
-            verdict
-        })
     }
 
     /// Whether what can't be seen may be the case, and would have the same answer for another
@@ -220,6 +212,11 @@ impl<'a> Case<'a> {
         about_paths(self.question)
             && self.state.status.is_some()
             && asked().is_some_and(|refused| refused.denial.rule == Rule::MountPrivilege)
+    }
+
+    /// Whether a mount is asked for that would go as its trial did: nobody uses it yet.
+    fn makes_a_mount(&self) -> bool {
+        matches!(self.question, Question::Mount { flags, .. } if flags & nsproxy::uapi::MS_REMOUNT == 0)
     }
 
     /// A refusal that does not depend on where a path leads.
@@ -603,9 +600,8 @@ impl<'a> Case<'a> {
             let says = "there are processes that can't be looked at: one of them may use the mount";
             unknown.push(Evidence::inferred(says));
         }
-        if !tried && self.state.security.seccomp == Some(2) {
-            let says = "has Seccomp: 2: there is a filter, which may refuse it";
-            unknown.push(Evidence::file("/proc/self/status", says));
+        if !tried {
+            unknown.extend(self.state.security.perhaps_filtered());
         }
         let notes = super::notes::notes(self);
         Verdict::Allowed(Allowed { steps: super::notes::effects(self), notes, tried, unknown })

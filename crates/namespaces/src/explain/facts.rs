@@ -41,7 +41,7 @@ pub(super) fn by_fact(case: &Case<'_>, errno: Errno) -> Option<(Cause, Evidence)
 fn rule_by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
     match case.question {
         Question::Umount { target, flags } => umount(case, target, *flags, errno),
-        Question::Mount { target, flags, .. } => mount(case, target, *flags, errno),
+        Question::Mount { source, target, flags, .. } => mount(case, [source, target], *flags, errno),
         Question::PivotRoot { .. } if errno == Errno::EBUSY => {
             let says = "is said only where new_root or put_old is on the current root mount";
             Some((Rule::PivotBusy, Evidence::call("EBUSY from pivot_root(2)", says)))
@@ -80,7 +80,7 @@ fn umount(case: &Case<'_>, target: &str, flags: u32, errno: Errno) -> Option<(Ru
     }
 }
 
-fn mount(case: &Case<'_>, target: &str, flags: u64, errno: Errno) -> Option<(Rule, Evidence)> {
+fn mount(case: &Case<'_>, [source, target]: [&str; 2], flags: u64, errno: Errno) -> Option<(Rule, Evidence)> {
     let remount = flags & MS_REMOUNT != 0;
     let bind = flags & (MS_BIND | MS_MOVE) != 0 && !remount;
     let propagation = flags & PROPAGATION;
@@ -102,6 +102,7 @@ fn mount(case: &Case<'_>, target: &str, flags: u64, errno: Errno) -> Option<(Rul
             let says = "is said of a mount that would go below itself";
             Some((Rule::MoveLoop, Evidence::call("ELOOP from mount(2)", says)))
         }
+        Errno::EINVAL if flags & MS_BIND != 0 && !remount => own_mount_namespace(case, source),
         Errno::EINVAL if remount && flags & MS_BIND == 0 => foreign(case, target),
         Errno::EINVAL if propagation != 0 && !bind => no_mountpoint(case, target, Rule::MountNotMountpoint)
             .or_else(|| propagation.is_power_of_two().then(|| unmounted(case, target)).flatten()),
@@ -113,6 +114,16 @@ fn no_mountpoint(case: &Case<'_>, path: &str, rule: Rule) -> Option<(Rule, Evide
     let found = case.machine.eyes().mount_of(path).ok().filter(|_| !case.machine.is_layered());
     found.filter(|(_, root)| !root).map(|(mount, _)| {
         (rule, Evidence::call("statx(2)", format!("says that {path} is on mount {mount} and not its root")))
+    })
+}
+
+/// `mnt_ns_loop`, before anything else of the source is looked at.
+fn own_mount_namespace(case: &Case<'_>, source: &str) -> Option<(Rule, Evidence)> {
+    let eyes = case.machine.eyes();
+    let lies_on = eyes.read_link(source).ok().filter(|link| link.starts_with("mnt:["))?;
+    let ns = eyes.namespace(source, &[]).ok()?;
+    (Some(ns.inode) == case.state.inode(Kind::Mnt)).then(|| {
+        (Rule::BindLoop, Evidence::file(source, format!("is {lies_on}, the caller's own mount namespace")))
     })
 }
 

@@ -88,7 +88,13 @@ fn grounds_of_others(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
         Rule::SetgroupsCall => setgroups_call(case),
         Rule::SetidUnmapped | Rule::SetgroupsUnmapped => set_ids(state, case.question),
         Rule::TimeOffsetsFrozen => {
-            vec![Evidence::file("/proc/self/ns/time_for_children", "has been entered by a process already")]
+            let link = match case.question {
+                Question::WriteTimeOffsets { pid: pid @ 1.., .. } => {
+                    format!("/proc/{pid}/ns/time_for_children")
+                }
+                _ => "/proc/self/ns/time_for_children".to_owned(),
+            };
+            vec![Evidence::file(link, "has been entered by a process already")]
         }
         Rule::SetidPermission | Rule::TimeOffsetsPrivilege => vec![capabilities(state)],
         Rule::ForkNproc => vec![Evidence::file("/proc/self/limits", nproc(state))],

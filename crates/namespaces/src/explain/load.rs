@@ -415,6 +415,7 @@ impl<'a> Model<'a> {
         };
         let task = self.kernel.host_spawn(self.kernel.init(), &place, &[], &credentials)?;
         self.dumpable(task, target, assumed)?;
+        self.time_for_children(task, target, assumed)?;
         if let Some(user) = target.namespace(Kind::User)
             && self.find(Kind::User, user.inode) != Some(self.own)
         {
@@ -431,6 +432,19 @@ impl<'a> Model<'a> {
             self.kernel.exit(task, 0)?;
         }
         Ok(task)
+    }
+
+    /// Nobody is seen to be in the time namespace that a process has made for its children.
+    fn time_for_children(&mut self, task: TaskId, target: &Target, assumed: &Assumed) -> Result<(), Denial> {
+        let Some(seen) = target.time_for_children.as_ref().filter(|_| target.time_pending()) else {
+            return Ok(());
+        };
+        let entered = self.find(Kind::Time, seen.inode).is_some();
+        let ns = self.namespace(seen)?;
+        if !entered {
+            self.kernel.host_frozen(ns, assumed.frozen)?;
+        }
+        self.kernel.host_children(task, ns)
     }
 
     /// A process's own user owns its files in /proc. If it does not want to be looked into,

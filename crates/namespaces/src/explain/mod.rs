@@ -50,6 +50,7 @@ mod state;
 mod suppose;
 mod tree;
 mod trial;
+mod untried;
 mod usage;
 
 pub use answer::{Allowed, Explanation, Refusal, Remedy, Undecided, Verdict};

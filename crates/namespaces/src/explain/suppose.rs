@@ -6,6 +6,7 @@
 
 use std::ffi::CString;
 
+use nsproxy::uapi::MS_MOVE;
 use nsproxy::{Call, Cap, Hook, Rule};
 
 use super::ask::hook;
@@ -82,7 +83,8 @@ pub(super) fn suppositions(
         );
         all.push(Supposition::new(because, |assumed| assumed.shared_fs = true));
     }
-    if state.time_for_children != state.inode(Kind::Time) {
+    let of_another = matches!(question, Question::WriteTimeOffsets { pid: 1.., .. });
+    if of_another || state.time_for_children != state.inode(Kind::Time) {
         let because = Evidence::inferred("a process has entered the time namespace for children");
         all.push(Supposition::new(because, |assumed| assumed.frozen = true));
     }
@@ -246,6 +248,7 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
         Question::PivotRoot { new, .. } => covering(&state.mounts, new)
             .filter(|at| at.point != "/")
             .map_or(Lock::Unknown, |at| lock_of(machine, state, &at.point)),
+        Question::Mount { source, flags, .. } if flags & MS_MOVE != 0 => lock_of(machine, state, source),
         _ => Lock::Unknown,
     };
     let free = lock == Lock::Free;

@@ -3,11 +3,12 @@
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use super::beyond::only_reads;
 use super::machine::Machine;
 use super::question::Question;
-use super::state::State;
+use super::state::{MountEntry, State, covering};
 use crate::errno::Errno;
 use crate::handle::Namespace;
 use crate::kind::{Kind, Kinds};
@@ -122,16 +123,8 @@ impl Script {
                 let ns = Namespace::open(path).ok()?;
                 self.push(step, Line::JoinFile(ns, kind.map_or(0, Kind::flag)));
             }
-            // A private mount is not unbindable any more, and those of the child are private.
-            Question::Mount { flags, .. }
-                if flags & MS_BIND != 0 && state.mounts.iter().any(|mount| mount.unbindable) =>
-            {
-                return None;
-            }
-            // Nor is it then on a shared one, which must not be moved.
-            Question::Mount { flags, .. }
-                if flags & nsproxy::uapi::MS_MOVE != 0
-                    && state.mounts.iter().any(|mount| mount.shared.is_some()) =>
+            Question::Mount { source, target, flags, .. }
+                if private_is_otherwise(state, [source, target], *flags) =>
             {
                 return None;
             }
@@ -201,6 +194,20 @@ impl Script {
         self.push(step, Line::Mount(c(source)?, c(target)?, c(fstype)?, flags, c(data)?));
         Some(())
     }
+}
+
+/// Whether it matters to the call that the mounts of the child are private: then they are neither
+/// unbindable any more, nor shared ones, from which none must be moved.
+fn private_is_otherwise(state: &State, [source, target]: [&str; 2], flags: u64) -> bool {
+    let on = |path: &str| covering(&state.mounts, path);
+    let copied = |mount: &MountEntry| {
+        let below = flags & nsproxy::uapi::MS_REC != 0 && Path::new(&mount.point).starts_with(source);
+        below || on(source).is_some_and(|at| at.id == mount.id)
+    };
+    let unbindable = || state.mounts.iter().any(|mount| mount.unbindable && copied(mount));
+    let parent = on(source).and_then(|moved| state.mounts.iter().find(|mount| mount.id == moved.parent));
+    let shared = || [parent, on(target)].into_iter().flatten().any(|mount| mount.shared.is_some());
+    flags & MS_BIND != 0 && unbindable() || flags & nsproxy::uapi::MS_MOVE != 0 && shared()
 }
 
 /// Whether a file system is to be mounted that has its files from elsewhere: a disk, a server,
@@ -277,6 +284,9 @@ pub(super) fn filter(machine: &Machine<'_>, question: &Question, step: usize) ->
         Question::SetHostname(_) => {
             (Call::HostnameNowhere, &[Errno::EINVAL, Errno::EFAULT], "sethostname of nothing".to_owned())
         }
+        Question::Chroot(_) => (Call::ChrootNowhere, &[Errno::EFAULT], "chroot to nothing".to_owned()),
+        Question::SetUid(_) => (Call::SetuidNobody, &[Errno::EINVAL], "setuid of no id".to_owned()),
+        Question::SetGid(_) => (Call::SetgidNobody, &[Errno::EINVAL], "setgid of no id".to_owned()),
         Question::Launch(plan) => return launch_filter(machine, plan, step),
         Question::Steps(all) => return all.get(step).map_or(Filter::Unknown, |one| filter(machine, one, 0)),
         _ => return Filter::Unknown,

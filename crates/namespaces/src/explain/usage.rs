@@ -131,7 +131,10 @@ impl Users {
             }
         }
         let Ok(fds) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return };
-        for fd in fds.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(ENOUGH) {
+        // All at once: what looks is closed again, and may itself be one of the descriptors.
+        let fds: Vec<String> =
+            fds.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(ENOUGH).collect();
+        for fd in fds {
             let path = format!("/proc/{pid}/fd/{fd}");
             let Ok(at) = eyes.read_link(&path) else { continue };
             let open = || Open::read(case, pid, &fd).filter(|open| open.writes || !wanted.writers);

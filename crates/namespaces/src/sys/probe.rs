@@ -35,6 +35,12 @@ pub(crate) enum Call<'a> {
     PivotNowhere,
     /// `sethostname(2)` of a name that is none.
     HostnameNowhere,
+    /// `chroot(2)` to nothing: the kernel says `EFAULT` and does nothing.
+    ChrootNowhere,
+    /// `setuid(2)` with the number that is no id: the kernel says `EINVAL` and does nothing.
+    SetuidNobody,
+    /// `setgid(2)` with it.
+    SetgidNobody,
     /// `mount(2)`: source, target, type, flags, data.
     Mount(&'a CStr, &'a CStr, &'a CStr, u64, &'a CStr),
     /// `umount2(2)`
@@ -171,6 +177,9 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
         Call::UmountNowhere => (libc::SYS_umount2, [1, 1 << 30, 0, 0, 0]),
         Call::PivotNowhere => (libc::SYS_pivot_root, [1, 1, 0, 0, 0]),
         Call::HostnameNowhere => (libc::SYS_sethostname, [1, none, 0, 0, 0]),
+        Call::ChrootNowhere => (libc::SYS_chroot, [1, 0, 0, 0, 0]),
+        Call::SetuidNobody => (libc::SYS_setuid, [none, 0, 0, 0, 0]),
+        Call::SetgidNobody => (libc::SYS_setgid, [none, 0, 0, 0, 0]),
         Call::Mount(source, target, fstype, flags, data) => {
             (libc::SYS_mount, [at(source), at(target), at(fstype), flags as usize, at(data)])
         }

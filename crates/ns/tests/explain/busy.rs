@@ -130,3 +130,47 @@ fn a_mount_whose_copy_is_in_use() {
     MOUNTS.script(&elsewhere).allowed();
     MOUNTS.grants(&["bash", "-ec", &format!("{mounts}; cd /; umount /mnt/one/a")]);
 }
+
+/// To find the users of /proc, files of /proc are opened.
+#[test]
+fn who_looks_for_the_users_of_proc_is_none() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"]);
+    let proc = "mount -t proc proc /proc";
+    for probes in ["", "--no-probes"] {
+        place.script(&format!("{proc}; explain {probes} umount /proc")).allowed();
+    }
+    place.shell(&format!("{proc}; umount /proc"));
+    place.script(&format!("{proc}; exec 9< /proc/self/fd; explain umount /proc")).refused("UmountBusy");
+}
+
+/// What is mounted elsewhere does not keep the call from being tried.
+#[test]
+fn locks_beside_mounts_that_are_unbindable_or_shared() {
+    require_namespaces!();
+    let outer =
+        "mount -t tmpfs t /mnt; mkdir /mnt/a /mnt/a/b /mnt/c /mnt/x; mount -t tmpfs u /mnt/a/b; export NS";
+    for (make, call, cause) in [
+        ("unbindable", "mount --bind /mnt/a /mnt/c", "BindLockedChildren"),
+        ("shared", "mount --move /mnt/a/b /mnt/c", "MoveLocked"),
+    ] {
+        let beside = format!("mount -t tmpfs v /mnt/x; mount --make-{make} /mnt/x");
+        let inner = |words: &str| format!("{outer}; {INNER} bash -ec '{beside}; {words}'");
+        MOUNTS.refuses(&["bash", "-ec", &inner(call)], "mount: /mnt/c: ");
+        let answer = MOUNTS.script(&inner(&format!("$NS explain --json {call}")));
+        answer.refused(cause).errno("EINVAL");
+    }
+}
+
+/// Nothing that can be read tells an own mount from a locked one.
+#[test]
+fn a_lock_that_is_not_tried() {
+    require_namespaces!();
+    let mounts = "mount -t tmpfs t /mnt; mkdir /mnt/a; mount -t tmpfs u /mnt/a; export NS";
+    let ask = "$NS explain --json --no-probes umount /mnt";
+    for inside in ["", INNER] {
+        let words = |call: &str| format!("{mounts}; {inside} bash -c '{call}'");
+        MOUNTS.refuses(&["bash", "-ec", &words("umount /mnt")], "umount: /mnt: ");
+        MOUNTS.script(&words(ask)).undecided(&["UmountBusy", "UmountLocked"]);
+    }
+}

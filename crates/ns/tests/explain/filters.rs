@@ -9,7 +9,7 @@ use seccompiler::{
     apply_filter,
 };
 
-use crate::answer::{Answer, NS, Place};
+use crate::answer::{Answer, HERE, NS, Place};
 
 /// Runs in a process of its own: puts on the filter that the environment names and executes.
 #[test]
@@ -71,6 +71,12 @@ fn program(name: &str) -> BpfProgram {
         "clone3" => (vec![(libc::SYS_clone3, any())], libc::EPERM.cast_unsigned()),
         "odd" => (vec![(libc::SYS_unshare, any())], libc::ENOSPC.cast_unsigned()),
         "mount" => (vec![(libc::SYS_mount, any())], libc::EPERM.cast_unsigned()),
+        "ids" => (
+            vec![(libc::SYS_chroot, any()), (libc::SYS_setuid, any()), (libc::SYS_setgid, any())],
+            libc::EPERM.cast_unsigned(),
+        ),
+        "kill" => (vec![(libc::SYS_kill, any())], libc::EPERM.cast_unsigned()),
+        "odd-kill" => (vec![(libc::SYS_kill, any())], libc::EACCES.cast_unsigned()),
         "none" => (Vec::new(), 0),
         other => panic!("no filter {other}"),
     };
@@ -186,4 +192,40 @@ fn a_filter_for_a_call_that_is_not_tried() {
         "{:#}",
         answer.0
     );
+}
+
+/// Without an argument that means anything the kernel itself refuses them with another number.
+#[test]
+fn a_filter_for_chroot_and_ids() {
+    for (call, shown) in [
+        (["chroot", "/"], "chroot to nothing"),
+        (["setuid", "65534"], "setuid of no id"),
+        (["setgid", "65534"], "setgid of no id"),
+    ] {
+        explain("ids", &call).refused("seccomp").errno("EPERM").seen(shown, "EPERM");
+        assert_ne!(explain("none", &call).0["cause"]["id"], "seccomp");
+    }
+}
+
+/// To the processes of one's own user the rules allow it.
+#[test]
+fn a_filter_for_signals() {
+    let own = std::process::id().to_string();
+    let call = ["kill", own.as_str(), "TERM"];
+    explain("none", &call).allowed();
+    explain("odd-kill", &call).refused("seccomp").errno("EACCES").seen("kill(", "EACCES");
+    let answer = explain("kill", &call);
+    assert_eq!(answer.0["verdict"], "undecided", "{:#}", answer.0);
+    answer.errno("EPERM").seen("kill(", "belongs to the caller's user");
+    assert_eq!(answer.0["causes"][0]["id"], "seccomp", "{:#}", answer.0);
+}
+
+/// Nor are these tried.
+#[test]
+fn a_filter_for_calls_about_files() {
+    // Nothing is changed, so it may be anybody's.
+    HERE.grants(&["perl", "-e", "chown(-1, -1, '/etc/passwd') == 1 or die"]);
+    let answer = explain("none", &["chown", ":", "/etc/passwd"]);
+    answer.allowed();
+    assert!(answer.0["unknown"].to_string().contains("there is a filter"), "{:#}", answer.0);
 }

@@ -2,7 +2,7 @@
 
 use testkit::{require_namespaces, require_root};
 
-use crate::answer::{Answer, HERE, NS, Place};
+use crate::answer::{Answer, HERE, NS, Place, user};
 
 const MOUNTS: Place<'_> = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
 const INNER: &str = "unshare --user --map-root-user --mount";
@@ -255,4 +255,20 @@ fn a_device_that_is_not_there() {
         place.refuses(&call, "does not exist");
         place.explain(&call).refused("PathMissing").errno("ENOENT").seen(device, "does not exist");
     }
+}
+
+/// Where the source lies no list of mounts shows.
+#[test]
+fn a_namespace_is_bound_to_a_file() {
+    require_namespaces!();
+    let file = "mount -t tmpfs t /mnt; touch /mnt/f";
+    let bind = |kind: &str| format!("mount --bind /proc/self/ns/{kind} /mnt/f");
+    MOUNTS.script(&format!("{file}; explain {}", bind("net"))).allowed();
+    MOUNTS.shell(&format!("{file}; {}", bind("net")));
+    // It would hold itself.
+    MOUNTS.refuses(&["sh", "-ec", &format!("{file}; {}", bind("mnt"))], "mount: /mnt/f: ");
+    let answer = MOUNTS.script(&format!("{file}; explain {}", bind("mnt")));
+    answer.refused("BindLoop").errno("EINVAL").seen("/proc/self/ns/mnt", "the caller's own mount namespace");
+    let answer = user().explain(&["mount", "--bind", "/proc/self/ns/net", "/etc/passwd"]);
+    answer.refused("MountPrivilege").errno("EPERM");
 }

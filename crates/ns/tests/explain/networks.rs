@@ -1,8 +1,11 @@
 //! 30: the loopback device of a new network namespace is down. 28: cgroups. 27: clocks.
 
+use std::process::{Command, Stdio};
+
 use testkit::{require_namespaces, require_root};
 
 use crate::answer::{HERE, Place, run};
+use crate::common::Background;
 
 const NET: Place<'_> = Place(&["unshare", "--user", "--map-root-user", "--net"]);
 
@@ -34,6 +37,26 @@ fn clocks_of_a_time_namespace_that_is_entered() {
     let remedy = answer
         .command("ns run --monotonic", &[("SECONDS", "77"), ("PROGRAM", "cat /proc/self/timens_offsets")]);
     assert!(HERE.shell(&remedy).contains("77"));
+}
+
+/// What is written are the clocks of its children, whose time namespace may be another than its own.
+#[test]
+fn clocks_of_the_children_of_another_process() {
+    require_namespaces!();
+    let unshare = if cfg!(target_arch = "aarch64") { 97 } else { 272 };
+    let both = libc::CLONE_NEWUSER | libc::CLONE_NEWTIME;
+    let script = format!("$| = 1; syscall({unshare}, {both}) == 0 or die; print \"ready\\n\"; sleep 100");
+    let mut command = Command::new("perl");
+    command.args(["-e", &script]).stdin(Stdio::null());
+    let (process, _) = Background::start(&mut command);
+    let file = format!("/proc/{}/timens_offsets", process.pid());
+    let answer = HERE.explain(&["write", &file, "monotonic 1 0"]);
+    let unknown = answer.allowed().0["unknown"].to_string();
+    assert!(unknown.contains("a process has entered the time namespace"), "{:#}", answer.0);
+    HERE.shell(&format!("echo monotonic 1 0 > {file}"));
+    let before = ["write", &file, "monotonic -1000000000 0"];
+    HERE.refuses(&["bash", "-ec", &format!("echo {} > {file}", before[2])], "out of range");
+    HERE.explain(&before).refused("TimeOffsetsRange").errno("ERANGE");
 }
 
 /// A cgroup of the test's own, in the hierarchy of version 2.

@@ -62,10 +62,8 @@ fn a_process_that_proc_hides() {
     );
 }
 
-/// Its first process has no handler for the signal, which then does nothing.
-#[test]
-fn an_init_that_a_signal_does_not_reach() {
-    require_namespaces!();
+/// The init of a pid namespace, which has no handlers, and who keeps it.
+fn sleeping_init() -> (Background, i32) {
     let outer = sleeping(&[
         "unshare",
         "--user",
@@ -83,6 +81,14 @@ fn an_init_that_a_signal_does_not_reach() {
     eventually("sleep", || {
         std::fs::read_to_string(format!("/proc/{init}/comm")).is_ok_and(|name| name == "sleep\n")
     });
+    (outer, init)
+}
+
+/// Its first process has no handler for the signal, which then does nothing.
+#[test]
+fn an_init_that_a_signal_does_not_reach() {
+    require_namespaces!();
+    let (_outer, init) = sleeping_init();
     let pid = init.to_string();
     HERE.grants(&["kill", "-TERM", &pid]);
     std::thread::sleep(std::time::Duration::from_millis(50));
@@ -97,6 +103,24 @@ fn an_init_that_a_signal_does_not_reach() {
     HERE.explain(&["kill", &pid, "KILL"]).allowed();
     HERE.grants(&["kill", "-KILL", &pid]);
     eventually("the end of init", || !is_alive(init));
+}
+
+/// Those that nobody without a handler heeds, and the one that every stopped process does.
+#[test]
+fn signals_that_an_init_takes_as_others_do() {
+    require_namespaces!();
+    let (_outer, init) = sleeping_init();
+    let pid = init.to_string();
+    for signal in ["CHLD", "URG", "WINCH", "CONT"] {
+        HERE.explain(&["kill", &pid, signal]).allowed();
+    }
+    let stopped = || std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap().contains("State:\tT");
+    HERE.grants(&["kill", "-STOP", &pid]);
+    eventually("stop", stopped);
+    let inside =
+        ["nsenter", "--target", &pid, "--user", "--preserve-credentials", "--pid", "kill", "-CONT", "1"];
+    HERE.grants(&inside);
+    eventually("going on", || !stopped());
 }
 
 #[test]

@@ -61,7 +61,9 @@ pub(super) fn chown(case: &Case<'_>, path: &Path, uid: Option<u32>, gid: Option<
     let changes_group = gid.is_some_and(|gid| {
         gid != meta.gid() && own.is_some_and(|status| status.gids[3] != gid && !status.groups.contains(&gid))
     });
-    let not_owner = own.is_some_and(|status| status.uids[3] != meta.uid());
+    // Without an id to set, nobody is asked.
+    let sets = uid.is_some() || gid.is_some();
+    let not_owner = sets && own.is_some_and(|status| status.uids[3] != meta.uid());
     if (changes_owner || changes_group || not_owner) && (!state.has(CAP_CHOWN) || foreign) {
         let mut evidence = vec![Evidence::file(
             path.display().to_string(),

@@ -26,13 +26,13 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
     }
     match case.question {
         Question::MapHelper { pid, kind, map } => Some(helper::decide(case, *pid, *kind, map)),
-        Question::Chown { path, uid, gid } => Some(files::chown(case, path, *uid, *gid)),
-        Question::MakeDevice(path) => Some(files::device(case, path)),
+        Question::Chown { path, uid, gid } => Some(untried(case, files::chown(case, path, *uid, *gid))),
+        Question::MakeDevice(path) => Some(untried(case, files::device(case, path))),
         Question::JoinFile { path, .. } => files::namespace_file(case, path),
-        Question::Cgroup(path) => Some(files::cgroup(case, path)),
+        Question::Cgroup(path) => Some(untried(case, files::cgroup(case, path))),
         Question::Mount { fstype, data, .. } if fstype == "overlay" => overlay::decide(case, data),
         Question::Kill { pid, signal } => processes::kill(case, *pid, *signal),
-        Question::Attach(pid) => Some(attach::decide(case, *pid)),
+        Question::Attach(pid) => Some(untried(case, attach::decide(case, *pid))),
         Question::InitDuties(pid) => Some(processes::duties(case, *pid)),
         Question::SameProcess { pid, inode } => Some(processes::same(case, *pid, *inode)),
         Question::OpenNamespace { pid, .. } | Question::JoinProcess { pid, .. } => {
@@ -47,6 +47,14 @@ pub(super) fn decide(case: &Case<'_>) -> Option<Verdict> {
         Question::Loopback => Some(files::loopback(case)),
         _ => None,
     }
+}
+
+/// What nothing forbids a filter may.
+fn untried(case: &Case<'_>, mut verdict: Verdict) -> Verdict {
+    if let Verdict::Allowed(allowed) = &mut verdict {
+        allowed.unknown.extend(case.state.security.perhaps_filtered());
+    }
+    verdict
 }
 
 fn refused(

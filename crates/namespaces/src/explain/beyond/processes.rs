@@ -9,8 +9,8 @@ use crate::caps::Capabilities;
 use crate::discover::{Discovery, Holder, Name};
 use crate::errno::Errno;
 use crate::explain::answer::Verdict;
-use crate::explain::cause::Outside;
-use crate::explain::decide::Case;
+use crate::explain::cause::{Cause, Outside};
+use crate::explain::decide::{Case, open};
 use crate::explain::evidence::Evidence;
 use crate::explain::question::Question;
 use crate::explain::state::foreign_proc;
@@ -119,7 +119,7 @@ pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
     let levels = case.state.status.as_ref().map_or(1, |own| own.pids.len());
     let from_outside = theirs.pids.len() > levels;
     let forced = from_outside && matches!(signal, libc::SIGKILL | libc::SIGSTOP);
-    if is_init(case, pid) && bit != 0 && caught & bit == 0 && !forced {
+    if is_init(case, pid) && bit != 0 && caught & bit == 0 && !forced && !HARMLESS.contains(&signal) {
         let status = format!("/proc/{}/status", target.shown);
         let evidence = vec![
             Evidence::file(
@@ -144,15 +144,47 @@ pub(super) fn kill(case: &Case<'_>, pid: i32, signal: i32) -> Option<Verdict> {
 
 const SIGRTMAX: i32 = 64;
 
+/// Signals that end and stop nobody, signal(7): without a handler an init fares as others do. A
+/// stopped one goes on after `SIGCONT`, `prepare_signal` sees to that first.
+const HARMLESS: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+
 /// `kill_ok_by_cred`, by what /proc shows.
 fn may_by_ids(case: &Case<'_>, pid: i32) -> Option<Result<(), Errno>> {
-    let target = case.objects.target(pid)?;
-    let (own, Some(theirs)) = (case.state.status.as_ref()?, &target.status) else {
+    let (own, target) = (case.state.status.as_ref()?, case.objects.target(pid)?);
+    if target.status.is_none() {
         return Some(Err(Errno::ESRCH));
-    };
-    let same = |uid| theirs.uids[0] == uid || theirs.uids[2] == uid;
-    let may = same(own.uids[0]) || same(own.uids[1]) || own.effective.contains(CAP_KILL);
+    }
+    let may = is_of_own_user(case, pid) || own.effective.contains(CAP_KILL);
     Some(if may { Ok(()) } else { Err(Errno::EPERM) })
+}
+
+/// Whether it belongs to the caller's user, who needs no capability then.
+fn is_of_own_user(case: &Case<'_>, pid: i32) -> bool {
+    let theirs = case.objects.target(pid).and_then(|target| target.status.as_ref());
+    let (Some(own), Some(theirs)) = (&case.state.status, theirs) else { return false };
+    // That number stands for all users without one.
+    let known = |uid: u32| case.state.is_first() || uid != OVERFLOW;
+    let same = |uid: u32| known(uid) && (theirs.uids[0] == uid || theirs.uids[2] == uid);
+    same(own.uids[0]) || same(own.uids[1])
+}
+
+const OVERFLOW: u32 = 65534;
+
+/// What refuses a signal that the rules allow.
+fn forbidden(case: &Case<'_>, pid: i32, errno: Errno) -> Verdict {
+    let security = &case.state.security;
+    let possible = |cause: &Outside| match cause {
+        Outside::Seccomp => security.may_filter(),
+        Outside::Landlock => security.has_module("landlock"),
+        _ => true,
+    };
+    let causes = [Outside::Seccomp, Outside::Landlock, Outside::SecurityModule, Outside::Unknown];
+    let mut evidence = vec![Evidence::call(
+        format!("kill({pid}, 0)"),
+        format!("is answered with {errno}, and the process belongs to the caller's user"),
+    )];
+    evidence.extend(security.perhaps_filtered());
+    open(Some(errno), causes.into_iter().filter(possible).map(Cause::Outside).collect(), evidence)
 }
 
 const CAP_KILL: Capabilities = Capabilities::from_bits(1 << 5);
@@ -163,8 +195,16 @@ fn unsent(case: &Case<'_>, pid: i32, signal: i32, errno: Errno) -> Option<Verdic
         let evidence = vec![Evidence::call(format!("kill({pid}, 0)"), "finds no such process")];
         return Some(refused(case, Rule::NoSuchTask, Some(Errno::ESRCH), evidence));
     }
-    if errno != Errno::EPERM || signal == libc::SIGCONT && is_of_own_session(case, pid) {
+    if errno != Errno::EPERM {
+        let says = format!("is answered with {errno}, which the kernel never says to that");
+        let evidence = vec![Evidence::call(format!("kill({pid}, 0)"), says)];
+        return Some(outside(case, Outside::Seccomp, Some(errno), evidence));
+    }
+    if signal == libc::SIGCONT && is_of_own_session(case, pid) {
         return None;
+    }
+    if is_of_own_user(case, pid) {
+        return Some(forbidden(case, pid, errno));
     }
     let theirs = case.objects.target(pid).and_then(|target| Some((target.shown, target.status.as_ref()?)));
     let mut evidence = match (theirs, &case.state.status) {

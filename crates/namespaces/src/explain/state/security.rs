@@ -1,6 +1,7 @@
 //! What may refuse from outside the namespace rules.
 
 use super::Machine;
+use crate::explain::evidence::Evidence;
 
 /// Filters, security modules and switches.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,12 @@ impl Security {
     /// Whether a filter may answer calls; unknown counts as yes.
     pub(in crate::explain) fn may_filter(&self) -> bool {
         self.seccomp != Some(0)
+    }
+
+    /// What may answer in the kernel's place to a call that is not tried.
+    pub(in crate::explain) fn perhaps_filtered(&self) -> Option<Evidence> {
+        let says = "has Seccomp: 2: there is a filter, which may refuse it";
+        (self.seccomp == Some(2)).then(|| Evidence::file("/proc/self/status", says))
     }
 
     pub(in crate::explain) fn has_module(&self, name: &str) -> bool {

@@ -18,6 +18,8 @@ pub(in crate::explain) struct Target {
     pub(in crate::explain) zombie: bool,
     /// Its namespaces by [`Kind::ALL`], where they can be opened.
     pub(in crate::explain) namespaces: [Option<Seen>; 8],
+    /// The time namespace of its children, which its `timens_offsets` are those of.
+    pub(in crate::explain) time_for_children: Option<Seen>,
     pub(in crate::explain) uid_map: Option<Vec<Extent>>,
     pub(in crate::explain) gid_map: Option<Vec<Extent>>,
     pub(in crate::explain) setgroups: Option<bool>,
@@ -48,8 +50,8 @@ impl Target {
         let zombie = text.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
         let eyes = machine.eyes();
         let (user, own_pid) = (state.inode(Kind::User), state.inode(Kind::Pid));
-        let namespaces =
-            Kind::ALL.map(|kind| Seen::open(eyes, &file(&format!("ns/{kind}")), user, own_pid).ok());
+        let link = |name: &str| Seen::open(eyes, &file(&format!("ns/{name}")), user, own_pid).ok();
+        let namespaces = Kind::ALL.map(|kind| link(kind.name()));
         let map = |name: &str| {
             IdMap::from_kernel(&machine.text(&file(name)).ok()?).map(|map| map.extents().to_vec())
         };
@@ -70,6 +72,7 @@ impl Target {
             status,
             zombie,
             namespaces,
+            time_for_children: link("time_for_children"),
             uid_map: map("uid_map"),
             gid_map: map("gid_map"),
             setgroups: machine.text(&file("setgroups")).ok().map(|text| text == "allow"),
@@ -84,6 +87,11 @@ impl Target {
 
     pub(in crate::explain) fn namespace(&self, kind: Kind) -> Option<&Seen> {
         self.namespaces[super::index(kind)].as_ref()
+    }
+
+    /// Whether its children go to a time namespace that is not its own.
+    pub(in crate::explain) fn time_pending(&self) -> bool {
+        self.time_for_children.is_some() && self.time_for_children.as_ref() != self.namespace(Kind::Time)
     }
 
     /// Whether it is for certain in a user namespace that is neither the caller's nor below
