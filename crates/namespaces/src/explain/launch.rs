@@ -1,6 +1,10 @@
 //! Launches are tried by launching, up to the program.
 
-use super::answer::Verdict;
+use std::ffi::CStr;
+
+use nsproxy::Rule;
+
+use super::answer::{Refusal, Verdict};
 use super::decide::open;
 use super::evidence::Evidence;
 use super::machine::Machine;
@@ -69,11 +73,41 @@ fn missing_program(plan: &Plan) -> Option<Verdict> {
     if plan.steps().iter().any(moves) {
         return None;
     }
-    let is_there = |path: &std::ffi::CString| rustix::fs::stat(path).is_ok();
-    let name = candidates.last().filter(|_| !candidates.iter().any(is_there))?;
-    let evidence = Evidence::call(
-        format!("stat({name:?})"),
-        format!("{}, and there is none elsewhere in PATH: all before execve goes", Errno::ENOENT),
-    );
-    Some(open(Some(Errno::ENOENT), Vec::new(), vec![evidence]))
+    let answers: Vec<Result<(), Errno>> = candidates.iter().map(|path| may_execute(path)).collect();
+    if candidates.is_empty() || answers.contains(&Ok(())) {
+        return None;
+    }
+    // As execvp(3): one that may not be executed is told of before those that are not there.
+    let denied = answers.iter().position(|answer| *answer == Err(Errno::EACCES));
+    let at = denied.unwrap_or(candidates.len() - 1);
+    let errno = answers[at].err()?;
+    let (cause, says) = match errno {
+        Errno::EACCES => (Rule::PathAccess, unexecutable(&candidates[at])),
+        Errno::ENOENT => (Rule::PathMissing, "is not there, and there is none elsewhere in PATH".to_owned()),
+        _ => return None,
+    };
+    Some(Verdict::Refused(Refusal {
+        cause: cause.into(),
+        errno: Some(errno),
+        at: plan.steps().last().map(ToString::to_string),
+        evidence: vec![Evidence::file(candidates[at].to_string_lossy(), says)],
+        remedies: Vec::new(),
+    }))
+}
+
+/// Whether somebody may execute it: a regular file with an x bit.
+fn may_execute(path: &CStr) -> Result<(), Errno> {
+    let stat = rustix::fs::stat(path).map_err(Errno::from)?;
+    let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    if regular && stat.st_mode & 0o111 != 0 { Ok(()) } else { Err(Errno::EACCES) }
+}
+
+fn unexecutable(path: &CStr) -> String {
+    match rustix::fs::stat(path) {
+        Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() => {
+            format!("has mode {:o}, without an x bit", stat.st_mode & 0o7777)
+        }
+        Ok(_) => "is not a regular file".to_owned(),
+        Err(_) => "lies in a directory that the caller may not search".to_owned(),
+    }
 }

@@ -97,6 +97,12 @@ impl Machine<'_> {
         };
         let case = Case::new(self, &state, question);
         let verdict = beyond::decide(&case).unwrap_or_else(|| case.decide(seen));
+        let verdict = match (verdict, question) {
+            (Verdict::Allowed(allowed), Question::Launch(plan)) => {
+                beyond::refused_bind(&case, plan).unwrap_or(Verdict::Allowed(allowed))
+            }
+            (verdict, _) => verdict,
+        };
         Explanation { question: question.to_string(), verdict }
     }
 }

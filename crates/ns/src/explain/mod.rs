@@ -134,7 +134,8 @@ fn status(answer: &Explanation) -> ExitCode {
 }
 
 fn errno(name: &str) -> Result<Errno, Failure> {
-    if let Ok(number) = name.parse() {
+    // Above MAX_ERRNO are addresses.
+    if let Some(number) = name.parse().ok().filter(|number| (1..4096).contains(number)) {
         return Ok(Errno::from_raw(number));
     }
     let known = (1..134).map(Errno::from_raw).find(|errno| errno.name() == name);

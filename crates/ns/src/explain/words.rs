@@ -35,7 +35,9 @@ pub(super) fn question(words: &[String]) -> Result<Question, Failure> {
         "setuid" => Question::SetUid(number(&one("an id")?)?),
         "setgid" => Question::SetGid(number(&one("an id")?)?),
         "setgroups" => {
-            let ids: Result<Vec<u32>, Failure> = one("ids")?.split(',').map(number).collect();
+            let ids = one("ids")?;
+            let ids: Result<Vec<u32>, Failure> =
+                ids.split(',').filter(|_| !ids.is_empty()).map(number).collect();
             Question::SetGroups(ids?)
         }
         "sethostname" => Question::SetHostname(one("a name")?),
@@ -153,7 +155,8 @@ fn kill(words: &[String]) -> Result<Question, Failure> {
         [of, signal] => (of, signal.as_str()),
         _ => return Err(Failure::new("kill wants a process and a signal")),
     };
-    let signal = util_linux::signal(signal).map_or_else(|| number(signal), Ok)?;
+    let unknown = |_| Failure::new(format!("there is no signal {signal:?}"));
+    let signal = util_linux::signal(signal).map_or_else(|| signal.parse().map_err(unknown), Ok)?;
     Ok(Question::Kill { pid: pid(of)?, signal })
 }
 

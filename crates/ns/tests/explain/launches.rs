@@ -43,8 +43,39 @@ fn a_launch_whose_proc_would_show_too_much() {
 fn a_launch_of_a_program_that_is_not_there() {
     testkit::require_namespaces!();
     let answer = user().explain(&["run", "no-such-program"]);
-    assert_eq!(answer.0["verdict"], "undecided", "{:#}", answer.0);
-    answer.errno("ENOENT").seen("no-such-program", "none elsewhere in PATH");
+    answer.refused("PathMissing").errno("ENOENT").seen("no-such-program", "none elsewhere in PATH");
+}
+
+/// All before it goes, and execve is asked for nothing.
+#[test]
+fn a_launch_of_what_is_no_program() {
+    testkit::require_namespaces!();
+    for (file, says) in [("/etc/passwd", "without an x bit"), ("/etc", "is not a regular file")] {
+        user().refuses(&["unshare", "-r", file], "Permission denied");
+        let answer = user().explain(&["unshare", "-r", file]);
+        answer.refused("PathAccess").errno("EACCES").seen(file, says);
+    }
+}
+
+/// It is not rehearsed, as it would stay.
+#[test]
+fn a_launch_that_binds_a_namespace_to_a_file() {
+    testkit::require_namespaces!();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = file.path().to_str().unwrap();
+    let pin = format!("net={file}");
+    user().refuses(&[NS, "run", "--pin", &pin, "--", "true"], "operation not permitted (EPERM)");
+    let answer = user().explain(&["run", "--pin", &pin, "--", "true"]);
+    answer.refused("MountPrivilege").errno("EPERM").helps("as root of the user namespace");
+    let mount = format!("--mount={file}");
+    user().refuses(&["unshare", "-r", &mount, "true"], "Operation not permitted");
+    user().explain(&["unshare", "-r", &mount, "true"]).refused("MountPrivilege").errno("EPERM");
+    let missing = ["run", "--pin", "net=/nowhere/x", "--", "true"];
+    user().refuses(&[&[NS], &missing[..]].concat(), "no such file");
+    user().explain(&missing).refused("PathMissing").errno("ENOENT").seen("/nowhere", "does not exist");
+    let place = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
+    place.explain(&["run", "--pin", &pin, "--", "true"]).allowed();
+    place.grants(&[NS, "run", "--pin", &pin, "--", "true"]);
 }
 
 #[test]

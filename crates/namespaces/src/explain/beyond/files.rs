@@ -107,7 +107,7 @@ fn not_made(case: &Case<'_>, path: &Path) -> Option<Verdict> {
     read_only(case, above).or_else(|| unwritable(case, above))
 }
 
-fn unwritable(case: &Case<'_>, directory: &Path) -> Option<Verdict> {
+pub(super) fn unwritable(case: &Case<'_>, directory: &Path) -> Option<Verdict> {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
     let refused_with =
         accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).err()?;

@@ -33,9 +33,6 @@ pub(super) fn decide(case: &Case<'_>, pid: i32, kind: IdKind, map: &str) -> Verd
         return outside(case, Outside::ProcUnusable, None, vec![foreign]);
     }
     let shown = program.display().to_string();
-    if let Some(verdict) = privilege(case, &program, &shown) {
-        return verdict;
-    }
     let parsed: IdMap = match map.parse() {
         Ok(map) => map,
         Err(error) => {
@@ -47,6 +44,9 @@ pub(super) fn decide(case: &Case<'_>, pid: i32, kind: IdKind, map: &str) -> Verd
         return verdict;
     }
     if let Some(verdict) = granted(case, kind, &parsed) {
+        return verdict;
+    }
+    if let Some(verdict) = privilege(case, &program, &shown) {
         return verdict;
     }
     if let Some(verdict) = target(case, pid, kind) {

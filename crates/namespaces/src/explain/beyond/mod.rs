@@ -4,10 +4,12 @@ mod attach;
 mod files;
 mod helper;
 mod overlay;
+mod pins;
 mod processes;
 
 pub(super) use files::is_empty_file;
 pub(super) use overlay::only_reads;
+pub(super) use pins::refused_bind;
 
 use super::answer::{Allowed, Refusal, Verdict};
 use super::cause::{Cause, Outside};

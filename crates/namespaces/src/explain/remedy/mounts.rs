@@ -13,6 +13,10 @@ pub(super) fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
     let state = case.state;
     match rule {
         Rule::NetUnreachable => vec![Candidate::command("set the loopback device up", "ip link set lo up")],
+        // Of a launch only the binding of namespaces to files is refused so.
+        Rule::MountPrivilege if matches!(case.question, Question::Launch(_)) => {
+            vec![Candidate::words("as root of the user namespace that owns the mount namespace")]
+        }
         Rule::MountPrivilege => vec![
             Candidate::command(
                 "make a user and a mount namespace first",
