@@ -142,6 +142,16 @@ impl Kernel {
             }
         }
         broken(members == self.signals.len(), "every process is on the list of its group", &members)?;
+        for (idx, pid) in self.pids.iter() {
+            let open = self.files_open.iter().filter(|(_, file)| match file.kind {
+                FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => pid == idx,
+                _ => false,
+            });
+            let last = self.ipc_ns.iter().flat_map(|(_, ipc)| ipc.contents.last_pids());
+            let kept = open.count() + last.filter(|last| *last == idx).count();
+            let all = pid.attached as usize + kept;
+            broken(all == pid.count as usize, "a pid counts its uses, files and last uses", &idx)?;
+        }
         for (idx, fs) in self.fss.iter() {
             let users = self.tasks.iter().filter(|(_, task)| task.fs == Some(idx)).count();
             broken(users == fs.users as usize, "fs users counts the tasks that share it", &idx)?;

@@ -253,7 +253,7 @@ impl Kernel {
         let mm = self.mms.insert(Mm { users: 1, exited: 0, dumpable: 1, user_ns, first_shm: None });
         self.mm_release(task);
         if let Some(old) = self.tasks[task].mm.replace(mm) {
-            self.put_mm(old);
+            self.put_mm(task, old);
         }
     }
 

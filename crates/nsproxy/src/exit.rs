@@ -125,7 +125,7 @@ impl Kernel {
             self.mms[mm].exited += 1;
             self.tasks[task].exec_state = Some(mm);
         }
-        self.put_mm(mm);
+        self.put_mm(task, mm);
     }
 
     /// A vfork parent runs again.

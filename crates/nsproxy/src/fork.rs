@@ -584,7 +584,7 @@ impl Kernel {
         self.get_user_ns(copy.user_ns);
         let new = self.mms.insert(copy);
         if self.mms[mm].first_shm.is_some() {
-            self.shm_dup_mm(mm, new);
+            self.shm_dup_mm(parent, mm, new);
         }
         Some(new)
     }

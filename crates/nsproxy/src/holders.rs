@@ -31,6 +31,9 @@ pub enum Holder {
     /// A segment of shared memory: attached somewhere, for its ipc namespace; made or
     /// attached from this user namespace.
     SharedMemory,
+    /// A System V object that a process of this pid namespace was the last to use, or made: it
+    /// keeps the process's number.
+    LastUse,
     /// A filesystem mounted from this user namespace, or showing this pid namespace.
     Filesystem,
     /// A child namespace.
@@ -85,6 +88,8 @@ impl Kernel {
                 all.push(Holder::SharedMemory);
             }
         }
+        let used = self.ipc_ns.iter().flat_map(|(_, ipc)| ipc.contents.last_pids());
+        all.extend(used.filter(|pid| NsRef::Pid(self.pids[*pid].ns) == ns).map(|_| Holder::LastUse));
         let owner = |dead: &Released| dead.ucounts.map(|record| NsRef::User(self.ucounts[record].ns));
         let released = self.released.iter().filter(|dead| owner(dead) == Some(ns));
         all.extend(released.map(|_| Holder::Released));

@@ -14,6 +14,7 @@ use crate::capability::Cap;
 use crate::cred::{Kgid, Kuid};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::{Making, NsSet};
+use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::shared::{Blank, Shared};
 use crate::task::Task;
@@ -21,9 +22,9 @@ use crate::uapi::{CLONE_NEWIPC, IPC_CREAT, IPC_EXCL, IPC_PRIVATE};
 use alloc::vec::Vec;
 use core::mem::take;
 pub(crate) use mqueue::Mqueue;
-use sysv::{MsgQueue, SemSet, SemUndo};
+use sysv::{SemUndo, Semaphore};
 
-pub(crate) use sysv::{Shm, ShmAttached};
+pub(crate) use sysv::{LastPid, MsgQueue, SemSet, Shm, ShmAttached};
 
 /// The three kinds of System V objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,12 +126,33 @@ impl IpcContents {
         self.perms(kind).into_iter().find(has_id)
     }
 
+    fn shm(&mut self, id: i32) -> Option<&mut Shm> {
+        self.shms.iter_mut().find(|shm| shm.perm.id == id)
+    }
+
+    fn semaphore(&mut self, id: i32, number: u16) -> Option<&mut Semaphore> {
+        let set = self.sems.iter_mut().find(|set| set.perm.id == id)?;
+        set.semaphores.get_mut(usize::from(number))
+    }
+
+    fn queue(&mut self, id: i32) -> Option<&mut MsgQueue> {
+        self.msgs.iter_mut().find(|queue| queue.perm.id == id)
+    }
+
+    /// The pids that objects keep.
+    pub(crate) fn last_pids(&self) -> impl Iterator<Item = Idx<Pid>> {
+        let shms = self.shms.iter().flat_map(|shm| [shm.maker, shm.last]);
+        let sems = self.sems.iter().flat_map(|set| set.semaphores.iter().map(|semaphore| semaphore.last));
+        let msgs = self.msgs.iter().flat_map(|queue| [queue.sender, queue.receiver]);
+        shms.chain(sems).chain(msgs).flatten()
+    }
+
     /// Bytes of a segment, semaphores of a set.
     fn size_of(&self, kind: SysvKind, id: i32) -> u64 {
         let size = match kind {
             SysvKind::Shm => self.shms.iter().find(|shm| shm.perm.id == id).map(|shm| shm.size),
             SysvKind::Sem => {
-                self.sems.iter().find(|sem| sem.perm.id == id).map(|sem| sem.values.len() as u64)
+                self.sems.iter().find(|sem| sem.perm.id == id).map(|sem| sem.semaphores.len() as u64)
             }
             SysvKind::Msg => None,
         };
@@ -202,7 +224,7 @@ impl Kernel {
     /// Objects end with their namespace.
     #[cold]
     fn free_ipcs(&mut self, ns: Idx<IpcNamespace>) {
-        self.forget_shms(ns);
+        self.forget_sysv(ns);
         let queues = take(&mut self.ipc_ns[ns].contents.queues);
         for queue in queues.into_iter().filter(|queue| queue.name.is_some()) {
             self.put_queue(queue.ucounts);

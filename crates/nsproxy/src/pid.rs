@@ -18,7 +18,7 @@ pub(crate) struct Upid {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pid {
-    /// Everything that keeps the object: attachments and pidfds.
+    /// Everything that keeps the object: attachments, pidfds, and what it was last to use.
     pub(crate) count: u32,
     /// Uses as thread, group or session number; at zero the numbers are free again.
     pub(crate) attached: u32,

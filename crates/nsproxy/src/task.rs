@@ -310,11 +310,11 @@ impl Kernel {
         }
     }
 
-    pub(crate) fn put_mm(&mut self, mm: Idx<Mm>) {
+    pub(crate) fn put_mm(&mut self, task: Idx<Task>, mm: Idx<Mm>) {
         self.mms[mm].users -= 1;
         if self.mms[mm].users == 0 {
             if self.mms[mm].first_shm.is_some() {
-                self.shm_exit_mm(mm);
+                self.shm_exit_mm(task, mm);
             }
             self.free_mm(mm);
         }

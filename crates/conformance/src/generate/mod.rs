@@ -322,13 +322,35 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
     }
     let ignores =
         |kernel: &Kernel, task: &TaskId| kernel.disposition_of(*task, 17) == Ok(Disposition::Ignore);
-    // An init that ends ignores it from then on, and so do all that share its handlers.
+    // An init that ends ignores it from then on, and so do all that share its handlers, those
+    // that end with it as well.
     let infected = |task: &TaskId| {
         let goes_on = copy.status(copy.init(), *task).is_ok_and(|status| status.state == State::Running);
         goes_on && ignores(&copy, task) && !ignores(view.kernel, task)
     };
+    let spreads = |task: &TaskId| {
+        let init = view.kernel.status(*task, *task).is_ok_and(|status| status.pid == 1);
+        init && shares_handlers(view, *task)
+    };
     dying.len() < 2
-        || !dying.iter().any(|task| ignores(view.kernel, task)) && !view.tasks.iter().any(infected)
+        || !dying.iter().any(|task| ignores(view.kernel, task) || spreads(task))
+            && !view.tasks.iter().any(infected)
+}
+
+/// Whether what a task does with a signal is what a task of another process does.
+fn shares_handlers(view: &View<'_>, task: TaskId) -> bool {
+    const SIGUSR2: u32 = 12;
+    let mut copy = view.kernel.clone();
+    let other = match copy.disposition_of(task, SIGUSR2) {
+        Ok(Disposition::Handle) => Disposition::Default,
+        _ => Disposition::Handle,
+    };
+    let set = copy.sigaction(task, SIGUSR2, other).is_ok();
+    let group = |task: TaskId| view.kernel.status(view.init, task).map(|status| status.tgid).ok();
+    let changed = |one: &&TaskId| {
+        copy.disposition_of(**one, SIGUSR2).ok() != view.kernel.disposition_of(**one, SIGUSR2).ok()
+    };
+    set && view.tasks.iter().filter(changed).any(|one| group(*one) != group(task))
 }
 
 /// Whether a signal other than SIGKILL might go to a process of which a thread waits for

@@ -3,7 +3,7 @@
 use super::View;
 use crate::arena::Idx;
 use crate::cgroup::CgroupNamespace;
-use crate::ipc::{IpcContents, IpcNamespace, Mqueue, Shm};
+use crate::ipc::{IpcContents, IpcNamespace, LastPid, Mqueue, MsgQueue, SemSet, Shm};
 use crate::mount::MntNamespace;
 use crate::net::{DevKind, NetContents, NetDev, NetNamespace};
 use crate::ns_common::{NsCommon, NsRef};
@@ -87,12 +87,29 @@ impl View<'_> {
         let segments: Vec<String> = shms
             .iter()
             .map(|shm| {
-                let Shm { perm, size, attached, creator, doomed, cred } = shm;
+                let Shm { perm, size, attached, creator, doomed, cred, maker, last } = shm;
                 let tasks = &self.kernel.tasks;
                 let creator = creator.and_then(|task| tasks.resolve(task.index, task.generation));
                 let creator = creator.map(|task| self.task_number(task));
                 let held = self.ns(NsRef::User(self.kernel.creds[*cred].user_ns));
-                format!("{perm:?} {size} attached {attached} by {creator:?} doomed {doomed} from {held}")
+                let last = [*maker, *last].map(|last| self.last(last));
+                format!(
+                    "{perm:?} {size} attached {attached} by {creator:?} doomed {doomed} from {held} {last:?}"
+                )
+            })
+            .collect();
+        let sets: Vec<String> = sems
+            .iter()
+            .map(|SemSet { perm, semaphores }| {
+                let each = semaphores.iter().map(|semaphore| (semaphore.value, self.last(semaphore.last)));
+                format!("{perm:?} {:?}", each.collect::<Vec<_>>())
+            })
+            .collect();
+        let msgs: Vec<String> = msgs
+            .iter()
+            .map(|MsgQueue { perm, messages, qbytes, sender, receiver }| {
+                let last = [*sender, *receiver].map(|last| self.last(last));
+                format!("{perm:?} {messages:?} {qbytes} {last:?}")
             })
             .collect();
         let queues: Vec<String> = queues
@@ -105,8 +122,13 @@ impl View<'_> {
             })
             .collect();
         format!(
-            "{limits:?} next {next_id:?} {segments:?} {sems:?} {msgs:?} {queues:?} of {maker:?} readonly {readonly}"
+            "{limits:?} next {next_id:?} {segments:?} {sets:?} {msgs:?} {queues:?} of {maker:?} readonly {readonly}"
         )
+    }
+
+    /// Of who did it last only the pid namespace decides anything: how long that lives.
+    fn last(&self, last: LastPid) -> Option<String> {
+        last.map(|pid| self.ns(NsRef::Pid(self.kernel.pids[pid].ns)))
     }
 
     fn pids(&self, idx: Idx<PidNamespace>) -> String {

@@ -6,10 +6,12 @@ use crate::arena::Idx;
 use crate::cred::Cred;
 use crate::ns_common::NsRef;
 use crate::params::{Call, Effect};
+use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
 use crate::task::{Mm, Task, TaskId};
 use crate::uapi::PAGE_SIZE;
 use alloc::vec::Vec;
+use core::mem::take;
 
 const SEMVMX: i32 = 32_767;
 
@@ -24,12 +26,26 @@ pub(crate) struct Shm {
     pub(crate) doomed: bool,
     /// Its file keeps the credentials it was made with, and with them a user namespace.
     pub(crate) cred: Idx<Cred>,
+    /// `shm_cprid`, `shm_lprid`: the process that made it, and that attached or detached it last.
+    pub(crate) maker: LastPid,
+    pub(crate) last: LastPid,
 }
+
+/// Which process did something to an object last. The pid is kept, and with it its pid
+/// namespace and what owns that.
+pub(crate) type LastPid = Option<Idx<Pid>>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SemSet {
     pub(crate) perm: Perm,
-    pub(crate) values: Vec<i32>,
+    pub(crate) semaphores: Vec<Semaphore>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Semaphore {
+    pub(crate) value: i32,
+    /// `sempid`: who changed it last.
+    pub(crate) last: LastPid,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +54,9 @@ pub(crate) struct MsgQueue {
     pub(crate) messages: Vec<(i64, Vec<u8>)>,
     /// How many bytes it holds, and messages: the namespace's limit when it was made.
     pub(crate) qbytes: usize,
+    /// `q_lspid`, `q_lrpid`: who sent and who received last.
+    pub(crate) sender: LastPid,
+    pub(crate) receiver: LastPid,
 }
 
 /// What a semaphore gets back when the task ends.
@@ -87,8 +106,10 @@ impl Kernel {
                 self.ipc_addid(ns, SysvKind::Shm, &mut perm)?;
                 let creator = Some(self.task_id(task));
                 let (id, cred) = (perm.id, self.get_current_cred(task));
-                let shm = Shm { perm, size, attached: 0, creator, doomed: false, cred };
+                let shm =
+                    Shm { perm, size, attached: 0, creator, doomed: false, cred, maker: None, last: None };
                 self.ipc_ns[ns].contents.shms.push(shm);
+                self.ipc_update_pid(task, ns, |ipc| ipc.shm(id).map(|shm| &mut shm.maker));
                 self.shm_creators += 1;
                 Ok(id)
             }
@@ -101,13 +122,35 @@ impl Kernel {
         let (ns, _) = self.ipc_obtain(task, SysvKind::Shm, id, 0o600)?;
         if let Some(mm) = self.tasks[task].mm {
             let cred = self.tasks[task].cred;
-            self.attach_shm(mm, ns, id, cred);
+            self.attach_shm(task, mm, ns, id, cred);
         }
         Ok(())
     }
 
-    fn attach_shm(&mut self, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32, cred: Idx<Cred>) {
-        if let Some(shm) = self.ipc_ns[ns].contents.shms.iter_mut().find(|shm| shm.perm.id == id) {
+    /// `ipc_update_pid`: the caller's process is the last one that did this to an object.
+    fn ipc_update_pid(
+        &mut self,
+        task: Idx<Task>,
+        ns: Idx<IpcNamespace>,
+        place: impl FnOnce(&mut IpcContents) -> Option<&mut LastPid>,
+    ) {
+        let pid = self.tasks[self.signal_of(task).leader].pid;
+        if let Some(place) = place(&mut self.ipc_ns[ns].contents) {
+            let before = place.replace(pid);
+            self.pids[pid].count += 1;
+            self.forget_last(before);
+        }
+    }
+
+    fn forget_last(&mut self, last: impl IntoIterator<Item = Idx<Pid>>) {
+        for pid in last {
+            self.put_pid(pid);
+        }
+    }
+
+    fn attach_shm(&mut self, task: Idx<Task>, mm: Idx<Mm>, ns: Idx<IpcNamespace>, id: i32, cred: Idx<Cred>) {
+        self.ipc_update_pid(task, ns, |ipc| ipc.shm(id).map(|shm| &mut shm.last));
+        if let Some(shm) = self.ipc_ns[ns].contents.shm(id) {
             shm.attached += 1;
             self.get_ns(NsRef::Ipc(ns));
             self.creds[cred].count += 1;
@@ -125,7 +168,7 @@ impl Kernel {
         });
         // shmdt(2) EINVAL: nothing attached.
         let (mm, at) = attached.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
-        self.detach_shm(mm, at);
+        self.detach_shm(task, mm, at);
         Ok(())
     }
 
@@ -133,7 +176,7 @@ impl Kernel {
         core::iter::successors(self.mms[mm].first_shm, |at| self.shm_attached[*at].next)
     }
 
-    fn detach_shm(&mut self, mm: Idx<Mm>, at: Idx<ShmAttached>) {
+    fn detach_shm(&mut self, task: Idx<Task>, mm: Idx<Mm>, at: Idx<ShmAttached>) {
         let ShmAttached { ns, id, cred, next } = self.shm_attached[at];
         let before = self.attachments(mm).find(|before| self.shm_attached[*before].next == Some(at));
         match before {
@@ -141,6 +184,7 @@ impl Kernel {
             None => self.mms[mm].first_shm = next,
         }
         self.shm_attached.remove(at);
+        self.ipc_update_pid(task, ns, |ipc| ipc.shm(id).map(|shm| &mut shm.last));
         let IpcContents { shms, limits, .. } = &mut *self.ipc_ns[ns].contents;
         if let Some(place) = shms.iter().position(|shm| shm.perm.id == id) {
             let shm = &mut shms[place];
@@ -157,6 +201,7 @@ impl Kernel {
         let gone = self.ipc_ns[ns].contents.shms.remove(place);
         self.shm_creators -= u32::from(gone.creator.is_some());
         self.put_cred(gone.cred);
+        self.forget_last(gone.maker.into_iter().chain(gone.last));
     }
 
     /// The segments a thread made lose their creator, at its end or when it leaves the
@@ -194,25 +239,38 @@ impl Kernel {
         }
     }
 
-    /// The segments of a namespace that ends.
-    pub(super) fn forget_shms(&mut self, ns: Idx<IpcNamespace>) {
+    /// The objects of a namespace that ends.
+    pub(super) fn forget_sysv(&mut self, ns: Idx<IpcNamespace>) {
         for place in (0..self.ipc_ns[ns].contents.shms.len()).rev() {
             self.remove_shm(ns, place);
         }
+        let IpcContents { sems, msgs, .. } = &mut *self.ipc_ns[ns].contents;
+        let (sems, msgs) = (take(sems), take(msgs));
+        self.free_sems(sems);
+        self.free_queues(msgs);
+    }
+
+    fn free_sems(&mut self, sets: impl IntoIterator<Item = SemSet>) {
+        let semaphores = sets.into_iter().flat_map(|set| set.semaphores);
+        self.forget_last(semaphores.filter_map(|semaphore| semaphore.last));
+    }
+
+    fn free_queues(&mut self, queues: impl IntoIterator<Item = MsgQueue>) {
+        self.forget_last(queues.into_iter().flat_map(|queue| [queue.sender, queue.receiver]).flatten());
     }
 
     /// fork(2): the child has the same segments attached.
     #[cold]
-    pub(crate) fn shm_dup_mm(&mut self, old: Idx<Mm>, new: Idx<Mm>) {
+    pub(crate) fn shm_dup_mm(&mut self, parent: Idx<Task>, old: Idx<Mm>, new: Idx<Mm>) {
         let mut copies: Vec<_> = self.attachments(old).map(|at| self.shm_attached[at]).collect();
         while let Some(ShmAttached { ns, id, cred, .. }) = copies.pop() {
-            self.attach_shm(new, ns, id, cred);
+            self.attach_shm(parent, new, ns, id, cred);
         }
     }
 
-    pub(crate) fn shm_exit_mm(&mut self, mm: Idx<Mm>) {
+    pub(crate) fn shm_exit_mm(&mut self, task: Idx<Task>, mm: Idx<Mm>) {
         while let Some(at) = self.mms[mm].first_shm {
-            self.detach_shm(mm, at);
+            self.detach_shm(task, mm, at);
         }
     }
 
@@ -245,8 +303,8 @@ impl Kernel {
                 // newary EINVAL: a new set has semaphores.
                 self.refuse_if(count == 0, Rule::SemSize)?;
                 self.ipc_addid(ns, SysvKind::Sem, &mut perm)?;
-                let values = alloc::vec![0; count.min(limit)];
-                self.ipc_ns[ns].contents.sems.push(SemSet { perm, values });
+                let semaphores = alloc::vec![Semaphore::default(); count.min(limit)];
+                self.ipc_ns[ns].contents.sems.push(SemSet { perm, semaphores });
                 Ok(perm.id)
             }
         }
@@ -257,7 +315,7 @@ impl Kernel {
         let task = self.enter(caller, Call::Semop)?;
         let ns = self.current_nsproxy(task).ipc;
         let set = self.ipc_ns[ns].contents.sems.iter().find(|sem| sem.perm.id == id);
-        let old = set.map(|sem| sem.values.get(usize::from(op.number)).copied());
+        let old = set.map(|set| set.semaphores.get(usize::from(op.number)).map(|semaphore| semaphore.value));
         // semop(2) EINVAL, EFBIG: no such set; no such semaphore in it.
         let old = old.ok_or_else(|| self.params.denial(Rule::IpcIdentifier))?;
         self.refuse_if(old.is_none(), Rule::SemNumber)?;
@@ -270,18 +328,19 @@ impl Kernel {
         self.refuse_if(waits, Rule::SemWouldBlock)?;
         // semop(2) ERANGE: above SEMVMX.
         self.refuse_if(new > SEMVMX, Rule::SemRange)?;
-        self.set_semaphore(ns, id, op.number, new.clamp(0, SEMVMX));
+        self.set_semaphore(task, ns, id, op.number, new.clamp(0, SEMVMX));
         if op.undo && op.change != 0 {
             self.add_undo(task, id, op);
         }
         Ok(new)
     }
 
-    fn set_semaphore(&mut self, ns: Idx<IpcNamespace>, id: i32, number: u16, value: i32) {
-        let set = self.ipc_ns[ns].contents.sems.iter_mut().find(|sem| sem.perm.id == id);
-        if let Some(semaphore) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
-            *semaphore = value;
-        }
+    fn set_semaphore(&mut self, task: Idx<Task>, ns: Idx<IpcNamespace>, id: i32, number: u16, value: i32) {
+        self.ipc_update_pid(task, ns, |ipc| {
+            let semaphore = ipc.semaphore(id, number)?;
+            semaphore.value = value;
+            Some(&mut semaphore.last)
+        });
     }
 
     fn add_undo(&mut self, task: Idx<Task>, id: i32, op: SemOp) {
@@ -332,9 +391,9 @@ impl Kernel {
             return;
         };
         for SemUndo { id, number, adjust } in undo {
-            let set = self.ipc_ns[ns].contents.sems.iter_mut().find(|sem| sem.perm.id == id);
-            if let Some(value) = set.and_then(|sem| sem.values.get_mut(usize::from(number))) {
-                *value = (*value + adjust).clamp(0, SEMVMX);
+            let value = self.ipc_ns[ns].contents.semaphore(id, number).map(|semaphore| semaphore.value);
+            if let Some(value) = value.filter(|_| adjust != 0) {
+                self.set_semaphore(task, ns, id, number, (value + adjust).clamp(0, SEMVMX));
             }
         }
     }
@@ -349,7 +408,7 @@ impl Kernel {
             .sems
             .iter()
             .find(|sem| sem.perm.id == id)
-            .and_then(|sem| sem.values.get(usize::from(number)).copied())
+            .and_then(|set| set.semaphores.get(usize::from(number)).map(|semaphore| semaphore.value))
             .ok_or_else(|| self.params.denial(Rule::IpcIdentifier))
     }
 
@@ -357,7 +416,8 @@ impl Kernel {
     pub fn sem_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Semctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Sem, id)?;
-        self.ipc_ns[ns].contents.sems.retain(|sem| sem.perm.id != id);
+        let gone = self.ipc_ns[ns].contents.sems.extract_if(.., |set| set.perm.id == id).next();
+        self.free_sems(gone);
         Ok(())
     }
 
@@ -370,7 +430,9 @@ impl Kernel {
             Err(mut perm) => {
                 self.ipc_addid(ns, SysvKind::Msg, &mut perm)?;
                 let qbytes = self.ipc_ns[ns].contents.limits.msgmnb;
-                self.ipc_ns[ns].contents.msgs.push(MsgQueue { perm, messages: Vec::new(), qbytes });
+                let (sender, receiver) = (None, None);
+                let queue = MsgQueue { perm, messages: Vec::new(), qbytes, sender, receiver };
+                self.ipc_ns[ns].contents.msgs.push(queue);
                 Ok(perm.id)
             }
         }
@@ -392,9 +454,11 @@ impl Kernel {
         // msg_fits_inqueue EAGAIN: too many bytes, or messages.
         let full = used + text.len() > queue.qbytes || queue.messages.len() + 1 > queue.qbytes;
         self.refuse_if(full, Rule::MsgFull)?;
-        if let Some(queue) = self.ipc_ns[ns].contents.msgs.iter_mut().find(|msg| msg.perm.id == id) {
+        self.ipc_update_pid(task, ns, |ipc| {
+            let queue = ipc.queue(id)?;
             queue.messages.push((kind, text.to_vec()));
-        }
+            Some(&mut queue.sender)
+        });
         Ok(())
     }
 
@@ -402,15 +466,21 @@ impl Kernel {
     pub fn msgrcv(&mut self, caller: TaskId, id: i32) -> Result<Option<(i64, Vec<u8>)>, Denial> {
         let task = self.enter(caller, Call::Msgrcv)?;
         let (ns, _) = self.ipc_obtain(task, SysvKind::Msg, id, 0o444)?;
-        let queue = self.ipc_ns[ns].contents.msgs.iter_mut().find(|msg| msg.perm.id == id);
-        Ok(queue.filter(|queue| !queue.messages.is_empty()).map(|queue| queue.messages.remove(0)))
+        let mut received = None;
+        self.ipc_update_pid(task, ns, |ipc| {
+            let queue = ipc.queue(id).filter(|queue| !queue.messages.is_empty())?;
+            received = Some(queue.messages.remove(0));
+            Some(&mut queue.receiver)
+        });
+        Ok(received)
     }
 
     /// msgctl(2) with `IPC_RMID`.
     pub fn msg_remove(&mut self, caller: TaskId, id: i32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Msgctl)?;
         let ns = self.ipc_may_remove(task, SysvKind::Msg, id)?;
-        self.ipc_ns[ns].contents.msgs.retain(|msg| msg.perm.id != id);
+        let gone = self.ipc_ns[ns].contents.msgs.extract_if(.., |queue| queue.perm.id == id).next();
+        self.free_queues(gone);
         Ok(())
     }
 }
