@@ -13,7 +13,9 @@ use namespaces::explain::{
 };
 use namespaces::{Errno, IdKind, Kind, Kinds};
 use nsproxy::op::Op;
-use nsproxy::uapi::{CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, MNT_DETACH, MS_PRIVATE, MS_REC};
+use nsproxy::uapi::{
+    CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_PRIVATE, MS_REC,
+};
 use nsproxy::{Denial, MapKind, NsKind, NsLink, Rule, TaskId};
 use serde::{Deserialize, Serialize};
 
@@ -454,6 +456,24 @@ impl<'a> Through<'a> {
         u64::from_le_bytes(bytes.try_into().unwrap_or_default())
     }
 
+    /// `STATX_MNT_ID_UNIQUE`
+    fn mount_id(&self, path: &str) -> Result<u64, Errno> {
+        let room = self.room();
+        let (at, path) = self.path(path);
+        self.call(libc::SYS_statx, [at, path, 0, 0x4000, room, 0])?;
+        // stx_mnt_id of struct statx.
+        Ok(self.number(144))
+    }
+
+    /// By `statmount(2)`.
+    fn parent_of(&self, mount: u64) -> Result<u64, Errno> {
+        let room = self.room();
+        let request: Vec<u8> = [24_u64, mount, 2].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let request = self.real.mailbox.put(self.slot, PATH, &request);
+        self.call(457, [request, room, 0x240, 0, 0, 0])?;
+        Ok(self.number(48))
+    }
+
     fn describe(&self, fd: u64) -> Result<NamespaceSeen, Errno> {
         let flag = self.ioctl(fd, 0xb703, 0)?;
         let kind = Kind::ALL.into_iter().find(|kind| u64::from(kind.flag()) == flag).ok_or(Errno::EINVAL)?;
@@ -564,18 +584,14 @@ impl Eyes for Through<'_> {
         answer.map_or_else(Ok, |_| Err(Errno::EIO))
     }
 
-    fn pid_levels(&self, levels: usize) -> Result<bool, Errno> {
+    fn clone_taken(&self, kinds: Kinds, levels: usize) -> Result<Errno, Errno> {
         let ones: Vec<u8> = (0..levels).flat_map(|_| 1_u32.to_le_bytes()).collect();
         let ones = self.real.mailbox.put(self.slot, DATA + 256, &ones);
-        let parts = [0, 0, 0, 0, 0, 0, 0, 0, ones, levels as u64, 0];
+        let flags = u64::from(kinds.flags()) | CLONE_VM | CLONE_VFORK;
+        let parts = [flags, 0, 0, 0, 0, 0, 0, 0, ones, levels as u64, 0];
         let parts: Vec<u8> = parts.iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
         let place = self.real.mailbox.put(self.slot, DATA, &parts);
-        match self.own(libc::SYS_clone3, [place, 88, 0, 0, 0, 0]) {
-            Ok(_) => Err(Errno::EIO),
-            Err(Errno::EPERM | Errno::EEXIST) => Ok(true),
-            Err(Errno::EINVAL) => Ok(false),
-            Err(errno) => Err(errno),
-        }
+        self.own(libc::SYS_clone3, [place, 88, 0, 0, 0, 0]).map_or_else(Ok, |_| Err(Errno::EIO))
     }
 
     fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno> {
@@ -658,18 +674,18 @@ impl Eyes for Through<'_> {
         })
     }
 
+    fn is_mounted_here(&self, path: &str) -> Result<bool, Errno> {
+        match self.parent_of(self.mount_id(path)?) {
+            Ok(_) | Err(Errno::EPERM) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     fn mounts_below_root(&self) -> Result<usize, Errno> {
-        let (_, root) = self.path("/");
-        let room = self.room();
-        let at = i64::from(libc::AT_FDCWD).cast_unsigned();
-        self.call(libc::SYS_statx, [at, root, 0, 0x4000, room, 0])?;
-        // stx_mnt_id of struct statx.
-        let mut id = self.number(144);
+        let mut id = self.mount_id("/")?;
         for depth in 0..64 {
-            let request: Vec<u8> = [24_u64, id, 2].iter().flat_map(|word| word.to_le_bytes()).collect();
-            let request = self.real.mailbox.put(self.slot, PATH, &request);
-            self.call(457, [request, room, 0x240, 0, 0, 0])?;
-            let parent = self.number(48);
+            let parent = self.parent_of(id)?;
             if parent == id {
                 return Ok(depth);
             }

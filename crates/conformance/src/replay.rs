@@ -10,6 +10,7 @@ use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
 use crate::Args;
 use crate::bindings::{Bindings, Named};
 use crate::cgroup::Home;
+use crate::explain::Scores;
 use crate::generate::Met;
 use crate::machine::Machine;
 use crate::reach::{Coverage, Place};
@@ -31,6 +32,7 @@ enum End {
 pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::Result<bool> {
     let mut all = true;
     let mut met = Met::new();
+    let mut scores = args.explain.then(Scores::default);
     for path in &args.replay {
         let text = std::fs::read_to_string(path)?;
         for part in parts(&text) {
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::R
                 None => path.display().to_string(),
             };
             let kind = world_kind(machine, args, part.text)?;
-            let end = replay(machine, place, kind, &part, &mut met)?;
+            let end = replay(machine, place, kind, &part, &mut met, scores.as_mut())?;
             match end {
                 End::Agreed => println!("{name}: both sides agree"),
                 End::NotHere(why) => println!("{name}: not for this kernel: {why}"),
@@ -56,6 +58,10 @@ pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::R
     if args.coverage {
         let place = Place { machine, cgroups: place.is_some() };
         print!("{}", Coverage::new(&met, &place));
+    }
+    if let Some(scores) = scores {
+        scores.report();
+        all &= scores.all_right();
     }
     Ok(all)
 }
@@ -85,6 +91,7 @@ fn replay(
     kind: Kind,
     part: &Part<'_>,
     met: &mut Met,
+    scores: Option<&mut Scores>,
 ) -> io::Result<End> {
     if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
         return Ok(End::NotHere(why.trim().to_owned()));
@@ -105,7 +112,7 @@ fn replay(
     };
     let places = world.place(world.init).map(|place| (world.init, place));
     let names = Bindings::new(world.init);
-    let mut script = Script { world, names, places: places.into_iter().collect(), met };
+    let mut script = Script { world, names, places: places.into_iter().collect(), met, scores };
     for (number, line) in (part.line..).zip(part.text.lines()) {
         let line =
             Line::parse(line).map_err(|problem| io::Error::other(format!("line {number}: {problem}")))?;
@@ -153,6 +160,8 @@ struct Script<'a> {
     /// Where the named tasks are, or were.
     places: Places,
     met: &'a mut Met,
+    /// How refusals are explained, if they are to be.
+    scores: Option<&'a mut Scores>,
 }
 
 impl Script<'_> {
@@ -168,6 +177,11 @@ impl Script<'_> {
         let model = self.world.step(actor, &op)?;
         if let Err(denial) = model {
             *self.met.entry(denial.rule).or_default() += 1;
+            let free = self.world.find(task).filter(|actor| self.world.is_free(*actor));
+            if let (Some(scores), Some(actor)) = (&mut self.scores, free) {
+                scores.judge(&self.world, actor, &op, denial);
+                self.world.catch_up(actor)?;
+            }
         }
         if !line.expects(&model) {
             let text = format!("both sides answer {}, which is not what was expected", in_words(&model));

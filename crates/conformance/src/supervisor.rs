@@ -153,6 +153,9 @@ fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool
     if args.coverage {
         command.arg("--coverage");
     }
+    if args.explain {
+        command.arg("--explain");
+    }
     command.arg("--replay").args(&args.replay);
     finished(&mut command)
 }

@@ -48,6 +48,17 @@ fn refusals_are_explained() {
     }
 }
 
+/// Situations of which the rule was once not named, or a wrong one was.
+#[test]
+fn what_was_not_explained_once_is() {
+    testkit::require_namespaces!();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("explained.ns");
+    let output = text(&conformance(&["--explain", "--replay", path.to_str().unwrap()]));
+    let table = output.lines().find(|line| line.starts_with("all ")).expect(&output);
+    let numbers: Vec<&str> = table.split_ascii_whitespace().skip(2).collect();
+    assert_eq!(numbers, ["0", "0"], "{output}");
+}
+
 #[test]
 fn generated_calls_of_a_user_agree() {
     testkit::require_namespaces!();

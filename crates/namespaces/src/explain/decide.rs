@@ -9,6 +9,7 @@ use super::evidence::Evidence;
 use super::facts::{UMOUNT_FLAGS, by_fact};
 use super::grounds::grounds;
 use super::load::Assumed;
+use super::locks::{at_lock, unless_mixed};
 use super::lookup::{self, paths};
 use super::machine::Machine;
 use super::maps::{Reached, reached};
@@ -16,7 +17,7 @@ use super::numbers;
 use super::question::Question;
 use super::remedy::remedies;
 use super::state::{State, below_covers, foreign_proc, resolved};
-use super::suppose::{Lock, Supposition, lock_of, suppositions};
+use super::suppose::{Supposition, suppositions};
 use super::trial::{self, Filter, Seen, filter, kinds_of, trial};
 use super::usage;
 use crate::errno::Errno;
@@ -98,7 +99,7 @@ impl<'a> Case<'a> {
                 .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
             (Seen::Went, Err(refused)) => self.contradicted(refused),
             (Seen::Killed, _) => self.killed(),
-            (Seen::Refused(step, errno), as_read) => self.unless_mixed(self.refused(step, errno, as_read)),
+            (Seen::Refused(step, errno), as_read) => unless_mixed(self, self.refused(step, errno, as_read)),
         }
     }
 
@@ -207,7 +208,7 @@ impl<'a> Case<'a> {
 
     /// Whether the caller may not touch its own mounts. In the mount namespace that a trial makes
     /// first it might.
-    fn lacks_mounts(&self) -> bool {
+    pub(super) fn lacks_mounts(&self) -> bool {
         let asked = || self.ask(self.question, &Assumed::default())?.err();
         about_paths(self.question)
             && self.state.status.is_some()
@@ -287,8 +288,9 @@ impl<'a> Case<'a> {
         if let Some(refused) = as_read.err().filter(fits) {
             found.insert(0, (Cause::Rule(refused.denial.rule), refused, supposed_nothing()));
         }
-        if found.iter().any(|(cause, ..)| *cause == Cause::Rule(Rule::UmountLocked)) && self.is_locked() {
-            found.retain(|(cause, ..)| *cause == Cause::Rule(Rule::UmountLocked));
+        let causes: Vec<Cause> = found.iter().map(|(cause, ..)| *cause).collect();
+        if let Some(stays) = at_lock(self, &causes) {
+            found.retain(|(cause, ..)| stays(*cause));
         }
         if errno == Errno::ENOSPC {
             self.keep_refused_kind(&mut found);
@@ -303,30 +305,6 @@ impl<'a> Case<'a> {
             Rule::MapOpenAccess | Rule::MapInitNs | Rule::MapOpener | Rule::MapAlreadySet | Rule::MapAdmin
         );
         self.reached != Some(Reached::Contents) || !before
-    }
-
-    /// `MNT_EXPIRE` with other flags is refused as well where no mount is locked, and which
-    /// are can't be read.
-    fn unless_mixed(&self, verdict: Verdict) -> Verdict {
-        let Question::Umount { target, flags } = self.question else { return verdict };
-        let mixed = flags & nsproxy::uapi::MNT_EXPIRE != 0 && flags & !UMOUNT_FLAGS == 0;
-        let lock = || lock_of(self.machine, self.state, target);
-        match verdict {
-            Verdict::Refused(Refusal { cause, errno, evidence, .. })
-                if mixed
-                    && (cause == Cause::Rule(Rule::UmountLocked) && lock() != Lock::Locked
-                        || cause == Cause::Rule(Rule::UmountFlags) && lock() != Lock::Free) =>
-            {
-                open(errno, vec![Cause::Rule(Rule::UmountLocked), Cause::Rule(Rule::UmountFlags)], evidence)
-            }
-            verdict => verdict,
-        }
-    }
-
-    /// Whether the mount that is to be unmounted is locked for certain.
-    fn is_locked(&self) -> bool {
-        let Question::Umount { target, .. } = self.question else { return false };
-        lock_of(self.machine, self.state, target) == Lock::Locked
     }
 
     fn choose(
@@ -365,7 +343,7 @@ impl<'a> Case<'a> {
             .is_some_and(|flags| (flags & u64::from(crate::kind::Kinds::ALL.flags())).count_ones() > 1)
     }
 
-    fn flags(&self) -> Option<u64> {
+    pub(super) fn flags(&self) -> Option<u64> {
         match self.question {
             Question::Unshare(flags) | Question::Clone(flags) => Some(*flags),
             Question::Launch(plan) => plan.steps().iter().find_map(|step| match &step.step {
@@ -380,7 +358,9 @@ impl<'a> Case<'a> {
     /// Making one kind after the other tells whose limit it is.
     fn keep_refused_kind(&self, found: &mut Vec<(Cause, Refused, Supposition)>) {
         let Some(kinds) = self.flags().map(kinds_of).filter(|_| self.several_kinds()) else { return };
-        if let Some((first, Errno::ENOSPC)) = self.machine.first_refused(kinds) {
+        if let Some((first, Errno::ENOSPC)) =
+            self.machine.first_refused(kinds, self.state.security.may_filter())
+        {
             found.retain(|(cause, ..)| kind_of(*cause).is_none_or(|kind| kind == first));
         }
     }

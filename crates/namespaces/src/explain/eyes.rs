@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, StatxFlags, sta
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::handle::Namespace;
-use crate::kind::Kind;
+use crate::kind::{Kind, Kinds};
 use crate::sys::probe::{self, Call, Outcome};
 use crate::sys::{self, statmount};
 
@@ -39,9 +39,10 @@ pub trait Eyes: fmt::Debug {
     fn alone(&self, what: Shared) -> Result<bool, Errno>;
     /// What the kernel answers to a write that sets no id map, for what it checks before.
     fn map_refuses(&self, path: &str, write: EmptyWrite) -> Result<Errno, Errno>;
-    /// Whether the own pid namespace has so many levels: `clone3(2)` that asks for number 1,
-    /// which is taken, at each of them, and so makes no process.
-    fn pid_levels(&self, levels: usize) -> Result<bool, Errno>;
+    /// What `clone3(2)` of new namespaces is refused with that asks for number 1 in so many pid
+    /// namespaces, the deepest first. In the caller's own, to be among them, it is taken, so that
+    /// no process is made. With `CLONE_VM`, so that no clocks are fixed.
+    fn clone_taken(&self, kinds: Kinds, levels: usize) -> Result<Errno, Errno>;
     /// Makes these calls in a child that ends at once. `Err` where no child can be made.
     fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno>;
     /// The numbers in `/proc` of so many processes.
@@ -65,6 +66,8 @@ pub trait Eyes: fmt::Debug {
     /// `statmount(2)`: how many mounts lie between the root directory's and the first of
     /// the mount namespace, that one counted.
     fn mounts_below_root(&self) -> Result<usize, Errno>;
+    /// `statmount(2)`: whether the mount that a path leads to is in the own mount namespace.
+    fn is_mounted_here(&self, path: &str) -> Result<bool, Errno>;
 }
 
 /// A write to `uid_map` or `gid_map` that the kernel refuses at one check or the next.
@@ -232,13 +235,8 @@ impl Eyes for Own {
         }
     }
 
-    fn pid_levels(&self, levels: usize) -> Result<bool, Errno> {
-        match probe::in_child(&[Call::Clone3Taken(levels)]) {
-            Outcome::Refused(_, Errno::EPERM | Errno::EEXIST) => Ok(true),
-            Outcome::Refused(_, Errno::EINVAL) => Ok(false),
-            Outcome::Refused(_, errno) | Outcome::NoChild(errno) => Err(errno),
-            Outcome::Done | Outcome::Killed => Err(Errno::EIO),
-        }
+    fn clone_taken(&self, kinds: Kinds, levels: usize) -> Result<Errno, Errno> {
+        probe::clone_taken(kinds.flags().into(), levels).map_or_else(Ok, |()| Err(Errno::EIO))
     }
 
     fn attempt(&self, calls: &[Attempt<'_>]) -> Result<Attempted, Errno> {
@@ -310,7 +308,7 @@ impl Eyes for Own {
     }
 
     fn mounts_below_root(&self) -> Result<usize, Errno> {
-        let mut at = statmount::root_id()?;
+        let mut at = statmount::mount_id("/")?;
         for depth in 0..DEEPEST {
             let parent = statmount::parent(at)?;
             if parent == at {
@@ -319,5 +317,14 @@ impl Eyes for Own {
             at = parent;
         }
         Err(Errno::ELOOP)
+    }
+
+    fn is_mounted_here(&self, path: &str) -> Result<bool, Errno> {
+        match statmount::parent(statmount::mount_id(path)?) {
+            // That is for those below the root only.
+            Ok(_) | Err(Errno::EPERM) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 }

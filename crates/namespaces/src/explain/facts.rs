@@ -2,18 +2,21 @@
 //! the path or the file itself.
 
 use nsproxy::Rule;
-use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_PRIVATE, MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
+use nsproxy::uapi::{
+    MNT_DETACH, MNT_EXPIRE, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REMOUNT, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+};
 
 use super::cause::Cause;
 use super::decide::Case;
 use super::evidence::Evidence;
 use super::question::Question;
+use super::state::Owner;
 use crate::errno::Errno;
 use crate::kind::Kind;
 
 /// `MNT_FORCE`, `MNT_DETACH`, `MNT_EXPIRE` and `UMOUNT_NOFOLLOW`.
 pub(super) const UMOUNT_FLAGS: u32 = 0xf;
-const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+pub(super) const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
 /// How many descriptors there may be, where there can be no more.
 pub(super) fn open_files() -> Evidence {
@@ -46,6 +49,24 @@ fn rule_by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
             let says = "is said only where new_root or put_old is on the current root mount";
             Some((Rule::PivotBusy, Evidence::call("EBUSY from pivot_root(2)", says)))
         }
+        Question::WriteTimeOffsets { .. } if errno == Errno::ERANGE => {
+            let says = "is said of an offset only that moves a clock too far";
+            Some((Rule::TimeOffsetsRange, Evidence::call("ERANGE from write(2)", says)))
+        }
+        Question::WriteTimeOffsets { pid, .. }
+            if errno == Errno::EACCES && case.objects.target(*pid)?.writable == Some(Ok(())) =>
+        {
+            let says = "is said where somebody has entered the time namespace, as the file could be opened";
+            Some((Rule::TimeOffsetsFrozen, Evidence::call("EACCES from write(2)", says)))
+        }
+        Question::OpenNamespace { pid, kind }
+            if errno == Errno::ENOENT && *kind != Kind::User && case.state.inode(*kind).is_some() =>
+        {
+            has_left(case, *pid, Rule::LinkGone)
+        }
+        Question::JoinProcess { pid, .. } if errno == Errno::ESRCH => {
+            has_left(case, *pid, Rule::SetnsTargetZombie)
+        }
         Question::Clone(_) if errno == Errno::ENOMEM => children_without_init(case),
         Question::WriteMap { pid, .. }
         | Question::WriteSetgroups { pid, .. }
@@ -75,7 +96,13 @@ fn umount(case: &Case<'_>, target: &str, flags: u32, errno: Errno) -> Option<(Ru
             let says = "is said only to the first of two calls with MNT_EXPIRE";
             Some((Rule::UmountExpire, Evidence::call("EAGAIN from umount2(2)", says)))
         }
-        Errno::EINVAL if flags & !UMOUNT_FLAGS == 0 => no_mountpoint(case, target, Rule::UmountNotMountpoint),
+        Errno::EINVAL if flags & !UMOUNT_FLAGS == 0 => no_mountpoint(case, target, Rule::UmountNotMountpoint)
+            .or_else(|| elsewhere(case, target, Rule::UmountForeign))
+            .or_else(|| {
+                // Nobody locks the first, and to make the root read-only is something else.
+                let unmounts = flags & (MNT_DETACH | MNT_EXPIRE) == MNT_DETACH;
+                first_mount(case, target, Rule::UmountRoot).filter(|_| unmounts)
+            }),
         _ => None,
     }
 }
@@ -102,8 +129,27 @@ fn mount(case: &Case<'_>, [source, target]: [&str; 2], flags: u64, errno: Errno)
             let says = "is said of a mount that would go below itself";
             Some((Rule::MoveLoop, Evidence::call("ELOOP from mount(2)", says)))
         }
-        Errno::EINVAL if flags & MS_BIND != 0 && !remount => own_mount_namespace(case, source),
-        Errno::EINVAL if remount && flags & MS_BIND == 0 => foreign(case, target),
+        Errno::EINVAL if remount => elsewhere(case, target, Rule::MountForeign)
+            .or_else(|| foreign(case, target).filter(|_| flags & MS_BIND == 0))
+            .or_else(|| {
+                let here = case.machine.eyes().is_mounted_here(target) == Ok(true);
+                no_mountpoint(case, target, Rule::MountNotMountpoint).filter(|_| here)
+            }),
+        Errno::EINVAL if flags & MS_BIND != 0 => {
+            let foreign = || elsewhere(case, target, Rule::MountForeign).filter(|_| is_dir(case, source));
+            own_mount_namespace(case, source).or_else(foreign)
+        }
+        Errno::EINVAL if bind && propagation == 0 => no_mountpoint(case, source, Rule::MountNotMountpoint)
+            .or_else(|| {
+                let foreign = elsewhere(case, source, Rule::MountForeign);
+                let foreign = foreign.or_else(|| elsewhere(case, target, Rule::MountForeign));
+                let found = foreign.or_else(|| first_mount(case, source, Rule::MoveRoot));
+                found.filter(|_| is_dir(case, source) && is_dir(case, target))
+            }),
+        Errno::EPERM if propagation.is_power_of_two() && !bind && !remount => {
+            let known = matches!(case.state.owner(Kind::Mnt), Owner::Own | Owner::Below(_));
+            elsewhere(case, target, Rule::PropagationPrivilege).filter(|_| known && !case.lacks_mounts())
+        }
         Errno::EINVAL if propagation != 0 && !bind => no_mountpoint(case, target, Rule::MountNotMountpoint)
             .or_else(|| propagation.is_power_of_two().then(|| unmounted(case, target)).flatten()),
         _ => None,
@@ -136,6 +182,25 @@ fn unmounted(case: &Case<'_>, path: &str) -> Option<(Rule, Evidence)> {
     root.then(|| (Rule::PropagationUnmounted, Evidence::call("statx(2)", says)))
 }
 
+/// A mount that is not in the caller's mount namespace.
+fn elsewhere(case: &Case<'_>, path: &str, rule: Rule) -> Option<(Rule, Evidence)> {
+    let here = case.machine.eyes().is_mounted_here(path).ok().filter(|_| !case.machine.is_layered())?;
+    let says = format!("does not find the mount that {path} is on in {}", case.state.name(Kind::Mnt));
+    (!here).then(|| (rule, Evidence::call("statmount(2)", says)))
+}
+
+/// The mount that all others of the mount namespace stand on.
+fn first_mount(case: &Case<'_>, path: &str, rule: Rule) -> Option<(Rule, Evidence)> {
+    let (id, root) = case.machine.eyes().mount_of(path).ok().filter(|_| !case.machine.is_layered())?;
+    let mount = case.state.mounts.iter().find(|mount| mount.id == id && mount.parent == id)?;
+    let says = format!("is the mount that {path} leads to, and stands on none");
+    root.then(|| (rule, Evidence::file(format!("/proc/self/mountinfo:{}", mount.line), says)))
+}
+
+fn is_dir(case: &Case<'_>, path: &str) -> bool {
+    matches!(case.machine.eyes().stat(path), Ok((true, _)))
+}
+
 /// A mount that the root directory leads to, and that mountinfo does not list.
 fn foreign(case: &Case<'_>, path: &str) -> Option<(Rule, Evidence)> {
     let found = case.machine.eyes().mount_of(path).ok().filter(|_| !case.machine.is_layered());
@@ -145,6 +210,15 @@ fn foreign(case: &Case<'_>, path: &str) -> Option<(Rule, Evidence)> {
         let says = format!("does not list mount {mount}, which {path} leads to");
         (Rule::MountForeign, Evidence::file("/proc/self/mountinfo", says))
     })
+}
+
+/// A process that is still there, and has left its namespaces: it has ended, or waits for those of
+/// its pid namespace to end.
+fn has_left(case: &Case<'_>, pid: i32, rule: Rule) -> Option<(Rule, Evidence)> {
+    let target = case.objects.target(pid).filter(|target| target.status.is_some())?;
+    let says = "does not lead anywhere any more, and the process is still there";
+    let left = case.machine.eyes().read_link(&format!("/proc/{}/ns/mnt", target.shown)) == Err(Errno::ENOENT);
+    left.then(|| (rule, Evidence::file(format!("/proc/{}/ns/mnt", target.shown), says)))
 }
 
 /// Children go to a pid namespace that is not the caller's.

@@ -209,7 +209,15 @@ impl<'a> Model<'a> {
             self.kernel.host_root(self.me, &root)?;
         }
         if state.threads() > 1 && !assumed.remedied.alone {
-            self.kernel.host_thread(self.me)?;
+            let thread = self.kernel.host_thread(self.me)?;
+            if state.leader_ended {
+                self.kernel.exit(self.me, 0)?;
+                self.me = thread;
+                // Those that are left beside the leader and the caller.
+                if state.threads() > 2 {
+                    self.kernel.host_thread(thread)?;
+                }
+            }
         }
         if (state.fs_sharer.is_some() || assumed.shared_fs) && !assumed.remedied.alone {
             self.kernel.host_fs_sharer(self.me)?;
@@ -367,7 +375,8 @@ impl<'a> Model<'a> {
             .filter(|mount| !(assumed.remedied.uncovered && covers_kernel_files(mount, &state.mounts)))
             .map(|mount| HostMount { owner: own(mount).then_some(self.own), ..host_mount(mount, assumed) })
             .collect();
-        if assumed.remedied.no_chroot && !state.mounts.iter().any(|mount| mount.point == "/") {
+        let unread = state.mounts.is_empty() && !chrooted;
+        if unread || assumed.remedied.no_chroot && !state.mounts.iter().any(|mount| mount.point == "/") {
             let root = HostMount { mountpoint: "/".to_owned(), root: "/".to_owned(), ..HostMount::default() };
             lines.insert(0, root);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 
-use super::eyes::{Attempt, Attempted, EmptyWrite, Eyes, Own, READ, Shared, read_all};
+use super::eyes::{Attempt, Attempted, EmptyWrite, Eyes, Own, READ, Shared, Upward, read_all};
 use crate::errno::Errno;
 use crate::kind::{Kind, Kinds};
 use crate::sys::probe::{Call, Outcome, in_child};
@@ -17,6 +17,13 @@ const MADE_IN: [Kind; 8] =
 /// The kernel counts these down from a work queue.
 const SETTLING: [Duration; 3] =
     [Duration::from_millis(10), Duration::from_millis(30), Duration::from_millis(90)];
+
+/// `MAX_PID_NS_LEVEL`: the deepest pid namespace has one more.
+pub(super) const MOST_PID_LEVELS: usize = 32;
+
+fn gives_back_later(kind: Kind) -> bool {
+    matches!(kind, Kind::User | Kind::Pid | Kind::Net)
+}
 
 /// The machine that questions are asked about, as the calling thread sees it.
 ///
@@ -131,8 +138,30 @@ impl<'eyes> Machine<'eyes> {
     }
 
     /// Which of these kinds is refused, and with what, when all are asked for at once.
-    pub(super) fn first_refused(&self, kinds: Kinds) -> Option<(Kind, Errno)> {
+    pub(super) fn first_refused(&self, kinds: Kinds, filtered: bool) -> Option<(Kind, Errno)> {
         let order: Vec<Kind> = MADE_IN.into_iter().filter(|kind| kinds.contains(*kind)).collect();
+        self.refused_in_child(&order).or_else(|| self.refused_to_nobody(&order, filtered))
+    }
+
+    /// The same, where no child can be made.
+    fn refused_to_nobody(&self, order: &[Kind], filtered: bool) -> Option<(Kind, Errno)> {
+        let mut kinds = Kinds::EMPTY;
+        for kind in order {
+            kinds.insert(*kind);
+            let settles = kinds.iter().any(gives_back_later);
+            let mut pauses = SETTLING.iter().filter(|_| settles);
+            while self.clone_taken(kinds, filtered)? == Errno::ENOSPC {
+                let Some(pause) = pauses.next() else { return Some((*kind, Errno::ENOSPC)) };
+                std::thread::sleep(*pause);
+            }
+            if !matches!(self.clone_taken(kinds, filtered)?, Errno::EEXIST | Errno::EPERM | Errno::ENOSPC) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn refused_in_child(&self, order: &[Kind]) -> Option<(Kind, Errno)> {
         let calls: Vec<Attempt<'_>> = order.iter().copied().map(Attempt::Unshare).collect();
         let refused = || match self.attempt(&calls)? {
             Attempted::Refused(at, errno) => Some((at, errno)),
@@ -142,7 +171,7 @@ impl<'eyes> Machine<'eyes> {
         // Namespaces of the call that failed still count for a moment: only by the one that
         // stays refused is it known.
         for pause in SETTLING {
-            if !matches!(order[latest.0], Kind::User | Kind::Pid | Kind::Net) || latest.0 + 1 == order.len() {
+            if !gives_back_later(order[latest.0]) || latest.0 + 1 == order.len() {
                 break;
             }
             std::thread::sleep(pause);
@@ -154,9 +183,53 @@ impl<'eyes> Machine<'eyes> {
         Some((order[latest.0], latest.1))
     }
 
-    /// [`Eyes::pid_levels`], where it can be asked.
-    pub(super) fn pid_levels(&self, levels: usize) -> Option<bool> {
-        if self.may_fork() { self.eyes.pid_levels(levels).ok() } else { None }
+    /// Whether the own pid namespace has so many levels.
+    pub(super) fn pid_levels(&self, levels: usize, filtered: bool) -> Option<bool> {
+        match self.taken(Kinds::EMPTY, levels, filtered).filter(|_| self.may_fork())? {
+            Errno::EPERM | Errno::EEXIST => Some(true),
+            Errno::EINVAL => Some(false),
+            _ => None,
+        }
+    }
+
+    /// What a clone of these kinds is refused with that can make no process, for want of a number:
+    /// `EEXIST`, or `EPERM` to who may not choose one, if nothing is in its way before.
+    pub(super) fn clone_taken(&self, kinds: Kinds, filtered: bool) -> Option<Errno> {
+        let levels = self.levels_below()? + 1 + usize::from(kinds.contains(Kind::Pid));
+        self.taken(kinds, levels, filtered)
+    }
+
+    /// [`Eyes::clone_taken`], where it can be asked. A filter might kill who asks.
+    fn taken(&self, kinds: Kinds, levels: usize, filtered: bool) -> Option<Errno> {
+        if !filtered {
+            return if self.probes { self.eyes.clone_taken(kinds, levels).ok() } else { None };
+        }
+        match self.probe(&[Call::CloneTaken(kinds.flags().into(), levels)])? {
+            Outcome::Refused(_, errno) => Some(errno),
+            _ => None,
+        }
+    }
+
+    /// How many levels below the own pid namespace the one for children is.
+    fn levels_below(&self) -> Option<usize> {
+        let children = "/proc/thread-self/ns/pid_for_children";
+        let own = self.eyes.read_link("/proc/thread-self/ns/pid").ok()?;
+        match self.eyes.read_link(children) {
+            Ok(link) if link == own => return Some(0),
+            // Nobody is in it yet: only unshare(2) leads there, and no further than one down.
+            Err(Errno::ENOENT) => return Some(1),
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+        let own = self.eyes.namespace("/proc/thread-self/ns/pid", &[]).ok()?.inode;
+        let mut way = Vec::new();
+        while way.len() < MOST_PID_LEVELS {
+            way.push(Upward::Parent);
+            if self.eyes.namespace(children, &way).ok()?.inode == own {
+                return Some(way.len());
+            }
+        }
+        None
     }
 
     /// [`Eyes::alone`], where it can be asked. A filter might kill who asks.

@@ -38,6 +38,7 @@ mod failure;
 mod grounds;
 mod launch;
 mod load;
+mod locks;
 mod lookup;
 mod machine;
 mod maps;

@@ -6,7 +6,10 @@ use super::answer::Verdict;
 use super::decide::{Case, open};
 use super::evidence::Evidence;
 use super::question::Question;
+use super::trial::kinds_of;
 use crate::errno::Errno;
+use crate::kind::{Kind, Kinds};
+use crate::plan::Actor;
 
 const PID_MAX: &str = "/proc/sys/kernel/pid_max";
 /// `RESERVED_PIDS`: once it is past, lower numbers are not given again.
@@ -45,25 +48,68 @@ impl Numbers {
     }
 }
 
-fn makes_processes(question: &Question) -> bool {
-    matches!(question, Question::Clone(_) | Question::Launch(_))
+/// Whether a clone comes as far as to the numbers, past the limits on processes and tasks: then
+/// one that asks for a number that is taken hears so.
+fn comes_to_numbers(case: &Case<'_>) -> Option<bool> {
+    // Who joins first makes its process elsewhere.
+    if matches!(case.question, Question::Launch(plan) if plan.has(Actor::Joiner)) {
+        return None;
+    }
+    let flags = case.flags().unwrap_or(0);
+    // In a new user namespace other limits count.
+    let kinds = kinds_of(flags).intersection(Kinds::EMPTY.with(Kind::User));
+    match case.machine.clone_taken(kinds, case.state.security.may_filter())? {
+        Errno::EAGAIN => Some(false),
+        Errno::EEXIST | Errno::EPERM => Some(true),
+        _ => None,
+    }
+}
+
+/// Whether a cgroup may limit processes: the root of the controller's tree never does.
+fn has_pids_cgroups(case: &Case<'_>) -> bool {
+    let Ok(text) = case.machine.text("/proc/cgroups") else { return true };
+    let words = |line: &str| line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let line = text.lines().map(words).find(|words| words.first().is_some_and(|name| name == "pids"));
+    line.is_some_and(|words| words.get(2).is_none_or(|count| count != "1"))
+}
+
+fn is_about(case: &Case<'_>, errno: Errno) -> bool {
+    errno == Errno::EAGAIN && matches!(case.question, Question::Clone(_) | Question::Launch(_))
+}
+
+fn comes_so_far() -> Evidence {
+    let says = "hears that it is taken: the limits on processes and tasks, asked before, are not reached";
+    Evidence::call("clone3(2) that asks for number 1", says)
 }
 
 /// That none is left.
 pub(super) fn exhausted(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
-    if errno != Errno::EAGAIN || !makes_processes(case.question) {
+    if !is_about(case, errno) {
         return None;
     }
-    let numbers = Numbers::read(case).filter(|numbers| numbers.free == 0)?;
-    Some((Rule::PidExhausted, numbers.says()))
+    let none = Numbers::read(case).filter(|numbers| numbers.free == 0).map(|numbers| numbers.says());
+    match comes_to_numbers(case) {
+        Some(false) => None,
+        Some(true) => none
+            .or_else(|| (!has_pids_cgroups(case)).then(comes_so_far))
+            .map(|says| (Rule::PidExhausted, says)),
+        // A limit on processes would be asked before.
+        None => none
+            .filter(|_| case.state.is_first() && case.state.nproc.is_none())
+            .map(|says| (Rule::PidExhausted, says)),
+    }
 }
 
 /// That there may be none left, which can't be told from a limit on processes.
 pub(super) fn perhaps_exhausted(case: &Case<'_>, errno: Errno) -> Option<Verdict> {
-    if errno != Errno::EAGAIN || !makes_processes(case.question) {
+    if !is_about(case, errno) {
         return None;
     }
-    let numbers = Numbers::read(case).filter(|numbers| numbers.free <= HELD)?;
-    let causes = vec![Rule::PidExhausted.into(), Rule::ForkNproc.into()];
-    Some(open(Some(errno), causes, vec![numbers.says()]))
+    let numbers = Numbers::read(case).filter(|numbers| numbers.free <= HELD).map(|numbers| numbers.says());
+    let (other, evidence) = match comes_to_numbers(case) {
+        Some(false) => return None,
+        Some(true) => (Rule::PidsLimit, numbers.into_iter().chain([comes_so_far()]).collect()),
+        None => (Rule::ForkNproc, vec![numbers?]),
+    };
+    Some(open(Some(errno), vec![Rule::PidExhausted.into(), other.into()], evidence))
 }

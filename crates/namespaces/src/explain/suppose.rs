@@ -4,19 +4,17 @@
 //! is asked under every one that is not excluded; those that lead to what the kernel
 //! answered remain.
 
-use std::ffi::CString;
-
-use nsproxy::uapi::MS_MOVE;
 use nsproxy::{Call, Cap, Hook, Rule};
 
 use super::ask::hook;
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
-use super::eyes::{Attempt, Attempted, Upward};
+use super::eyes::Upward;
 use super::load::Assumed;
-use super::machine::Machine;
+use super::locks::{Lock, lock_asked};
+use super::machine::{MOST_PID_LEVELS, Machine};
 use super::question::Question;
-use super::state::{APPARMOR_USERNS, Chroot, Owner, State, covering, limit_file};
+use super::state::{APPARMOR_USERNS, Chroot, Owner, State, limit_file};
 use crate::caps::Capabilities;
 use crate::errno::Errno;
 use crate::kind::Kind;
@@ -126,8 +124,13 @@ pub(super) fn suppositions(
 const UNLIMITED: u64 = i32::MAX as u64;
 
 fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut Vec<Supposition>) {
+    let deepest_pid = if errno == Some(Errno::ENOSPC) { deepest_pid(machine, state) } else { None };
     for kind in Kind::ALL {
         let Some(limit) = state.limit(kind) else { continue };
+        // How deep it is, is asked first.
+        if kind == Kind::Pid && deepest_pid.is_some() {
+            continue;
+        }
         if limit > 0 && limit < UNLIMITED {
             let because = Evidence::file(
                 limit_file(kind),
@@ -154,13 +157,19 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
         all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
     }
     let first_pid = state.inode(Kind::Pid).is_none_or(|inode| inode == FIRST_PID);
-    let less_deep = || errno == Some(Errno::ENOSPC) && machine.pid_levels(MOST_PID_LEVELS) == Some(false);
+    let less_deep = || {
+        errno == Some(Errno::ENOSPC)
+            && machine.pid_levels(MOST_PID_LEVELS, state.security.may_filter()) == Some(false)
+    };
     if !first_pid && !less_deep() {
-        let because = Evidence::inferred(
-            "as many pid namespaces lie above as may be nested; how many can't be read from here",
-        );
+        let weak = deepest_pid.is_none() && is_limited(state, Kind::Pid);
+        let because = deepest_pid.unwrap_or_else(|| {
+            Evidence::inferred(
+                "as many pid namespaces lie above as may be nested; how many can't be read from here",
+            )
+        });
         let deep = Supposition::new(because, |assumed| assumed.deep_pid = true);
-        all.push(if is_limited(state, Kind::Pid) { deep.weak() } else { deep });
+        all.push(if weak { deep.weak() } else { deep });
     }
 }
 
@@ -175,6 +184,24 @@ fn is_parent(machine: &Machine<'_>, state: &State) -> bool {
     })
 }
 
+/// What shows that there can be no pid namespace below the own one: so many numbers, and one
+/// more above those that /proc shows.
+fn deepest_pid(machine: &Machine<'_>, state: &State) -> Option<Evidence> {
+    let shown = state.status.as_ref()?.pids.len();
+    let says = format!("has {shown} numbers in NStgid, and /proc does not show the first pid namespace");
+    let deepest = shown >= MOST_PID_LEVELS && shows_first_pid(machine) == Some(false);
+    deepest.then(|| Evidence::file("/proc/self/status", says))
+}
+
+/// Whether /proc shows the first pid namespace, where process 2 is the kernel's.
+fn shows_first_pid(machine: &Machine<'_>) -> Option<bool> {
+    if let Ok(link) = machine.eyes().read_link("/proc/1/ns/pid") {
+        return Some(link == format!("pid:[{FIRST_PID}]"));
+    }
+    let second = machine.text("/proc/2/status").ok()?;
+    Some(second.lines().find_map(|line| line.strip_prefix("Kthread:"))?.trim() == "1")
+}
+
 /// More are not looked at.
 const ENOUGH: usize = 1000;
 
@@ -183,8 +210,6 @@ fn is_limited(state: &State, kind: Kind) -> bool {
     state.limit(kind).is_some_and(|limit| limit < 1000)
 }
 
-/// `MAX_PID_NS_LEVEL`: the deepest pid namespace has one more.
-const MOST_PID_LEVELS: usize = 32;
 const FIRST_PID: u64 = 0xefff_fffc;
 
 fn tasks(machine: &Machine<'_>, state: &State, all: &mut Vec<Supposition>) {
@@ -242,16 +267,7 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
     if !about {
         return;
     }
-    let lock = match question {
-        Question::Umount { target, .. } => lock_of(machine, state, target),
-        // What must not be locked is the mount that it lies on.
-        Question::PivotRoot { new, .. } => covering(&state.mounts, new)
-            .filter(|at| at.point != "/")
-            .map_or(Lock::Unknown, |at| lock_of(machine, state, &at.point)),
-        Question::Mount { source, flags, .. } if flags & MS_MOVE != 0 => lock_of(machine, state, source),
-        _ => Lock::Unknown,
-    };
-    let free = lock == Lock::Free;
+    let free = lock_asked(machine, state, question) == Lock::Free;
     if *state.owner(Kind::Mnt) != Owner::Unknown && !state.is_first() && !free {
         let because = Evidence::inferred(format!(
             "{} was made from a more privileged one, whose mounts are locked in it; mountinfo does not show which",
@@ -274,38 +290,6 @@ fn mounts(machine: &Machine<'_>, state: &State, question: &Question, all: &mut V
         );
         all.push(Supposition::new(because, |assumed| assumed.mount_max = true));
     }
-}
-
-/// Whether a mount is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lock {
-    /// It is not, or there is none at the path, which then is no matter of locks.
-    Free,
-    Locked,
-    Unknown,
-}
-
-/// Tells a locked mount by unmounting it in a mount namespace of a child's own.
-pub(super) fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock {
-    let mountpoint = machine.eyes().mount_of(path).ok().filter(|(_, root)| *root).map(|(id, _)| id);
-    let Ok(path) = CString::new(path) else { return Lock::Unknown };
-    match machine.attempt(&[Attempt::Unshare(Kind::Mnt), Attempt::PrivateMounts, Attempt::Detach(&path)]) {
-        // A copy of the root may have lost its lock.
-        Some(Attempted::Done) if mountpoint != state.root_mount => Lock::Free,
-        Some(Attempted::Refused(2, _)) if mountpoint.is_none() => Lock::Free,
-        // What stands on another mount, and can't be unmounted without being used.
-        Some(Attempted::Refused(2, Errno::EINVAL))
-            if mountpoint.is_some_and(|id| stands_on_another(state, id)) =>
-        {
-            Lock::Locked
-        }
-        _ => Lock::Unknown,
-    }
-}
-
-fn stands_on_another(state: &State, id: u64) -> bool {
-    let mount = state.mounts.iter().find(|mount| mount.id == id);
-    mount.is_some_and(|mount| mount.parent != id)
 }
 
 /// Something that is none of the rules, with the errno that was seen.

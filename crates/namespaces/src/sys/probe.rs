@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::arch::{self, syscall};
-use super::clone::{CloneArgs, Region, Report};
+use super::clone::{CLONE_VFORK, CLONE_VM, CloneArgs, Region, Report};
 use crate::errno::Errno;
 use crate::explain::Shared;
 
@@ -22,9 +22,8 @@ pub(crate) enum Call<'a> {
     Clone(u64),
     /// `clone3(2)`; the new process ends at once.
     Clone3(u64),
-    /// `clone3(2)` with number 1 wanted in this many pid namespaces, the caller's own first. It
-    /// is taken there, so no process is made.
-    Clone3Taken(usize),
+    /// [`clone_taken`]
+    CloneTaken(u64, usize),
     /// `clone3(2)` without arguments: the kernel says `EINVAL` and does nothing.
     Clone3Nothing,
     /// `mount(2)` of nothing on nothing: the kernel says `EFAULT` and does nothing.
@@ -166,12 +165,7 @@ fn make(call: &Call<'_>) -> Result<(), Errno> {
             let args = CloneArgs { flags, ..CloneArgs::default() };
             return grandchild(libc::SYS_clone3, [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0]);
         }
-        Call::Clone3Taken(levels) => {
-            let ones = [1_i32; MOST_LEVELS];
-            let set_tid_size = levels.min(MOST_LEVELS) as u64;
-            let args = CloneArgs { set_tid: ones.as_ptr() as u64, set_tid_size, ..CloneArgs::default() };
-            return grandchild(libc::SYS_clone3, [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0]);
-        }
+        Call::CloneTaken(flags, levels) => return clone_taken(flags, levels),
         Call::Clone3Nothing => (libc::SYS_clone3, [0; 5]),
         Call::MountNowhere => (libc::SYS_mount, [1, 1, 1, 0, 0]),
         Call::UmountNowhere => (libc::SYS_umount2, [1, 1 << 30, 0, 0, 0]),
@@ -206,10 +200,24 @@ pub(crate) fn thaw(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 /// `MAX_PID_NS_LEVEL`: for more numbers there is no asking.
 const MOST_LEVELS: usize = 32;
 
+/// `clone3(2)` of new namespaces, with number 1 wanted in this many pid namespaces, the deepest
+/// first. The last of them is to be the caller's own, where it is taken: so no process is made.
+/// As memory is shared, the clocks of a time namespace for children are not fixed by it.
+pub(crate) fn clone_taken(flags: u64, levels: usize) -> Result<(), Errno> {
+    let ones = [1_i32; MOST_LEVELS];
+    let args = CloneArgs {
+        flags: flags | CLONE_VM | CLONE_VFORK,
+        set_tid: ones.as_ptr() as u64,
+        set_tid_size: levels.min(MOST_LEVELS) as u64,
+        ..CloneArgs::default()
+    };
+    grandchild(libc::SYS_clone3, [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0])
+}
+
 /// Makes a process that ends at once, and waits for it.
 fn grandchild(number: libc::c_long, args: [usize; 5]) -> Result<(), Errno> {
-    // SAFETY: flags that share memory are never asked for, see `explain::probe`;
-    // the new process makes one call, and that ends it.
+    // SAFETY: memory is shared by a child only for which this thread waits, so that the stack
+    // below is the child's; the new process makes one call, and that ends it.
     let pid = unsafe { arch::clone(number, args, end, std::ptr::null())? };
     await_child(pid);
     Ok(())
@@ -280,7 +288,7 @@ mod tests {
         let forked = [Call::Fork, Call::Unshare(0), Call::Fork, Call::Unshare(1)];
         assert_eq!(in_child(&forked), Outcome::Refused(3, Errno::EINVAL));
         assert_eq!(in_child(&[Call::Write(c"/", b"x")]), Outcome::Refused(0, Errno::EISDIR));
-        let taken = in_child(&[Call::Clone3Taken(1)]);
+        let taken = in_child(&[Call::CloneTaken(0, 1)]);
         assert!(matches!(taken, Outcome::Refused(0, Errno::EPERM | Errno::EEXIST)), "{taken:?}");
     }
 }

@@ -30,11 +30,11 @@ struct StatMount {
     rest: [u64; 64],
 }
 
-/// The 64-bit id of the mount that the caller's root directory is on.
-pub(crate) fn root_id() -> Result<u64, Errno> {
+/// The 64-bit id of the mount that a path leads to.
+pub(crate) fn mount_id(path: &str) -> Result<u64, Errno> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
     let wanted = StatxFlags::from_bits_retain(STATX_MNT_ID_UNIQUE);
-    let stat = statx(CWD, c"/", AtFlags::empty(), wanted)?;
+    let stat = statx(CWD, path, AtFlags::NO_AUTOMOUNT, wanted)?;
     if stat.stx_mask & STATX_MNT_ID_UNIQUE == 0 {
         return Err(Errno::ENOSYS);
     }

@@ -1,7 +1,7 @@
 //! Whether the caller's root is that of its mount namespace: the kernel's
 //! `current_chrooted`.
 
-use super::mounts::{MountEntry, parse};
+use super::mounts::{MountEntry, mountinfo, parse};
 use crate::explain::Evidence;
 use crate::explain::Machine;
 
@@ -20,7 +20,7 @@ pub(in crate::explain) enum Chroot {
 
 impl Chroot {
     pub(super) fn find(machine: &Machine<'_>, own: &[MountEntry], parent: i32) -> Chroot {
-        if own.is_empty() && machine.read("/proc/self/mountinfo").is_err() {
+        if own.is_empty() && mountinfo(machine).is_err() {
             return Chroot::Unknown;
         }
         let own_root = machine.eyes().mount_of("/").ok().map(|(mount, _)| mount);

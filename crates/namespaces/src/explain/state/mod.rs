@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) pid: i32,
     /// Whether its process is the first of the own pid namespace.
     pub(super) is_init: bool,
+    /// Whether the first thread of the process has ended.
+    pub(super) leader_ended: bool,
     /// The inode number of each namespace, by [`Kind::ALL`]; `None` if it is not there.
     pub(super) inodes: [Option<u64>; 8],
     /// What its future children are in; `None` as long as nothing is.
@@ -135,6 +137,7 @@ impl State {
             status,
             pid,
             is_init,
+            leader_ended: machine.text("/proc/self/status").is_ok_and(|text| is_zombie(&text)),
         }
     }
 
@@ -213,12 +216,14 @@ fn link_inode(eyes: &dyn Eyes, name: &str) -> Option<u64> {
     link.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
 }
 
+fn is_zombie(status: &str) -> bool {
+    status.lines().any(|line| line.starts_with("State:") && line.contains('Z'))
+}
+
 /// Whether the first process of a pid namespace has ended, reaped or not.
 fn has_no_init(machine: &Machine<'_>, path: &str) -> bool {
     match machine.eyes().pid_from(path, 1) {
-        Ok(pid) => machine
-            .text(&format!("/proc/{pid}/status"))
-            .is_ok_and(|text| text.lines().any(|line| line.starts_with("State:") && line.contains('Z'))),
+        Ok(pid) => machine.text(&format!("/proc/{pid}/status")).is_ok_and(|text| is_zombie(&text)),
         Err(errno) => errno == Errno::ESRCH,
     }
 }

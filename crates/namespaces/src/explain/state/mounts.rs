@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::Machine;
+use crate::errno::Errno;
 use crate::mountinfo::unescape;
 
 /// One line.
@@ -43,13 +44,17 @@ impl MountEntry {
 /// The mounts that the caller's root reaches, each after the one it stands on; none if that
 /// can't be read.
 pub(in crate::explain) fn mounts(machine: &Machine<'_>) -> Vec<MountEntry> {
-    let text = machine.read("/proc/self/mountinfo").unwrap_or_default();
-    let mut all = parse(&text);
+    let mut all = parse(&mountinfo(machine).unwrap_or_default());
     // Only a part of a file system can be a file, or all of nsfs.
     for mount in all.iter_mut().filter(|mount| mount.root != "/") {
         mount.file = mount.fstype == "nsfs" || matches!(machine.eyes().stat(&mount.point), Ok((false, _)));
     }
     all
+}
+
+/// The calling thread's own: others may be elsewhere, and a leader that has ended is nowhere.
+pub(super) fn mountinfo(machine: &Machine<'_>) -> Result<Vec<u8>, Errno> {
+    machine.read(if machine.is_layered() { "/proc/self/mountinfo" } else { "/proc/thread-self/mountinfo" })
 }
 
 pub(super) fn parse(text: &[u8]) -> Vec<MountEntry> {

@@ -47,7 +47,7 @@ impl Target {
     ) -> Target {
         let file = |name: &str| format!("/proc/{shown}/{name}");
         let text = machine.text(&file("status")).unwrap_or_default();
-        let zombie = text.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
+        let zombie = super::is_zombie(&text);
         let eyes = machine.eyes();
         let (user, own_pid) = (state.inode(Kind::User), state.inode(Kind::Pid));
         let link = |name: &str| Seen::open(eyes, &file(&format!("ns/{name}")), user, own_pid).ok();
