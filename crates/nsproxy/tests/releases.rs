@@ -197,3 +197,13 @@ fn a_stable_6_12_takes_a_descriptor_of_a_mount_namespace() {
         assert_eq!(errno(kernel.statmount(shell, &nobody, 0)), Some(unknown));
     }
 }
+
+#[test]
+fn since_6_19_open_tree_reserves_its_descriptor_first() {
+    for (release, expected) in [((6, 18), Errno::EPERM), ((6, 19), Errno::EMFILE)] {
+        let (mut kernel, shell) = on(release.0, release.1);
+        become_user(&mut kernel, shell);
+        kernel.prlimit(shell, 0, Resource::Nofile, 0, 0).unwrap();
+        assert_eq!(errno(kernel.open_tree(shell, "/", OPEN_TREE_CLONE)), Some(expected));
+    }
+}

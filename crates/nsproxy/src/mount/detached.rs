@@ -26,6 +26,12 @@ impl Kernel {
     /// the mount there, with `OPEN_TREE_NAMESPACE` of a new mount namespace that shows it.
     pub fn open_tree(&mut self, caller: TaskId, path: &str, flags: u32) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::OpenTree)?;
+        // From 6.19 on the descriptor is reserved before all else, from 6.15 to 6.18 last.
+        let first = self.params.since(6, 19);
+        let last = self.params.since(6, 15) && !first;
+        if first {
+            self.check_free_fd(task)?;
+        }
         let mut known = OPEN_TREE_CLONE
             | OPEN_TREE_CLOEXEC
             | AT_RECURSIVE
@@ -48,9 +54,7 @@ impl Kernel {
             !clone || self.may_mount(task)
         };
         self.refuse_if(!allowed, Rule::OpenTreePrivilege)?;
-        // From 6.15 to 6.18 the descriptor is reserved last.
-        let last = self.params.since(6, 15) && !self.params.since(6, 19);
-        if !last {
+        if !first && !last {
             self.check_free_fd(task)?;
         }
         let at = self.lookup(task, path)?;
