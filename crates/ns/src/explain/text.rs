@@ -13,9 +13,12 @@ pub(crate) fn answer(answer: &Explanation) -> String {
     let question = printable(answer.question.as_bytes());
     match &answer.verdict {
         Verdict::Refused(refusal) => {
-            let says = refusal
-                .errno
-                .map_or("does not do what it should".to_owned(), |errno| format!("refused, {errno}"));
+            let says = match (refusal.errno, refusal.cause.id()) {
+                (Some(errno), _) => format!("refused, {errno}"),
+                (None, "held") => "found".to_owned(),
+                (None, "pid-reused") => "another process".to_owned(),
+                (None, _) => "does not do what it should".to_owned(),
+            };
             let _ = writeln!(out, "{question}: {says}");
             refused(&mut out, refusal);
         }

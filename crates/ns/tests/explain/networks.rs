@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use testkit::{require_namespaces, require_root};
 
-use crate::answer::{HERE, Place, run};
+use crate::answer::{HERE, Place, run, user};
 use crate::common::Background;
 
 const NET: Place<'_> = Place(&["unshare", "--user", "--map-root-user", "--net"]);
@@ -37,6 +37,25 @@ fn clocks_of_a_time_namespace_that_is_entered() {
     let remedy = answer
         .command("ns run --monotonic", &[("SECONDS", "77"), ("PROGRAM", "cat /proc/self/timens_offsets")]);
     assert!(HERE.shell(&remedy).contains("77"));
+}
+
+/// Without maps all ids look alike, the caller's own and that of the cgroup's owner.
+#[test]
+fn a_cgroup_whose_owner_has_no_name_here() {
+    require_namespaces!();
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let found = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    let Some(point) = found.and_then(|line| line.split(' ').nth(1)) else {
+        return testkit::skip(
+            "a_cgroup_whose_owner_has_no_name_here",
+            "no hierarchy of version 2 is mounted",
+        );
+    };
+    let words = [user().0, &["unshare", "--user"]].concat();
+    let place = Place(&words);
+    let writable = place.run(&["test", "-w", point]).code == Some(0);
+    let answer = place.explain(&["cgroup", point]);
+    assert_eq!(answer.0["verdict"] == "allowed", writable, "{:#}", answer.0);
 }
 
 /// What is written are the clocks of its children, whose time namespace may be another than its own.

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nsproxy::Rule;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::{allowed, outside, refused};
 use crate::caps::Capabilities;
@@ -25,7 +26,6 @@ use crate::sys;
 
 const CAP_CHOWN: Capabilities = Capabilities::from_bits(1);
 const CAP_MKNOD: Capabilities = Capabilities::from_bits(1 << 27);
-const CAP_DAC_OVERRIDE: Capabilities = Capabilities::from_bits(1 << 1);
 
 fn has(map: &[Extent], id: u32) -> bool {
     map.iter().any(|extent| id >= extent.inside && id - extent.inside < extent.count)
@@ -108,7 +108,6 @@ fn not_made(case: &Case<'_>, path: &Path) -> Option<Verdict> {
 }
 
 pub(super) fn unwritable(case: &Case<'_>, directory: &Path) -> Option<Verdict> {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
     let refused_with =
         accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).err()?;
     let shown = directory.display().to_string();
@@ -204,14 +203,14 @@ fn of_process(case: &Case<'_>, path: &str) -> Option<Question> {
 pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
     let state = case.state;
     let shown = path.display().to_string();
-    let Ok(meta) = std::fs::metadata(path) else {
+    if std::fs::metadata(path).is_err() {
         return refused(
             case,
             Rule::CgroupMissing,
             Some(Errno::ENOENT),
             vec![Evidence::file(shown, "does not exist")],
         );
-    };
+    }
     if !path.join("cgroup.procs").exists() {
         let evidence = vec![Evidence::file(
             format!("{shown}/cgroup.procs"),
@@ -220,28 +219,27 @@ pub(super) fn cgroup(case: &Case<'_>, path: &Path) -> Verdict {
         return refused(case, Rule::CgroupMissing, None, evidence);
     }
     let uid = state.status.as_ref().map_or(OVERFLOW, |status| status.uids[3]);
-    let mut evidence = Vec::new();
-    for (file, owner) in [
-        (shown.clone(), Some(meta.uid())),
-        (
-            format!("{shown}/cgroup.procs"),
-            std::fs::metadata(path.join("cgroup.procs")).ok().map(|meta| meta.uid()),
-        ),
-    ] {
-        match owner {
-            Some(owner) if owner != uid => {
-                evidence.push(Evidence::file(file, format!("belongs to user {owner}, not to {uid}")));
-            }
-            _ => {}
-        }
-    }
+    // Asked of the kernel: an id that has no name here may be the caller's own, or not.
+    let denied = |path: &Path, access: Access| {
+        let errno = Errno::from(accessat(CWD, path, access, AtFlags::EACCESS).err()?);
+        let owner = std::fs::metadata(path).map_or(OVERFLOW, |meta| meta.uid());
+        let says = if owner == uid {
+            format!("can't be written: {errno}")
+        } else {
+            format!("belongs to user {owner}, not to {uid}")
+        };
+        Some(Evidence::file(path.display().to_string(), says))
+    };
+    let procs = path.join("cgroup.procs");
+    let both = [(path, Access::WRITE_OK | Access::EXEC_OK), (procs.as_path(), Access::WRITE_OK)];
+    let mut evidence: Vec<Evidence> =
+        both.into_iter().filter_map(|(path, access)| denied(path, access)).collect();
     if let Some(mount) = covering(&state.mounts, &shown).filter(|mount| mount.has_option("ro")) {
         let says = format!("is the mount on {}, read-only", mount.point);
         evidence.push(Evidence::file(format!("/proc/self/mountinfo:{}", mount.line), says));
         return outside(case, Outside::CgroupNotDelegated, Some(Errno::EROFS), evidence);
     }
-    let overrides = state.has(CAP_DAC_OVERRIDE) && (state.is_first() || meta.uid() != OVERFLOW);
-    if evidence.is_empty() || overrides {
+    if evidence.is_empty() {
         return allowed(format!("a cgroup can be made in {shown}, and processes moved into it"));
     }
     outside(case, Outside::CgroupNotDelegated, Some(Errno::EACCES), evidence)
