@@ -144,7 +144,10 @@ impl Kernel {
         broken(members == self.signals.len(), "every process is on the list of its group", &members)?;
         for (idx, pid) in self.pids.iter() {
             let open = self.files_open.iter().filter(|(_, file)| match file.kind {
-                FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => pid == idx,
+                FileKind::Pidfd { pid, .. }
+                | FileKind::TimensOffsets(pid)
+                | FileKind::Map(_, _, pid)
+                | FileKind::Setgroups(_, pid) => pid == idx,
                 _ => false,
             });
             let last = self.ipc_ns.iter().flat_map(|(_, ipc)| ipc.contents.last_pids());
@@ -194,7 +197,7 @@ impl Kernel {
         for (_, file) in self.files_open.iter() {
             match file.kind {
                 FileKind::Ns(ns) => counts.add(ns),
-                FileKind::Map(ns, _) | FileKind::Setgroups(ns) => counts.add(NsRef::User(ns)),
+                FileKind::Map(ns, ..) | FileKind::Setgroups(ns, _) => counts.add(NsRef::User(ns)),
                 FileKind::Socket(net) => counts.add(NsRef::Net(net)),
                 _ => {}
             }

@@ -86,8 +86,8 @@ pub(crate) enum FileKind {
         autokill: bool,
     },
     Cgroup(Idx<Cgroup>),
-    Map(Idx<UserNamespace>, MapKind),
-    Setgroups(Idx<UserNamespace>),
+    Map(Idx<UserNamespace>, MapKind, Idx<Pid>),
+    Setgroups(Idx<UserNamespace>, Idx<Pid>),
     TimensOffsets(Idx<Pid>),
     Socket(Idx<NetNamespace>),
     /// A place, open only to be named. `detached` is the first file of a tree that is
@@ -258,7 +258,10 @@ impl Kernel {
             FileKind::Ns(ns) => self.put_ns(ns),
             FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => self.put_pid(pid),
             FileKind::Cgroup(cgroup) => self.put_cgroup(cgroup),
-            FileKind::Map(ns, _) | FileKind::Setgroups(ns) => self.put_user_ns(ns),
+            FileKind::Map(ns, _, pid) | FileKind::Setgroups(ns, pid) => {
+                self.put_user_ns(ns);
+                self.put_pid(pid);
+            }
             FileKind::Socket(net) => self.put_net(net),
             FileKind::Path { path, detached } => {
                 if detached {
@@ -314,7 +317,7 @@ impl Kernel {
                 FileKind::Pidfd { .. } => Descriptor::Pidfd,
                 FileKind::Cgroup(_) => Descriptor::Cgroup,
                 FileKind::Map(..) => Descriptor::Map,
-                FileKind::Setgroups(_) => Descriptor::Setgroups,
+                FileKind::Setgroups(..) => Descriptor::Setgroups,
                 FileKind::TimensOffsets(_) => Descriptor::TimensOffsets,
                 FileKind::Socket(_) => Descriptor::Socket,
                 FileKind::Path { .. } => Descriptor::Path,
@@ -350,6 +353,13 @@ impl Kernel {
         self.open_file(task, file, true)
     }
 
+    /// A file below `/proc/PID` keeps the number of its task (`proc_pid_make_inode`).
+    pub(crate) fn get_task_pid(&mut self, task: Idx<Task>) -> Idx<Pid> {
+        let pid = self.tasks[task].pid;
+        self.pids[pid].count += 1;
+        pid
+    }
+
     /// Opens `/proc/PID/setgroups` for writing.
     pub fn open_setgroups(&mut self, caller: TaskId, pid: i32) -> Result<Fd, Denial> {
         let task = self.enter(caller, Call::Open)?;
@@ -366,8 +376,7 @@ impl Kernel {
         let target = self.task_by_vpid(task, i64::from(pid))?;
         let writable = self.proc_file_writable(task, target);
         self.refuse_if(!writable, Rule::MapOpenAccess)?;
-        let pid = self.tasks[target].pid;
-        self.pids[pid].count += 1;
+        let pid = self.get_task_pid(target);
         self.open_file(task, FileKind::TimensOffsets(pid), true)
     }
 
@@ -376,8 +385,8 @@ impl Kernel {
         let task = self.enter(caller, Call::Write)?;
         let file = self.files_open[self.fget(task, fd)?];
         match file.kind {
-            FileKind::Map(ns, kind) => self.map_write(task, file, ns, kind, offset, text),
-            FileKind::Setgroups(ns) => self.proc_setgroups_write(ns, offset, text),
+            FileKind::Map(ns, kind, _) => self.map_write(task, file, ns, kind, offset, text),
+            FileKind::Setgroups(ns, _) => self.proc_setgroups_write(ns, offset, text),
             FileKind::TimensOffsets(pid) => self.timens_offsets_write(file, pid, offset, text),
             _ => Err(self.params.denial(Rule::BadFd)),
         }

@@ -62,7 +62,12 @@ impl Kernel {
                 FileKind::Pidfd { pid, .. } | FileKind::TimensOffsets(pid) => {
                     Some(NsRef::Pid(self.pids[pid].ns))
                 }
-                FileKind::Map(user_ns, _) | FileKind::Setgroups(user_ns) => Some(NsRef::User(user_ns)),
+                FileKind::Map(_, _, pid) | FileKind::Setgroups(_, pid)
+                    if NsRef::Pid(self.pids[pid].ns) == ns =>
+                {
+                    Some(ns)
+                }
+                FileKind::Map(user_ns, ..) | FileKind::Setgroups(user_ns, _) => Some(NsRef::User(user_ns)),
                 FileKind::Socket(net) => Some(NsRef::Net(net)),
                 FileKind::Queue { ucounts, .. } => {
                     ucounts.map(|ucounts| NsRef::User(self.ucounts[ucounts].ns))

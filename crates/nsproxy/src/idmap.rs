@@ -221,7 +221,7 @@ impl Kernel {
         // The namespace is the one the task is in now, whatever happens to the task.
         let ns = self.current_user_ns(target);
         self.get_user_ns(ns);
-        Ok(FileKind::Map(ns, kind))
+        Ok(FileKind::Map(ns, kind, self.get_task_pid(target)))
     }
 
     /// One write to a map file.

@@ -183,7 +183,7 @@ impl Kernel {
         let capable = self.ns_capable(caller, ns, Cap::SysAdmin);
         self.refuse_if(!capable, Rule::SetgroupsOpen)?;
         self.get_user_ns(ns);
-        Ok(FileKind::Setgroups(ns))
+        Ok(FileKind::Setgroups(ns, self.get_task_pid(target)))
     }
 
     pub(crate) fn proc_setgroups_write(

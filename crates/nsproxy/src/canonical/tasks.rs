@@ -275,8 +275,12 @@ impl View<'_> {
                 format!("pidfd {} {thread} autokill {autokill}", self.pid(pid))
             }
             FileKind::Cgroup(cgroup) => format!("cgroup {}", self.cgroup(cgroup)),
-            FileKind::Map(ns, kind) => format!("{kind:?} map of {}", self.ns(NsRef::User(ns))),
-            FileKind::Setgroups(ns) => format!("setgroups of {}", self.ns(NsRef::User(ns))),
+            FileKind::Map(ns, kind, pid) => {
+                format!("{kind:?} map of {} {}", self.ns(NsRef::User(ns)), self.pid(pid))
+            }
+            FileKind::Setgroups(ns, pid) => {
+                format!("setgroups of {} {}", self.ns(NsRef::User(ns)), self.pid(pid))
+            }
             FileKind::TimensOffsets(pid) => format!("offsets of {}", self.pid(pid)),
             FileKind::Socket(net) => format!("socket in {}", self.ns(NsRef::Net(net))),
             FileKind::Path { path, detached } => format!("place {} {detached}", self.place(path)),
