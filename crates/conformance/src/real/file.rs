@@ -80,7 +80,10 @@ impl File {
 
     /// The largest number is none: it would leave the owner as it is.
     fn become_owned(&self, owner: u32, group: u32) -> bool {
+        if [owner, group].contains(&u32::MAX) {
+            return false;
+        }
         let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(group));
-        ![owner, group].contains(&u32::MAX) && rustix::fs::fchown(&self.file, Some(uid), Some(gid)).is_ok()
+        rustix::fs::fchown(&self.file, Some(uid), Some(gid)).is_ok()
     }
 }
