@@ -9,7 +9,6 @@ use nsproxy::{Call, Cap, Hook, Rule};
 use super::ask::hook;
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
-use super::eyes::Upward;
 use super::load::Assumed;
 use super::locks::{Lock, lock_asked};
 use super::machine::{MOST_PID_LEVELS, Machine};
@@ -153,8 +152,8 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
             "as many user namespaces lie above as may be nested; how many can't be read from here",
         );
         let deep = Supposition::new(because, |assumed| assumed.deep_user = true);
-        // A limit that somebody set is nearer than 33 levels.
-        all.push(if is_limited(state, Kind::User) { deep.weak() } else { deep });
+        // That nobody may make one is reason enough.
+        all.push(if state.limit(Kind::User) == Some(0) { deep.weak() } else { deep });
     }
     let first_pid = state.inode(Kind::Pid).is_none_or(|inode| inode == FIRST_PID);
     let less_deep = || {
@@ -162,7 +161,7 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
             && machine.pid_levels(MOST_PID_LEVELS, state.security.may_filter()) == Some(false)
     };
     if !first_pid && !less_deep() {
-        let weak = deepest_pid.is_none() && is_limited(state, Kind::Pid);
+        let weak = deepest_pid.is_none() && state.limit(Kind::Pid) == Some(0);
         let because = deepest_pid.unwrap_or_else(|| {
             Evidence::inferred(
                 "as many pid namespaces lie above as may be nested; how many can't be read from here",
@@ -173,14 +172,24 @@ fn limits(machine: &Machine<'_>, state: &State, errno: Option<Errno>, all: &mut 
     }
 }
 
-/// Whether there is a user namespace below the own one, among those of some processes: then
-/// that one is not the deepest.
+/// Whether something belongs to a user namespace below the own one, of what processes are in and
+/// the caller has open: then the own one is not the deepest.
 fn is_parent(machine: &Machine<'_>, state: &State) -> bool {
-    let own = state.inode(Kind::User);
-    let processes = machine.eyes().processes(ENOUGH).unwrap_or_default();
-    processes.into_iter().any(|pid| {
-        let above = machine.eyes().namespace(&format!("/proc/{pid}/ns/user"), &[Upward::Owner]);
-        above.is_ok_and(|above| Some(above.inode) == own)
+    let (eyes, own) = (machine.eyes(), state.inode(Kind::User));
+    let below = |path: &str, kind: Kind| matches!(Owner::of(eyes, path, kind, own), Owner::Below(_));
+    let open = (0..FEW_FILES).any(|fd| {
+        let path = format!("/proc/thread-self/fd/{fd}");
+        let link = eyes.read_link(&path).unwrap_or_default();
+        let kind = Kind::ALL.into_iter().find(|kind| link.starts_with(&format!("{kind}:[")));
+        kind.is_some_and(|kind| below(&path, kind))
+    });
+    let processes = || eyes.processes(ENOUGH).unwrap_or_default();
+    open || processes().into_iter().any(|pid| {
+        Kind::ALL.into_iter().any(|kind| {
+            let at = |name: &str| format!("/proc/{pid}/ns/{name}");
+            below(&at(kind.name()), kind)
+                || kind.for_children_name().is_some_and(|name| below(&at(name), kind))
+        })
     })
 }
 
@@ -204,11 +213,8 @@ fn shows_first_pid(machine: &Machine<'_>) -> Option<bool> {
 
 /// More are not looked at.
 const ENOUGH: usize = 1000;
-
-/// Whether somebody has set a limit on this kind in the own user namespace.
-fn is_limited(state: &State, kind: Kind) -> bool {
-    state.limit(kind).is_some_and(|limit| limit < 1000)
-}
+/// Nor at more of the own descriptors.
+const FEW_FILES: u32 = 64;
 
 const FIRST_PID: u64 = 0xefff_fffc;
 
