@@ -164,7 +164,10 @@ fn what_is_not_there_is_said_in_one_line() {
         let output = ns(&["show", target]);
         assert_eq!(output.status.code(), Some(1), "{target}");
         assert!(output.stdout.is_empty());
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert!(line.starts_with("ns: ") && line.lines().count() == 1, "{target}: {line}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let mut lines = text.lines();
+        assert!(lines.next().is_some_and(|line| line.starts_with("ns: ")), "{target}: {text}");
+        let reason = |line: &str| line.is_empty() || line.starts_with("    ");
+        assert!(lines.all(reason), "below stands nothing but why: {target}: {text}");
     }
 }
