@@ -95,6 +95,9 @@ impl Place<'_> {
             {
                 Some("this kernel is built with every kind of namespace")
             }
+            Rule::ExecCaps if !self.machine.privileged() => {
+                Some("the runner may give a file no capabilities")
+            }
             Rule::UnprivilegedUsernsClone if features.unprivileged_userns_clone != Some(false) => {
                 Some("this kernel has no such sysctl, or it is on")
             }
