@@ -41,18 +41,20 @@ fn covers_nothing(mount: &MountEntry, parent: &MountEntry) -> bool {
     MADE_TO_MOUNT_ON.contains(&below)
 }
 
+/// The options of a mount in mountinfo, with the flags of mount(2) that set them.
+pub(super) const MOUNT_FLAGS: [(&str, u64); 7] = [
+    ("ro", 1),
+    ("nosuid", 2),
+    ("nodev", 4),
+    ("noexec", 8),
+    ("noatime", 1024),
+    ("nodiratime", 2048),
+    ("relatime", 1 << 21),
+];
+
 pub(super) fn host_mount(mount: &MountEntry, assumed: &Assumed) -> HostMount {
-    let flags = [
-        ("ro", 1),
-        ("nosuid", 2),
-        ("nodev", 4),
-        ("noexec", 8),
-        ("noatime", 1024),
-        ("nodiratime", 2048),
-        ("relatime", 1 << 21),
-    ];
     let mut bits =
-        flags.iter().filter(|(name, _)| mount.has_option(name)).fold(0, |bits, (_, bit)| bits | bit);
+        MOUNT_FLAGS.iter().filter(|(name, _)| mount.has_option(name)).fold(0, |bits, (_, bit)| bits | bit);
     if bits & (1024 | 1 << 21) == 0 {
         bits |= 1 << 24;
     }

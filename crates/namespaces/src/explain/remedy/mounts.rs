@@ -7,6 +7,7 @@ use crate::explain::decide::Case;
 use crate::explain::grounds::shown_by;
 use crate::explain::question::Question;
 use crate::explain::state::{MountEntry, covering};
+use crate::explain::tree::MOUNT_FLAGS;
 use crate::kind::{Kind, Kinds};
 
 pub(super) fn of_rule(case: &Case<'_>, rule: Rule) -> Vec<Candidate> {
@@ -174,22 +175,14 @@ fn too_revealing(case: &Case<'_>) -> Vec<Candidate> {
 fn remount(case: &Case<'_>) -> Vec<Candidate> {
     let Question::Mount { source, target, fstype, flags, data } = case.question else { return Vec::new() };
     let Some(at) = covering(&case.state.mounts, target) else { return Vec::new() };
-    let known = [
-        ("ro", 1),
-        ("nosuid", 2),
-        ("nodev", 4),
-        ("noexec", 8),
-        ("noatime", 1024),
-        ("nodiratime", 2048),
-        ("relatime", 1 << 21),
-    ];
     let mut wanted = *flags;
-    for (name, bit) in known {
+    for (name, bit) in MOUNT_FLAGS {
         if at.has_option(name) {
             wanted |= bit;
         }
     }
-    let names: Vec<&str> = known.iter().filter(|(_, bit)| wanted & bit != 0).map(|(name, _)| *name).collect();
+    let names: Vec<&str> =
+        MOUNT_FLAGS.iter().filter(|(_, bit)| wanted & bit != 0).map(|(name, _)| *name).collect();
     let question = Question::Mount {
         source: source.clone(),
         target: target.clone(),
