@@ -6,7 +6,7 @@ use testkit::{require_namespaces, require_root};
 
 use crate::answer::{HERE, Place, user};
 use crate::common::{Background, eventually};
-use crate::processes::sleeping;
+use crate::processes::{not_dumpable, sleeping};
 
 /// `PTRACE_SEIZE`, in a process that ends then.
 fn seize(place: Place<'_>, pid: &str) -> String {
@@ -68,12 +68,7 @@ fn a_process_of_ones_own() {
 #[test]
 fn a_process_that_does_not_want_it() {
     let place = user();
-    let prctl = if cfg!(target_arch = "aarch64") { 167 } else { 157 };
-    let script = format!("syscall({prctl}, 4, 0, 0, 0, 0); $| = 1; print \"ready\\n\"; sleep 100");
-    let words = [place.0, &["perl", "-e", &script]].concat();
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).stdin(Stdio::null());
-    let (process, _) = Background::start(&mut command);
+    let process = not_dumpable(place);
     let pid = process.pid().to_string();
     really(place, &pid, libc::EPERM);
     let answer = place.explain(&["attach", &pid]);

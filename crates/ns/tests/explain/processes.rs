@@ -30,16 +30,22 @@ fn the_namespaces_of_anothers_process() {
     }
 }
 
-/// The same user, and yet: the process does not want to be looked into.
-#[test]
-fn a_process_that_is_not_dumpable() {
-    let place = user();
+/// A process that does not want to be looked into.
+pub(crate) fn not_dumpable(place: Place<'_>) -> Background {
     let prctl = if cfg!(target_arch = "aarch64") { 167 } else { 157 };
     let script = format!("syscall({prctl}, 4, 0, 0, 0, 0); $| = 1; print \"ready\\n\"; sleep 100");
     let words = [place.0, &["perl", "-e", &script]].concat();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null());
     let (process, _) = Background::start(&mut command);
+    process
+}
+
+/// The same user, and yet: the process does not want to be looked into.
+#[test]
+fn a_process_that_is_not_dumpable() {
+    let place = user();
+    let process = not_dumpable(place);
     let pid = process.pid().to_string();
     place.refuses(&["cat", &format!("/proc/{pid}/ns/net")], "Permission denied");
     let answer = place.explain(&[&pid, "net"]);
