@@ -329,7 +329,7 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
         goes_on && ignores(&copy, task) && !ignores(view.kernel, task)
     };
     let spreads = |task: &TaskId| {
-        let init = view.kernel.status(*task, *task).is_ok_and(|status| status.pid == 1);
+        let init = view.kernel.status(*task, *task).is_ok_and(|status| status.tgid == 1);
         init && shares_handlers(view, *task)
     };
     dying.len() < 2
