@@ -367,16 +367,15 @@ impl World {
         Ok((answer, model))
     }
 
-    /// The call as it is where it is made: a program with bits or capabilities is the world's
-    /// file. `None` if the caller would execute another, or the file can't be made such a
+    /// The call as it is where it is made: a program that is not ordinary is the world's file. `None` if the caller would execute another, or the file can't be made such a
     /// program.
     pub(crate) fn made_here(&mut self, task: TaskId, op: &Op) -> Option<Op> {
         let Op::Execve(program) = op else { return Some(op.clone()) };
-        if !program.privileged() {
+        if program.ordinary() {
             return Some(op.clone());
         }
         let pid = self.kernel.status(self.init, task).ok()?.pid;
-        let prepared = !program.unreadable && self.real.prepare(pid, program);
+        let prepared = self.real.prepare(pid, program);
         prepared.then(|| self.kernel.program_at(task, FILE, *program).ok().map(Op::Execve)).flatten()
     }
 

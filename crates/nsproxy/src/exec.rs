@@ -21,7 +21,7 @@ pub struct Program {
     pub setgid: Option<Kgid>,
     /// File capabilities: permitted, inheritable, and whether they become effective.
     pub caps: Option<FileCaps>,
-    /// Whether the caller may execute but not read it.
+    /// Whether its mode lets nobody read it, its owner neither.
     pub unreadable: bool,
     /// Whether it is not executable, or its mount is noexec.
     pub not_executable: bool,
@@ -43,9 +43,14 @@ pub struct FileCaps {
 }
 
 impl Program {
-    /// Whether an ordinary program would be executed otherwise.
-    pub fn privileged(&self) -> bool {
-        self.setuid.is_some() || self.setgid.is_some() || self.caps.is_some()
+    /// Whether it is an ordinary program, as anybody may read and execute it, which leaves
+    /// the ids as they are.
+    pub fn ordinary(&self) -> bool {
+        self.setuid.is_none() && self.setgid.is_none() && self.caps.is_none() && !self.unreadable
+    }
+
+    fn owner(&self) -> (Kuid, Kgid) {
+        (self.setuid.unwrap_or(0), self.setgid.unwrap_or(0))
     }
 }
 
@@ -89,8 +94,9 @@ impl Kernel {
             // prctl(2) PR_SET_PDEATHSIG: no parent signals a program with privileges.
             self.tasks[task].pdeath_signal = 0;
         }
-        self.exec_mmap(task, &new, program.unreadable);
-        self.set_exec_dumpable(task, program.unreadable);
+        let hidden = self.would_dump(task, program);
+        self.exec_mmap(task, &new, hidden.then(|| program.owner()));
+        self.set_exec_dumpable(task, hidden);
         self.unshare_sighand(task);
         if let Some(files) = self.tasks[task].files {
             let own = self.dup_fd(files);
@@ -112,9 +118,8 @@ impl Kernel {
             return;
         }
         // user_namespaces(7): owner and group must have a mapping, or the bits are ignored.
-        let ns = &self.user_ns[new.user_ns];
-        let (owner, group) = (program.setuid.unwrap_or(0), program.setgid.unwrap_or(0));
-        if ns.uid_map.up(owner).is_none() || ns.gid_map.up(group).is_none() {
+        let (owner, group) = program.owner();
+        if !self.privileged_wrt_inode(new.user_ns, owner, group) {
             return;
         }
         if let Some(uid) = program.setuid {
@@ -239,12 +244,19 @@ impl Kernel {
         self.release_task(leader);
     }
 
-    fn exec_mmap(&mut self, task: Idx<Task>, new: &Cred, unreadable: bool) {
+    /// execve(2): whether the memory would show what the caller may not read.
+    fn would_dump(&self, task: Idx<Task>, program: &Program) -> bool {
+        let (uid, gid) = program.owner();
+        let able = |cap| self.capable_wrt_inode(task, uid, gid, cap);
+        program.unreadable && !able(Cap::DacReadSearch) && !able(Cap::DacOverride)
+    }
+
+    /// The new memory. `hidden` are the owners of a program that its user may not read.
+    fn exec_mmap(&mut self, task: Idx<Task>, new: &Cred, hidden: Option<(Kuid, Kgid)>) {
         let mut user_ns = new.user_ns;
-        // would_dump: a binary that its user may not read belongs to a namespace that
-        // maps its owner, taken to be root.
-        while unreadable
-            && self.user_ns[user_ns].uid_map.up(0).is_none()
+        // would_dump: to ptrace it takes privileges where the owners of the file have names.
+        while let Some((uid, gid)) = hidden
+            && !self.privileged_wrt_inode(user_ns, uid, gid)
             && let Some(parent) = self.user_ns[user_ns].common.owner
         {
             user_ns = parent;
@@ -258,9 +270,9 @@ impl Kernel {
     }
 
     /// prctl(2) `PR_SET_DUMPABLE`: set again at exec, by the credentials before it.
-    fn set_exec_dumpable(&mut self, task: Idx<Task>, unreadable: bool) {
+    fn set_exec_dumpable(&mut self, task: Idx<Task>, hidden: bool) {
         let old = self.cred_of(task);
-        if unreadable || old.uid != old.euid || old.gid != old.egid {
+        if hidden || old.uid != old.euid || old.gid != old.egid {
             let suid_dumpable = self.params.suid_dumpable;
             if let Some(mm) = self.tasks[task].mm {
                 self.mms[mm].dumpable = suid_dumpable;

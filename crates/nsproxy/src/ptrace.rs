@@ -89,7 +89,13 @@ impl Kernel {
     /// the file's owner and group.
     pub(crate) fn capable_wrt_inode(&self, task: Idx<Task>, uid: Kuid, gid: Kgid, cap: Cap) -> bool {
         let ns = self.current_user_ns(task);
+        self.privileged_wrt_inode(ns, uid, gid) && self.ns_capable(task, ns, cap)
+    }
+
+    /// Whether a user namespace has names for both owners of a file
+    /// (`privileged_wrt_inode_uidgid`).
+    pub(crate) fn privileged_wrt_inode(&self, ns: Idx<UserNamespace>, uid: Kuid, gid: Kgid) -> bool {
         let maps = &self.user_ns[ns];
-        maps.uid_map.up(uid).is_some() && maps.gid_map.up(gid).is_some() && self.ns_capable(task, ns, cap)
+        maps.uid_map.up(uid).is_some() && maps.gid_map.up(gid).is_some()
     }
 }

@@ -266,6 +266,9 @@ impl Generator {
             program.setgid = (kinds & 2 != 0).then(|| self.id(view));
             program.caps = (kinds & 4 != 0).then(|| self.file_caps(view));
         }
+        if self.random.one_in(4) {
+            program.unreadable = true;
+        }
         Some(Op::Execve(program))
     }
 }

@@ -346,14 +346,14 @@ impl Hand<'_> {
     fn execve(&mut self, program: &nsproxy::Program) -> Result<Answer, Broken> {
         let empty = self.args.bytes(b"\0");
         let flags = arg(libc::AT_EMPTY_PATH);
-        if program.not_executable && !program.privileged() {
+        if program.not_executable && program.ordinary() {
             // A directory is not one either, and the check is the same.
             return self.plain(libc::SYS_execveat, [arg(PROC_FD), empty, 0, 0, flags]);
         }
         let letter = u8::try_from(self.call.slot).unwrap_or(0) + b'A';
         let name = self.args.bytes(&[letter, 0]);
         let argv = self.args.u64s(&[name, 0]);
-        if program.privileged() {
+        if !program.ordinary() {
             let path = self.args.string(super::FILE);
             return self.plain(libc::SYS_execve, [path, argv, 0]);
         }

@@ -62,12 +62,12 @@ impl File {
     /// one of its file system, or the runner may not.
     pub(super) fn become_program(&self, program: &Program) -> bool {
         const NAME: &str = "security.capability";
-        let Program { setuid, setgid, caps, not_executable, .. } = program;
-        let mode = if *not_executable { 0o644 } else { 0o755 };
+        let Program { setuid, setgid, caps, unreadable, not_executable, .. } = program;
+        let mode = if *unreadable { 0 } else { 0o444 } | if *not_executable { 0 } else { 0o111 };
         let bits = if setuid.is_some() { 0o4000 } else { 0 } | if setgid.is_some() { 0o2000 } else { 0 };
         // A change of the owner takes bits and capabilities away.
         let (owner, group) = (setuid.unwrap_or(0), setgid.unwrap_or(0));
-        if bits != 0 && !self.become_owned(owner, group) {
+        if (bits != 0 || *unreadable) && !self.become_owned(owner, group) {
             return false;
         }
         let moded = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode | bits));
