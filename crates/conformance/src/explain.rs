@@ -11,7 +11,7 @@ use std::time::Duration;
 use namespaces::explain::{
     Attempt, Attempted, Cause, EmptyWrite, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict,
 };
-use namespaces::{Errno, IdKind, Kind, Kinds};
+use namespaces::{Errno, IdKind, Kind, Kinds, Link};
 use nsproxy::op::Op;
 use nsproxy::uapi::{
     CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_PRIVATE, MS_REC,
@@ -187,9 +187,7 @@ fn question(world: &World, task: TaskId, eyes: &Through<'_>, op: &Op) -> Option<
             Question::Clone(*flags)
         }
         Op::Setns { fd, flags } => return joined(eyes, *fd, *flags),
-        Op::OpenNs { pid, link: NsLink::Own(kind) } => {
-            Question::OpenNamespace { pid: number(*pid)?, kind: kind_of(*kind) }
-        }
+        Op::OpenNs { pid, link } => Question::OpenNamespace { pid: number(*pid)?, link: link_of(*link) },
         Op::WriteMap { pid, kind, text } => {
             let kind = match kind {
                 MapKind::Uid => IdKind::Uid,
@@ -253,6 +251,14 @@ fn kind_of(kind: NsKind) -> Kind {
         NsKind::Cgroup => Kind::Cgroup,
         NsKind::Net => Kind::Net,
         NsKind::Time => Kind::Time,
+    }
+}
+
+fn link_of(link: NsLink) -> Link {
+    match link {
+        NsLink::Own(kind) => kind_of(kind).into(),
+        NsLink::PidForChildren => Link::PidForChildren,
+        NsLink::TimeForChildren => Link::TimeForChildren,
     }
 }
 

@@ -84,8 +84,8 @@ impl Kind {
     /// for the two kinds where that can differ from the process's own.
     pub const fn for_children_name(self) -> Option<&'static str> {
         match self {
-            Kind::Pid => Some("pid_for_children"),
-            Kind::Time => Some("time_for_children"),
+            Kind::Pid => Some(Link::PidForChildren.name()),
+            Kind::Time => Some(Link::TimeForChildren.name()),
             _ => None,
         }
     }
@@ -131,6 +131,60 @@ impl FromStr for Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
             Error::invalid("namespace kind", text, "known are cgroup, ipc, mnt, net, pid, time, user, uts")
         })
+    }
+}
+
+/// A link of `/proc/PID/ns`: `proc_pid_ns(5)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// The namespace that the process is in.
+    Own(Kind),
+    /// `pid_for_children`: the pid namespace that its future children will be in.
+    PidForChildren,
+    /// `time_for_children`: the same of time namespaces.
+    TimeForChildren,
+}
+
+impl Link {
+    /// The kind of what it leads to.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Link::Own(kind) => kind,
+            Link::PidForChildren => Kind::Pid,
+            Link::TimeForChildren => Kind::Time,
+        }
+    }
+
+    /// Its name in the directory.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Link::Own(kind) => kind.name(),
+            Link::PidForChildren => "pid_for_children",
+            Link::TimeForChildren => "time_for_children",
+        }
+    }
+}
+
+impl From<Kind> for Link {
+    fn from(kind: Kind) -> Link {
+        Link::Own(kind)
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Link {
+    type Err = Error;
+
+    /// The name in the directory, or another name that a [`Kind`] has.
+    fn from_str(text: &str) -> Result<Link, Error> {
+        let children = [Link::PidForChildren, Link::TimeForChildren];
+        let found = children.into_iter().find(|link| link.name() == text);
+        found.map_or_else(|| text.parse().map(Link::Own), Ok)
     }
 }
 
@@ -307,6 +361,11 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(kind.name().parse::<Kind>().unwrap(), kind);
             assert_eq!(Kind::from_flag(kind.flag()), Some(kind));
+            assert_eq!(kind.name().parse::<Link>().unwrap(), Link::Own(kind));
+        }
+        for link in [Link::PidForChildren, Link::TimeForChildren] {
+            assert_eq!(link.name().parse::<Link>().unwrap(), link);
+            assert_eq!(link.kind().for_children_name(), Some(link.name()));
         }
         assert_eq!("all".parse::<Kinds>().unwrap(), Kinds::ALL);
         assert_eq!(Kinds::ALL.to_string().parse::<Kinds>().unwrap(), Kinds::ALL);

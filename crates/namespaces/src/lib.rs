@@ -89,7 +89,7 @@ pub use handle::{Namespace, NamespaceId};
 pub use idmap::{
     Extent, IdKind, IdMap, IdMaps, IdRange, MapError, MapWriter, subordinate_gids, subordinate_uids,
 };
-pub use kind::{Kind, Kinds};
+pub use kind::{Kind, Kinds, Link};
 pub use netnsid::NetnsIds;
 pub use pin::{pin, unpin};
 pub use plan::{Actor, Directory, Id, JoinTarget, Place, Plan, PlanStep, Refused, Source, Step};

@@ -45,6 +45,7 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         }
         Rule::SetnsUserSharedFs | Rule::SetnsMntSharedFs => &["call unshare(CLONE_FS) first"],
         Rule::SetnsUserOwn => &["leave user out of what is joined"],
+        Rule::PidForChildrenEmpty => &["let the process fork first: its child is the init of that namespace"],
         Rule::PidNsNotActive | Rule::ThreadWhilePidPending => &["fork first, and do it in the child"],
         Rule::PidNsDead => {
             &["make the pid namespace anew, and keep its first process alive: unshare --pid --fork"]
@@ -82,7 +83,7 @@ fn of_rule(rule: Rule) -> &'static [&'static str] {
         Rule::NoFreeFd => &[
             "close descriptors that are not needed, or raise the limit: ulimit -n, LimitNOFILE= of a systemd unit, nofile in /etc/security/limits.conf",
         ],
-        Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie => &[
+        Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie | Rule::LinkGone => &[
             "name a process that still runs, by its number in the caller's own pid namespace: ns ls shows one in each namespace",
         ],
         Rule::PidExhausted => &[

@@ -15,7 +15,7 @@ use super::question::Question;
 use super::state::{FsOwner, Seen, State, Target, covering, shown_number};
 use crate::handle::Namespace;
 use crate::idmap::IdKind;
-use crate::kind::{Kind, Kinds};
+use crate::kind::{Kind, Kinds, Link};
 use crate::plan::{Actor, Directory, Id, JoinTarget, Plan, PlanStep, Refused as IfRefused, Step};
 use crate::spawn::Propagation;
 
@@ -294,10 +294,10 @@ impl Session<'_> {
                 let fd = self.file(me, &path.to_string_lossy())?;
                 Op::Setns { fd, flags: kind.map_or(0, Kind::flag) }
             }
-            Question::OpenNamespace { pid, kind } => {
+            Question::OpenNamespace { pid, link } => {
                 let target = self.task(*pid)?;
                 let pid = self.number(me, target)?;
-                Op::OpenNs { pid, link: NsLink::Own(model_kind(*kind)) }
+                Op::OpenNs { pid, link: model_link(*link) }
             }
             Question::Mount { source, target, fstype, flags, .. } => Op::Mount {
                 source: source.clone(),
@@ -502,6 +502,14 @@ fn propagation_flags(mode: Propagation) -> u64 {
             Propagation::Slave => MS_SLAVE,
             Propagation::Private | Propagation::Unchanged => MS_PRIVATE,
         }
+}
+
+fn model_link(link: Link) -> NsLink {
+    match link {
+        Link::Own(kind) => NsLink::Own(model_kind(kind)),
+        Link::PidForChildren => NsLink::PidForChildren,
+        Link::TimeForChildren => NsLink::TimeForChildren,
+    }
 }
 
 fn map_kind(kind: IdKind) -> MapKind {

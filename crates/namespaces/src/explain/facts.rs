@@ -12,7 +12,7 @@ use super::evidence::Evidence;
 use super::question::Question;
 use super::state::Owner;
 use crate::errno::Errno;
-use crate::kind::Kind;
+use crate::kind::{Kind, Link};
 
 /// `MNT_FORCE`, `MNT_DETACH`, `MNT_EXPIRE` and `UMOUNT_NOFOLLOW`.
 pub(super) const UMOUNT_FLAGS: u32 = 0xf;
@@ -59,10 +59,13 @@ fn rule_by_fact(case: &Case<'_>, errno: Errno) -> Option<(Rule, Evidence)> {
             let says = "is said where somebody has entered the time namespace, as the file could be opened";
             Some((Rule::TimeOffsetsFrozen, Evidence::call("EACCES from write(2)", says)))
         }
-        Question::OpenNamespace { pid, kind }
-            if errno == Errno::ENOENT && *kind != Kind::User && case.state.inode(*kind).is_some() =>
+        Question::OpenNamespace { pid, link }
+            if errno == Errno::ENOENT
+                && *link != Link::Own(Kind::User)
+                && case.state.inode(link.kind()).is_some() =>
         {
             has_left(case, *pid, Rule::LinkGone)
+                .or_else(|| awaits_init(case, *pid).filter(|_| *link == Link::PidForChildren))
         }
         Question::JoinProcess { pid, .. } if errno == Errno::ESRCH => {
             has_left(case, *pid, Rule::SetnsTargetZombie)
@@ -219,6 +222,15 @@ fn has_left(case: &Case<'_>, pid: i32, rule: Rule) -> Option<(Rule, Evidence)> {
     let says = "does not lead anywhere any more, and the process is still there";
     let left = case.machine.eyes().read_link(&format!("/proc/{}/ns/mnt", target.shown)) == Err(Errno::ENOENT);
     left.then(|| (rule, Evidence::file(format!("/proc/{}/ns/mnt", target.shown), says)))
+}
+
+/// A pid namespace for children that has no process yet, and so nothing to show.
+fn awaits_init(case: &Case<'_>, pid: i32) -> Option<(Rule, Evidence)> {
+    let link =
+        case.objects.target(pid).map(|target| format!("/proc/{}/ns/pid_for_children", target.shown))?;
+    let empty = case.machine.eyes().read_link(&link) == Err(Errno::ENOENT);
+    let says = "does not lead anywhere yet: the pid namespace has had no process";
+    empty.then(|| (Rule::PidForChildrenEmpty, Evidence::file(link, says)))
 }
 
 /// Children go to a pid namespace that is not the caller's.

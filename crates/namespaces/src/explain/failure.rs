@@ -4,6 +4,7 @@ use nsproxy::Rule;
 
 use super::advice::helps;
 use super::answer::{Explanation, Refusal, Remedy, Verdict};
+use super::beyond;
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
 use super::facts::open_files;
@@ -71,10 +72,13 @@ impl Machine<'_> {
             Error::Call { doing: "running", object, errno: Errno::EACCES } => self.not_executable(object),
             Error::Call { doing, object, errno } => {
                 let link = object.split_once(" namespace of process ");
-                if let (Some((kind, pid)), "opening") = (link, *doing) {
+                if let (Some((link, pid)), "opening") = (link, *doing) {
                     let question =
-                        Question::OpenNamespace { pid: pid.parse().ok()?, kind: kind.parse().ok()? };
+                        Question::OpenNamespace { pid: pid.parse().ok()?, link: link.parse().ok()? };
                     return Some(self.explain_errno(&question, None, *errno));
+                }
+                if *doing == "opening" && beyond::is_link(object) {
+                    return Some(self.explain(&Question::JoinFile { path: object.into(), kind: None }));
                 }
                 let of_proc = *errno == Errno::ENOENT && object.starts_with("/proc");
                 if of_proc { no_proc(Some(*errno)) } else { None }

@@ -9,7 +9,7 @@ use super::evidence::Evidence;
 use super::question::Question;
 use super::remedy::remedies;
 use super::state::covering;
-use crate::kind::{Kind, Kinds};
+use crate::kind::{Kind, Kinds, Link};
 
 /// What the calls do, a line each.
 pub(super) fn effects(case: &Case<'_>) -> Vec<String> {
@@ -46,9 +46,16 @@ fn effect(case: &Case<'_>, question: &Question) -> String {
             text
         }
         Question::JoinProcess { pid, kinds } => join(case, *pid, *kinds),
-        Question::JoinFile { path, .. } => format!("the caller is in the namespace of {}", path.display()),
-        Question::OpenNamespace { pid, kind } => {
+        Question::JoinFile { path, .. } => {
+            let pid = case.objects.files.iter().any(|(_, ns)| ns.kind == Kind::Pid);
+            let who = if pid { "the caller's children are" } else { "the caller is" };
+            format!("{who} in the namespace of {}", path.display())
+        }
+        Question::OpenNamespace { pid, link: Link::Own(kind) } => {
             format!("the {kind} namespace of process {pid} can be opened")
+        }
+        Question::OpenNamespace { pid, link } => {
+            format!("the {} namespace for children of process {pid} can be opened", link.kind())
         }
         Question::Mount { source, target, .. } if source.is_empty() => {
             format!("the mount on {target} is changed")

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::idmap::{IdKind, MapWriter};
-use crate::kind::{Kind, Kinds};
+use crate::kind::{Kind, Kinds, Link};
 use crate::plan::{Id, JoinTarget, Plan, PlanStep, Step};
 
 /// A call, or several, about which to ask what the kernel does and why.
@@ -32,12 +32,12 @@ pub enum Question {
         /// The kind it must have.
         kind: Option<Kind>,
     },
-    /// Opening or reading `/proc/PID/ns/KIND`.
+    /// Opening or reading a link of `/proc/PID/ns`.
     OpenNamespace {
         /// The process.
         pid: i32,
-        /// The kind.
-        kind: Kind,
+        /// The link.
+        link: Link,
     },
     /// A launch, from the first step to the last.
     Launch(Plan),
@@ -138,7 +138,7 @@ pub enum Question {
     InitDuties(i32),
     /// Why the namespace of a kind that a file or a process names does not go away.
     Held {
-        /// The file, or `/proc/PID/ns/KIND`.
+        /// The file, or `/proc/PID/ns/LINK`.
         path: PathBuf,
     },
     /// Whether the process with this number is still the one whose pidfd has this inode.
@@ -282,7 +282,7 @@ impl fmt::Display for Question {
                 let kind = kind.map_or("0", Kind::flag_name);
                 write!(f, "setns(\"{}\", {kind})", path.display())
             }
-            Question::OpenNamespace { pid, kind } => write!(f, "open(\"/proc/{pid}/ns/{kind}\")"),
+            Question::OpenNamespace { pid, link } => write!(f, "open(\"/proc/{pid}/ns/{link}\")"),
             Question::Launch(_) => f.write_str("the launch"),
             Question::Mount { source, target, fstype, flags, .. } => {
                 write!(f, "mount({source:?}, {target:?}, {fstype:?}, {})", mount_flags(*flags))
@@ -334,7 +334,7 @@ impl fmt::Display for Question {
 /// The process of which several namespaces are opened, if that is all.
 fn links(steps: &[Question]) -> Option<(i32, Kinds)> {
     let link = |step: &Question| match step {
-        Question::OpenNamespace { pid, kind } => Some((*pid, *kind)),
+        Question::OpenNamespace { pid, link: Link::Own(kind) } => Some((*pid, *kind)),
         _ => None,
     };
     let (first, _) = link(steps.first()?)?;

@@ -34,8 +34,8 @@ const MS_REMOUNT: u64 = nsproxy::uapi::MS_REMOUNT;
 
 /// Asks the kernel itself, if that changes nothing.
 pub(super) fn trial(machine: &Machine<'_>, state: &State, question: &Question) -> Seen {
-    if let Question::OpenNamespace { pid, kind } = question {
-        return match machine.eyes().namespace(&format!("/proc/{pid}/ns/{kind}"), &[]) {
+    if let Question::OpenNamespace { pid, link } = question {
+        return match machine.eyes().namespace(&format!("/proc/{pid}/ns/{link}"), &[]) {
             Ok(_) => Seen::Went,
             Err(errno) => Seen::Refused(Some(0), errno),
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use namespaces::explain::Question;
-use namespaces::{IdKind, Kind, Kinds};
+use namespaces::{IdKind, Kind, Kinds, Link};
 
 use super::mount::{self, absolute};
 use crate::report::Failure;
@@ -74,6 +74,11 @@ fn kinds(text: &str) -> Result<Kinds, Failure> {
     Ok(text.parse::<Kinds>()?)
 }
 
+/// The link of `/proc/PID/ns` that is for children, if it is one.
+fn for_children(text: &str) -> Option<Link> {
+    text.parse().ok().filter(|link| !matches!(link, Link::Own(_)))
+}
+
 /// `newuser,newnet`, `user,net`, `CLONE_NEWUSER|CLONE_FS`.
 fn flags(text: &str) -> Result<u64, Failure> {
     let mut all = 0;
@@ -103,6 +108,12 @@ fn flags(text: &str) -> Result<u64, Failure> {
 fn setns(words: &[String]) -> Result<Question, Failure> {
     let (target, kind) = match words {
         [target] => (target, None),
+        // No flag of setns(2) says it of a pidfd: the link is opened.
+        [target, link] if for_children(link).is_some() && !target.contains('/') => {
+            let of = if target == "self" { target.clone() } else { pid(target)?.to_string() };
+            let kind = for_children(link).map(Link::kind);
+            return Ok(Question::JoinFile { path: PathBuf::from(format!("/proc/{of}/ns/{link}")), kind });
+        }
         [target, kind] => (target, Some(kinds(kind)?)),
         _ => return Err(Failure::new("setns wants a process and kinds, or a file")),
     };
@@ -184,11 +195,13 @@ fn object(word: &str, rest: &[String]) -> Result<Question, Failure> {
         )));
     }
     let pid = pid(word)?;
-    let kinds = match rest {
-        [] => Kinds::ALL,
-        [kind] => kinds(kind)?,
+    let links: Vec<Link> = match rest {
+        [] => Kinds::ALL.iter().map(Link::Own).collect(),
+        [one] if for_children(one).is_some() => for_children(one).into_iter().collect(),
+        [several] => kinds(several)?.iter().map(Link::Own).collect(),
         _ => return Err(Failure::new("a process and kinds are wanted")),
     };
-    let mut steps: Vec<Question> = kinds.iter().map(|kind| Question::OpenNamespace { pid, kind }).collect();
+    let mut steps: Vec<Question> =
+        links.into_iter().map(|link| Question::OpenNamespace { pid, link }).collect();
     Ok(if steps.len() == 1 { steps.remove(0) } else { Question::Steps(steps) })
 }

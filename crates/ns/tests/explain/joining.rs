@@ -2,8 +2,8 @@
 
 use testkit::require_namespaces;
 
-use crate::answer::{HERE, user};
-use crate::common::eventually;
+use crate::answer::{HERE, NS, Place, user};
+use crate::common::{eventually, is_alive};
 use crate::processes::sleeping;
 
 /// Its creator may join the uts namespace only by way of the user namespace.
@@ -73,4 +73,63 @@ fn a_file_that_is_no_namespace_any_more() {
         .helps("enter the mount namespace");
     std::fs::remove_file(&file).unwrap();
     HERE.explain(&["setns", path, "net"]).refused("PathMissing");
+}
+
+/// A zombie keeps its user and its pid namespace, and the links of the others lead nowhere.
+#[test]
+fn the_links_of_a_process_that_has_ended() {
+    let ended = sleeping(&["true"]);
+    let pid = ended.pid().to_string();
+    eventually("the end", || !is_alive(ended.pid()));
+    let gone = ["net", "mnt", "time", "pid_for_children", "time_for_children"];
+    for link in gone {
+        let path = format!("/proc/{pid}/ns/{link}");
+        HERE.refuses(&["cat", &path], "No such file or directory");
+        for words in [vec!["setns", &path], vec!["held", &path], vec![&pid, link]] {
+            let answer = HERE.explain(&words);
+            answer.refused("LinkGone").errno("ENOENT").helps("a process that still runs");
+        }
+    }
+    // Those are still there.
+    HERE.explain(&["setns", &format!("/proc/{pid}/ns/user")]).refused("SetnsUserOwn");
+    HERE.explain(&[&pid, "pid"]).allowed();
+    // A name that is no link's is missing in the directory.
+    HERE.explain(&["setns", &format!("/proc/{pid}/ns/other")]).refused("PathMissing");
+}
+
+/// The links for children are named where a kind is.
+#[test]
+fn the_links_for_children() {
+    let other = sleeping(&["sleep", "100"]);
+    let pid = other.pid().to_string();
+    for link in ["pid_for_children", "time_for_children"] {
+        HERE.explain(&[&pid, link]).allowed();
+        let path = format!("/proc/{pid}/ns/{link}");
+        let answer = HERE.explain(&["setns", &pid, link]);
+        let by_file = HERE.explain(&["setns", &path]);
+        assert_eq!(answer.0["verdict"], by_file.0["verdict"], "{:#}", answer.0);
+        assert_eq!(answer.0["cause"], by_file.0["cause"], "{:#}", answer.0);
+        if !testkit::is_root() {
+            answer.refused(if link.starts_with("pid") { "SetnsPidAdmin" } else { "SetnsTimeAdmin" });
+        }
+        let answer = user().explain(&["setns", "1", link]);
+        answer.refused("PtraceAccess").errno("EACCES").seen("/proc/1/status", "has Uid [0, 0, 0]");
+        HERE.explain(&["setns", "2147483647", link]).refused("NoSuchTask").errno("ENOENT");
+    }
+}
+
+/// There is nothing to open before its first process, up to Linux 7.0.
+#[test]
+fn a_pid_namespace_that_waits_for_its_first_process() {
+    require_namespaces!();
+    let place = Place(&["unshare", "--user", "--map-root-user", "--pid"]);
+    let shown = place.run(&["readlink", "/proc/self/ns/pid_for_children"]).code == Some(0);
+    testkit::require!(!shown, "this kernel shows a pid namespace before its first process");
+    place.refuses(&["cat", "/proc/self/ns/pid_for_children"], "No such file or directory");
+    for words in [&["setns", "self", "pid_for_children"][..], &["self", "pid_for_children"]] {
+        let answer = place.explain(words);
+        answer.refused("PidForChildrenEmpty").errno("ENOENT").helps("process fork first");
+    }
+    let entered = place.run(&[NS, "nsenter", "--pid=/proc/self/ns/pid_for_children", "true"]);
+    assert!(entered.stderr.contains("\n    PidForChildrenEmpty: "), "{}", entered.stderr);
 }

@@ -21,7 +21,7 @@ use crate::explain::state::{OVERFLOW, covering};
 use crate::explain::trial::Seen;
 use crate::handle::Namespace;
 use crate::idmap::Extent;
-use crate::kind::Kind;
+use crate::kind::{Kind, Link};
 use crate::sys;
 
 const CAP_CHOWN: Capabilities = Capabilities::from_bits(1);
@@ -171,10 +171,13 @@ pub(super) fn namespace_file(case: &Case<'_>, path: &Path) -> Option<Verdict> {
 
 /// Why the file of a namespace can't be opened, which comes before setns(2).
 fn unopened(case: &Case<'_>, path: &str, errno: Errno) -> Verdict {
-    let process = of_process(case, path).filter(|_| errno == Errno::EACCES);
-    let mut verdict = if let Some(open) = process {
-        let open = Case::new(case.machine, case.state, &open);
-        super::decide(&open).unwrap_or_else(|| open.decide(Seen::Refused(Some(0), errno)))
+    let process = of_process(case, path).filter(|_| matches!(errno, Errno::EACCES | Errno::ENOENT));
+    let mut verdict = if let Some(link) = process {
+        let link = Case::new(case.machine, case.state, &link);
+        // The number is that of the path, whichever pid namespace /proc shows.
+        let is_shown = link.objects.targets.iter().any(|target| target.status.is_some());
+        let hidden = if is_shown { None } else { super::decide(&link) };
+        hidden.unwrap_or_else(|| link.decide(Seen::Refused(Some(0), errno)))
     } else if let Some(cause) = lookup::cause(errno) {
         refused(case, cause, Some(errno), vec![lookup::stopped(case.machine, path, errno)])
     } else {
@@ -183,20 +186,30 @@ fn unopened(case: &Case<'_>, path: &str, errno: Errno) -> Verdict {
     };
     if let Verdict::Refused(refusal) = &mut verdict {
         refusal.at = Some(format!("open({path:?})"));
+        refusal.errno = Some(errno);
     }
     verdict
 }
 
-/// `/proc/PID/ns/KIND`
+/// Whether a path is one of `/proc/PID/ns/LINK`.
+pub(in crate::explain) fn is_link(path: &str) -> bool {
+    link(path).is_some()
+}
+
+fn link(path: &str) -> Option<(&str, Link)> {
+    let (pid, link) = path.strip_prefix("/proc/")?.split_once("/ns/")?;
+    Some((pid, link.parse().ok()?))
+}
+
+/// The opening of a link that a path is.
 fn of_process(case: &Case<'_>, path: &str) -> Option<Question> {
-    let (pid, kind) = path.strip_prefix("/proc/")?.split_once("/ns/")?;
-    let kind = kind.strip_suffix("_for_children").unwrap_or(kind).parse().ok()?;
+    let (pid, link) = link(path)?;
     let pid = match pid.rsplit_once("/task/") {
         Some((_, tid)) => tid.parse().ok()?,
         None if pid == "self" || pid == "thread-self" => case.state.pid,
         None => pid.parse().ok()?,
     };
-    Some(Question::OpenNamespace { pid, kind })
+    Some(Question::OpenNamespace { pid, link })
 }
 
 /// Whether a directory of cgroup2 was given to this user: cgroups(7), "Delegation".

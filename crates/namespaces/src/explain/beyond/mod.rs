@@ -7,7 +7,7 @@ mod overlay;
 mod pins;
 mod processes;
 
-pub(super) use files::is_empty_file;
+pub(super) use files::{is_empty_file, is_link};
 pub(super) use overlay::only_reads;
 pub(super) use pins::refused_bind;
 

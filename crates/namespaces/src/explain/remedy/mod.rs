@@ -212,7 +212,12 @@ fn of_rule(case: &Case<'_>, rule: Rule, assumed: &Assumed) -> Vec<Candidate> {
         Rule::ForkNproc => vec![
             Candidate::words("end processes of this user, or raise its limit: ulimit -u, LimitNPROC= of a systemd unit, nproc in /etc/security/limits.conf"),
         ],
-        Rule::NoFreeFd | Rule::NoSuchTask | Rule::SetnsTargetGone | Rule::SetnsTargetZombie => {
+        Rule::NoFreeFd
+        | Rule::NoSuchTask
+        | Rule::SetnsTargetGone
+        | Rule::SetnsTargetZombie
+        | Rule::LinkGone
+        | Rule::PidForChildrenEmpty => {
             super::advice::helps(rule.into()).iter().map(|says| Candidate::words(*says)).collect()
         }
         _ => of_other_rule(case, rule),

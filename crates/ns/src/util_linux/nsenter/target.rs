@@ -63,7 +63,7 @@ impl<'a> Target<'a> {
             let object = format!("user namespace of process {pid}");
             let cause = Error::Call { doing: "opening", object, errno: errno.into() };
             let line = Failure::system(format_args!("stat of {theirs} failed"), errno).because(cause);
-            line.asking(Question::OpenNamespace { pid, kind: Kind::User })
+            line.asking(Question::OpenNamespace { pid, link: Kind::User.into() })
         };
         let user = link(&theirs).map_err(failed)?;
         if link("/proc/self/ns/user").is_ok_and(|mine| mine == user) {
