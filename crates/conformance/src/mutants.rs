@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::reach::Place;
 use crate::recipes::Recipe;
 use crate::report::Message;
-use crate::run::{Order, Runner, Tally, bounds, kinds};
+use crate::run::{Order, Runner, Share, Tally, bounds, kinds};
 use crate::script::{Played, Step, play};
 use crate::ways::{Search, Start, Way, Ways};
 use crate::world::{Kind, Stop, World};
@@ -53,7 +53,7 @@ pub(crate) fn run(
     let jobs = args.jobs.unwrap_or(1);
     let court = Court { machine, home, seed };
     let mut all = true;
-    for mutation in mutants.into_iter().skip(args.inner.share).step_by(jobs) {
+    for mutation in mutants.into_iter().skip(args.inner.worker_number).step_by(jobs) {
         let fate = court.judge(mutation, &search)?;
         all &= matches!(fate, Fate::Noticed(_));
         let (after, why) = match fate {
@@ -159,7 +159,7 @@ impl Court<'_> {
         let mut made = 0;
         for _ in 0..RUNS {
             let left = PATIENCE - made;
-            let order = Order { operations: left, seed: seeds.next(), only: None, explain: false };
+            let order = Order { shares: Share::all(left, seeds.next()), only: None, explain: false };
             let mut runner = Runner::new(&spoiled, self.home, order, &mut nothing);
             runner.run()?;
             made = (made + runner.tally.operations).min(PATIENCE);

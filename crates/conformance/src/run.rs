@@ -25,16 +25,47 @@ use crate::world::{Kind, Stop, World};
 const WORLD_LEN: usize = 400;
 
 /// And so many after a recipe, of which each takes a world.
-const RECIPE_LEN: usize = 60;
+const RECIPE_LEN: usize = 40;
 
 /// More tasks than this end a world: there is room for a few more only.
 const CROWD: usize = SLOTS - 12;
 
+/// So many calls at most are one share of a run, of which there are so many at least.
+const SHARE_LEN: usize = 5_000;
+const SHARES: usize = 4;
+
+/// A part of a run. It is the same whoever makes it and what else he makes, so that a seed
+/// means the same however many make the run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    number: usize,
+    seed: u64,
+    operations: usize,
+}
+
+impl Share {
+    /// The parts of a run.
+    pub(crate) fn all(operations: usize, seed: u64) -> Vec<Self> {
+        let count = operations.div_ceil(SHARE_LEN).max(SHARES);
+        // Drawn, not counted up: seeds at even distances would make the same worlds.
+        let mut seeds = Random::new(seed);
+        let share = |number| {
+            let operations = operations / count + usize::from(number < operations % count);
+            Self { number, seed: seeds.next(), operations }
+        };
+        (0..count).map(share).collect()
+    }
+
+    /// Whether a recipe is one to be followed here: any few shares in a row have all.
+    fn has(self, recipe: usize) -> bool {
+        recipe % SHARES == self.number % SHARES
+    }
+}
+
 /// What a run is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
-    pub(crate) operations: usize,
-    pub(crate) seed: u64,
+    pub(crate) shares: Vec<Share>,
     pub(crate) only: Option<Area>,
     /// Whether each refusal is to be explained.
     pub(crate) explain: bool,
@@ -73,6 +104,9 @@ pub(crate) struct Runner<'a> {
     /// How long a difference is shrunk before the run goes on; without it ends there.
     pub(crate) patience: Option<Duration>,
     recipes: Vec<Recipe>,
+    /// What was met in the share that is being made, and how many calls there are after it.
+    met: Met,
+    until: usize,
 }
 
 impl<'a> Runner<'a> {
@@ -82,21 +116,34 @@ impl<'a> Runner<'a> {
         order: Order,
         tell: &'a mut dyn FnMut(&Tally, Option<&Found>),
     ) -> Self {
-        let tally = Tally::default();
-        Self { machine, place, order, tally, tell, patience: None, recipes: Recipe::all() }
+        let recipes = Recipe::all();
+        let (tally, met) = (Tally::default(), Met::new());
+        Self { machine, place, order, tally, tell, patience: None, recipes, met, until: 0 }
     }
 
     /// Runs until the order is filled.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        let mut seeds = Random::new(self.order.seed);
+        for share in self.order.shares.clone() {
+            self.until = self.tally.operations + share.operations;
+            self.met.clear();
+            if !self.share(share)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One share. `false` if the run ends with it.
+    fn share(&mut self, share: Share) -> io::Result<bool> {
+        let mut seeds = Random::new(share.seed);
         let mut told = Instant::now();
-        while self.tally.operations < self.order.operations {
+        while self.tally.operations < self.until {
             let seed = seeds.next();
-            if let Some(found) = self.world(seed)? {
+            if let Some(found) = self.world(share, seed)? {
                 (self.tell)(&self.tally, Some(&found));
                 self.tally.found.push(found);
                 if self.patience.is_none() && !self.order.explain {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             if told.elapsed().as_millis() > 500 {
@@ -104,7 +151,7 @@ impl<'a> Runner<'a> {
                 (self.tell)(&self.tally, None);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn make(&self, kind: Kind) -> Result<World, Stop> {
@@ -112,10 +159,10 @@ impl<'a> Runner<'a> {
     }
 
     /// One world, from one seed.
-    fn world(&mut self, seed: u64) -> io::Result<Option<Found>> {
+    fn world(&mut self, share: Share, seed: u64) -> io::Result<Option<Found>> {
         let mut random = Random::new(seed);
         let kind = *random.pick(kinds(self.machine));
-        let recipe = self.recipe(kind, &mut random);
+        let recipe = self.recipe(share, kind, &mut random);
         let generator = Generator::new(random.next());
         self.tally.worlds += 1;
         let world = match self.make(kind) {
@@ -140,14 +187,15 @@ impl<'a> Runner<'a> {
     }
 
     /// For three worlds of four a way to a rule that was not met yet, while there is one.
-    fn recipe(&self, kind: Kind, random: &mut Random) -> Option<Recipe> {
+    fn recipe(&self, share: Share, kind: Kind, random: &mut Random) -> Option<Recipe> {
         if self.order.only.is_some() || random.one_in(4) {
             return None;
         }
-        let unmet = self.recipes.iter().filter(|recipe| {
-            recipe.fits(kind, self.place.is_some()) && !self.tally.met.contains_key(&recipe.rule)
-        });
-        let unmet: Vec<&Recipe> = unmet.collect();
+        let own = self.recipes.iter().enumerate().filter(|(number, _)| share.has(*number));
+        let fitting = own
+            .map(|(_, recipe)| recipe)
+            .filter(|recipe| recipe.fits(kind, self.place.is_some()) && !self.met.contains_key(&recipe.rule));
+        let unmet: Vec<&Recipe> = fitting.collect();
         (!unmet.is_empty()).then(|| (*random.pick(&unmet)).clone())
     }
 
@@ -165,7 +213,7 @@ impl<'a> Runner<'a> {
         let bounds = bounds(self.machine, self.place.is_some(), self.order.only, walk.kind);
         for _ in 0..len {
             let Walk { world, .. } = &*walk;
-            if self.tally.operations >= self.order.operations || world.actors.len() > CROWD {
+            if self.tally.operations >= self.until || world.actors.len() > CROWD {
                 break;
             }
             let free = (0..world.actors.len()).filter(|actor| world.is_free(*actor));
@@ -174,7 +222,7 @@ impl<'a> Runner<'a> {
             let tasks: Vec<TaskId> = world.actors.iter().map(|actor| actor.task).collect();
             let view =
                 View { kernel: &world.kernel, init: world.init, me: task, tasks: &tasks, bounds: &bounds };
-            let op = generator.next(&view, &self.tally.met);
+            let op = generator.next(&view, &self.met);
             let _ = self.step(walk, task, &op)?;
         }
         Ok(())
@@ -220,7 +268,9 @@ impl<'a> Runner<'a> {
                 world.catch_up(actor)?;
             }
             self.tally.refused += 1;
-            *self.tally.met.entry(denial.rule).or_default() += 1;
+            for met in [&mut self.met, &mut self.tally.met] {
+                *met.entry(denial.rule).or_default() += 1;
+            }
         }
         Ok(Some(model))
     }

@@ -10,7 +10,6 @@ use std::time::Instant;
 use crate::Args;
 use crate::cgroup;
 use crate::explain::Scores;
-use crate::random::Random;
 use crate::reach::Coverage;
 use crate::report::{Count, Message, Scenario};
 
@@ -67,23 +66,16 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     if !args.json {
         println!("seed {seed}, {jobs} at a time, Linux {}", release());
     }
-    let mut seeds = Random::new(seed);
     let order = |job: usize, command: &mut Command| {
-        if args.mutants {
-            let (jobs, share, seed) = (jobs.to_string(), job.to_string(), seed.to_string());
-            let operations = args.operations.to_string();
-            command.args(["--mutants", "--jobs", &jobs, "--share", &share]);
-            command.args(["--operations", &operations, "--seed", &seed]);
-            return;
+        let numbers = [args.operations as u64, seed, jobs as u64, job as u64, args.patience];
+        let options = ["--operations", "--seed", "--jobs", "--worker-number", "--patience"];
+        for (option, number) in options.into_iter().zip(numbers) {
+            command.args([option, &number.to_string()]);
         }
-        let operations = args.operations / jobs + usize::from(job < args.operations % jobs);
-        command.args(["--operations", &operations.to_string()]);
-        // Drawn, not counted up: seeds at even distances would make the same worlds.
-        let own = seeds.next();
-        command.args(["--seed", &own.to_string()]);
-        command.args(["--patience", &args.patience.to_string()]);
-        if args.explain {
-            command.arg("--explain");
+        for (option, wanted) in [("--mutants", args.mutants), ("--explain", args.explain)] {
+            if wanted {
+                command.arg(option);
+            }
         }
         if let Some(only) = &args.only {
             command.args(["--only", only]);
@@ -120,7 +112,7 @@ fn start_workers(
     guarded: Option<&Guarded>,
     root: bool,
     jobs: usize,
-    mut order: impl FnMut(usize, &mut Command),
+    order: impl Fn(usize, &mut Command),
 ) -> io::Result<(Vec<Child>, Told)> {
     let (sender, receiver) = mpsc::channel();
     let mut workers = Vec::new();

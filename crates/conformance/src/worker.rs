@@ -12,7 +12,7 @@ use crate::mutants;
 use crate::reach::Place;
 use crate::replay;
 use crate::report::Message;
-use crate::run::{Found, Order, Runner, Tally};
+use crate::run::{Found, Order, Runner, Share, Tally};
 
 /// Becomes what it is to be, then runs.
 pub(crate) fn run(args: &Args) -> io::Result<bool> {
@@ -40,8 +40,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     if args.mutants {
         return mutants::run(&machine, place.as_ref(), args, &tell);
     }
-    let order =
-        Order { operations: args.operations, seed: args.seed.unwrap_or(0), only, explain: args.explain };
+    let shares = Share::all(args.operations, args.seed.unwrap_or(0));
+    let own = shares.into_iter().skip(args.inner.worker_number).step_by(args.jobs.unwrap_or(1));
+    let order = Order { shares: own.collect(), only, explain: args.explain };
     let mut tell_all = |tally: &Tally, found: Option<&Found>| match found {
         Some(found) => tell(&Message::found(found)),
         None => tell(&Message::progress(tally)),

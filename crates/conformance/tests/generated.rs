@@ -34,6 +34,17 @@ fn generated_calls_of_a_fresh_seed_agree() {
     agrees(&["--operations", CALLS, "--patience", "10"]);
 }
 
+/// As many calls of the same worlds, whoever makes them.
+#[test]
+fn a_seed_means_the_same_for_any_number_of_jobs() {
+    testkit::require_namespaces!();
+    let summary = |jobs: &str| {
+        let output = text(&conformance(&["--operations", "800", "--seed", "23", "--jobs", jobs]));
+        output.lines().find(|line| line.contains(" operations, ")).expect(&output).to_owned()
+    };
+    assert_eq!(summary("1"), summary("3"));
+}
+
 /// What a process sees never leads to a wrong name, and most often to the right one.
 #[test]
 fn refusals_are_explained() {
