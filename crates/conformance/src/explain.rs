@@ -11,10 +11,10 @@ use std::time::Duration;
 use namespaces::explain::{
     Attempt, Attempted, Cause, EmptyWrite, Eyes, Machine, NamespaceSeen, Question, Shared, Upward, Verdict,
 };
-use namespaces::{Errno, IdKind, Kind, Kinds, Link};
+use namespaces::{Capabilities, Errno, IdKind, Kind, Kinds, Link};
 use nsproxy::op::Op;
 use nsproxy::uapi::{
-    CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_PRIVATE, MS_REC,
+    CLONE_PARENT, CLONE_PIDFD, CLONE_THREAD, CLONE_VFORK, CLONE_VM, MNT_DETACH, MS_PRIVATE, MS_REC, MS_SHARED,
 };
 use nsproxy::{Denial, MapKind, NsKind, NsLink, Rule, TaskId};
 use serde::{Deserialize, Serialize};
@@ -635,6 +635,29 @@ impl Eyes for Through<'_> {
     fn securebits(&self) -> Result<u32, Errno> {
         let bits = self.own(libc::SYS_prctl, [27, 0, 0, 0, 0, 0])?;
         Ok(u32::try_from(bits).unwrap_or(0))
+    }
+
+    fn effective(&self) -> Result<Capabilities, Errno> {
+        // _LINUX_CAPABILITY_VERSION_3, of the caller; the lower and the upper half of each set.
+        let header = self.real.mailbox.put(self.slot, DATA, &0x2008_0522_u64.to_le_bytes());
+        self.own(libc::SYS_capget, [header, header + 16, 0, 0, 0, 0])?;
+        let half = |at: usize| self.number(at) & 0xffff_ffff;
+        Ok(Capabilities::from_bits(half(16) | half(28) << 32))
+    }
+
+    fn seccomp(&self) -> Result<u32, Errno> {
+        let mode = self.own(libc::SYS_prctl, [21, 0, 0, 0, 0, 0])?;
+        Ok(u32::try_from(mode).unwrap_or(2))
+    }
+
+    fn may_mount(&self) -> Result<bool, Errno> {
+        let put = |at: usize, text: &CStr| self.real.mailbox.put(self.slot, at, text.to_bytes_with_nul());
+        let (none, root) = (put(PATH, c"none"), put(DATA, c"/"));
+        match self.own(libc::SYS_mount, [none, root, none, MS_SHARED | MS_PRIVATE, 0, 0]) {
+            Err(Errno::EPERM) => Ok(false),
+            Err(Errno::EINVAL) => Ok(true),
+            answer => Err(answer.err().unwrap_or(Errno::EIO)),
+        }
     }
 
     fn dumpable(&self) -> Result<bool, Errno> {

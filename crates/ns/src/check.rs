@@ -1,7 +1,9 @@
 //! `ns check`: what can be done here.
 
+use std::fmt::Write;
+
 use anstyle::{AnsiColor, Style};
-use namespaces::explain::{Ability, Check, Machine};
+use namespaces::explain::{Ability, Check, Machine, Undecided};
 use serde::Serialize;
 
 use crate::exit::ExitCode;
@@ -45,20 +47,45 @@ fn table(checks: &[Check]) -> String {
                 let seen = refusal.evidence.first().map(|seen| format!(": {seen}")).unwrap_or_default();
                 ("no", colour(red), format!("{}{seen}", refusal.cause))
             }
-            Ability::Unknown(causes) if causes.is_empty() => {
-                ("?", colour(yellow), "it could not be tried".to_owned())
-            }
-            Ability::Unknown(causes) => {
-                let names: Vec<&str> = causes.iter().map(|cause| cause.id()).collect();
-                ("?", colour(yellow), format!("one of {}", names.join(", ")))
-            }
+            Ability::Unknown(open) => ("?", colour(yellow), unknown(open)),
         };
         let word = screen.paint(style, &format!("{word:<4}"));
         let line = format!("{:<wide$}  {word} {}", check.what, crate::text::printable(why.as_bytes()));
         out.push_str(line.trim_end());
         out.push('\n');
     }
+    for probe in probes(checks) {
+        let _ = writeln!(out, "to tell: {probe}");
+    }
     out
+}
+
+/// What is known of what is not decided.
+fn unknown(open: &Undecided) -> String {
+    if !open.causes.is_empty() {
+        let names: Vec<&str> = open.causes.iter().map(|cause| cause.id()).collect();
+        return format!("one of {}", names.join(", "));
+    }
+    let first = match open.errno {
+        Some(errno) => format!("{errno}, and not to be decided why"),
+        None => "it could not be tried".to_owned(),
+    };
+    let seen = open.evidence.first().map(|seen| format!(": {seen}")).unwrap_or_default();
+    first + &seen
+}
+
+/// What would let more be decided, each once.
+fn probes(checks: &[Check]) -> Vec<&str> {
+    let mut probes: Vec<&str> = Vec::new();
+    for check in checks {
+        if let Ability::Unknown(open) = &check.can
+            && let Some(probe) = open.probe.as_deref().filter(|_| open.causes.is_empty())
+            && !probes.contains(&probe)
+        {
+            probes.push(probe);
+        }
+    }
+    probes
 }
 
 #[derive(Serialize)]
@@ -90,8 +117,9 @@ impl From<&Check> for JsonCheck {
                 remedies: all(&refusal.remedies),
                 ..known(Some(false))
             },
-            Ability::Unknown(causes) => JsonCheck {
-                causes: causes.iter().map(|cause| JsonCause::from(*cause)).collect(),
+            Ability::Unknown(open) => JsonCheck {
+                causes: open.causes.iter().map(|cause| JsonCause::from(*cause)).collect(),
+                evidence: all(&open.evidence),
                 ..known(None)
             },
         }

@@ -79,7 +79,7 @@ pub struct Allowed {
 }
 
 /// More than one cause fits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Undecided {
     /// What the kernel answers, if it was asked.
     pub errno: Option<Errno>,

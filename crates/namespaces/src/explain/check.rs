@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nsproxy::uapi::{MS_PRIVATE, MS_REC};
 
-use super::answer::{Refusal, Verdict};
+use super::answer::{Refusal, Undecided, Verdict};
 use super::beyond;
 use super::cause::{Cause, Outside};
 use super::decide::Case;
@@ -38,7 +38,7 @@ pub enum Ability {
     /// It can't, for this one reason.
     No(Box<Refusal>),
     /// It could not be tried, or more than one reason fits.
-    Unknown(Vec<Cause>),
+    Unknown(Box<Undecided>),
 }
 
 impl Machine<'_> {
@@ -155,7 +155,7 @@ impl Checker<'_> {
         let map = map.unwrap_or_else(|| "1 100000 65536".to_owned());
         let question = Question::MapHelper { pid: 0, kind, map };
         let case = Case::new(self.machine, self.state, &question);
-        let can = beyond::decide(&case).map_or(Ability::Unknown(Vec::new()), ability);
+        let can = beyond::decide(&case).map_or(Ability::Unknown(Box::default()), ability);
         Check { id: id.to_owned(), what: what.to_owned(), can }
     }
 
@@ -179,7 +179,7 @@ impl Checker<'_> {
                 let mount = at(|step| matches!(step, Step::MountProc { .. }));
                 self.attempt(&calls, &[clone, clone, private, mount], &Question::Launch(plan))
             }
-            Err(_) => Ability::Unknown(Vec::new()),
+            Err(_) => Ability::Unknown(Box::default()),
         };
         Check {
             id: "mount.proc".to_owned(),
@@ -193,7 +193,7 @@ impl Checker<'_> {
         let id = "mount.overlay".to_owned();
         let what = "mounting an overlay, with a user namespace".to_owned();
         let place = ["/tmp", "/mnt", "/var"].into_iter().find(|dir| PathBuf::from(dir).is_dir());
-        let Some(place) = place else { return Check { id, what, can: Ability::Unknown(Vec::new()) } };
+        let Some(place) = place else { return Check { id, what, can: Ability::Unknown(Box::default()) } };
         let c = |text: String| CString::new(text).unwrap_or_default();
         let dirs = ["l", "u", "w"].map(|name| c(format!("{place}/{name}")));
         let target = c(place.to_owned());
@@ -235,7 +235,9 @@ impl Checker<'_> {
         let can = if let Some(path) = self.own_cgroup() {
             let question = Question::Cgroup(path);
             let case = Case::new(self.machine, self.state, &question);
-            beyond::decide(&case).map_or(Ability::Unknown(Vec::new()), ability)
+            beyond::decide(&case).map_or(Ability::Unknown(Box::default()), ability)
+        } else if let Some(verdict) = self.no_cgroup_file() {
+            ability(verdict)
         } else {
             let evidence = Evidence::file("/proc/self/mountinfo", "has no cgroup2 in which this process is");
             let cause = Cause::Outside(Outside::CgroupNotDelegated);
@@ -249,6 +251,13 @@ impl Checker<'_> {
             }))
         };
         Check { id: "cgroup.delegation".to_owned(), what: "making cgroups below one's own".to_owned(), can }
+    }
+
+    /// That the own cgroup can't be read, for want of a proc that shows the caller.
+    fn no_cgroup_file(&self) -> Option<Verdict> {
+        self.machine.text("/proc/self/cgroup").err()?;
+        let question = Question::Cgroup(PathBuf::from("/"));
+        beyond::foreign(&Case::new(self.machine, self.state, &question))
     }
 
     fn own_cgroup(&self) -> Option<PathBuf> {
@@ -279,6 +288,6 @@ fn ability(verdict: Verdict) -> Ability {
     match verdict {
         Verdict::Refused(refusal) => Ability::No(Box::new(refusal)),
         Verdict::Allowed(_) => Ability::Yes,
-        Verdict::Undecided(open) => Ability::Unknown(open.causes),
+        Verdict::Undecided(open) => Ability::Unknown(Box::new(open)),
     }
 }

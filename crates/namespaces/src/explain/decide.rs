@@ -4,19 +4,20 @@ use nsproxy::Rule;
 
 use super::answer::{Allowed, Refusal, Undecided, Verdict, errno_of};
 use super::ask::{Answer, Objects, Refused, ask, steps};
+use super::blind::{about_paths, proc_unusable};
 use super::cause::{Cause, Outside};
 use super::evidence::Evidence;
-use super::facts::{UMOUNT_FLAGS, by_fact};
+use super::facts::by_fact;
 use super::grounds::grounds;
 use super::load::Assumed;
 use super::locks::{at_lock, unless_mixed};
-use super::lookup::{self, paths};
+use super::lookup;
 use super::machine::Machine;
 use super::maps::{Reached, reached};
 use super::numbers;
 use super::question::Question;
 use super::remedy::remedies;
-use super::state::{State, below_covers, foreign_proc, resolved};
+use super::state::State;
 use super::suppose::{Supposition, suppositions};
 use super::trial::{self, Filter, Seen, filter, kinds_of, trial};
 use super::usage;
@@ -61,24 +62,8 @@ impl<'a> Case<'a> {
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
             return verdict;
         }
-        if self.state.status.is_none()
-            && let Some(foreign) = foreign_proc().filter(|_| self.machine.is_own())
-        {
-            return self.without_proc(seen, foreign);
-        }
-        let blind = self.blind();
-        if let Some(unknown) = blind {
-            return match (seen, self.whatever_the_tree()) {
-                (Seen::Refused(_, errno), Some(refused)) if errno_of(refused.denial.errno) == errno => {
-                    self.by_rule(refused, &Assumed::default(), None)
-                }
-                // Asked after the target is found, and before anything else.
-                (Seen::Nothing, Some(refused)) if refused.denial.rule == Rule::MountPrivilege => self
-                    .filtered(None, refused.step)
-                    .unwrap_or_else(|| self.by_rule(refused, &Assumed::default(), None)),
-                (Seen::Went, _) if self.makes_a_mount() => self.allowed(true),
-                (seen, _) => open(seen.errno(), Vec::new(), vec![unknown]),
-            };
+        if let Some(verdict) = self.unseeing(seen) {
+            return verdict;
         }
         let Some(as_read) = self.ask(self.question, &Assumed::default()) else {
             return open(seen.errno(), Vec::new(), vec![proc_unusable()]);
@@ -147,54 +132,6 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Files of the caller in /proc are not found, and nothing else can be read.
-    fn without_proc(&self, seen: Seen, foreign: Evidence) -> Verdict {
-        if let Seen::Refused(step, Errno::ENOENT) = seen {
-            return self.outside(
-                Outside::ProcUnusable,
-                Some(Errno::ENOENT),
-                step.unwrap_or(0),
-                vec![foreign],
-            );
-        }
-        let mut verdict = open(seen.errno(), Vec::new(), vec![foreign]);
-        if let Verdict::Undecided(open) = &mut verdict {
-            open.probe =
-                Some("ask again after mount -t proc proc /proc, which shows what must be known".to_owned());
-        }
-        verdict
-    }
-
-    /// What can't be seen at all, and is needed.
-    fn blind(&self) -> Option<Evidence> {
-        if self.state.status.is_none() {
-            return Some(Evidence::file("/proc/thread-self/status", "can't be read"));
-        }
-        if relative_path(self.question) {
-            let says =
-                "can't be followed to a path from the root: only the kernel knows where the path leads";
-            return Some(Evidence::file("/proc/self/cwd", says));
-        }
-        if let Some(path) = paths(self.question).into_iter().find(|path| self.leads_elsewhere(path)) {
-            let says = format!("does not lead to the mount that {path} is on");
-            return Some(Evidence::file("/proc/self/mountinfo", says));
-        }
-        let tree = &self.state.mounts;
-        if matches!(self.question, Question::PivotRoot { .. })
-            && below_covers(tree, self.state.root_mount).len() != tree.len()
-        {
-            let says = "has mounts over the root of this process, which stayed below them";
-            return Some(Evidence::file("/proc/self/mountinfo", says));
-        }
-        let read = !self.machine.is_layered() && about_paths(self.question);
-        let outside = read && self.state.root_listed == Some(false);
-        outside.then(|| {
-            let says =
-                "does not list the mount of the root directory: it is in another mount namespace, or in none";
-            Evidence::file("/proc/self/mountinfo", says)
-        })
-    }
-
     /// What opening the file of a process answers that is to be written.
     fn unwritable(&self) -> Option<Errno> {
         let pid = match self.question {
@@ -204,48 +141,6 @@ impl<'a> Case<'a> {
             _ => return None,
         };
         self.objects.target(pid)?.writable?.err().filter(|errno| *errno == Errno::EACCES)
-    }
-
-    /// Whether the caller may not touch its own mounts. In the mount namespace that a trial makes
-    /// first it might.
-    pub(super) fn lacks_mounts(&self) -> bool {
-        let asked = || self.ask(self.question, &Assumed::default())?.err();
-        about_paths(self.question)
-            && self.state.status.is_some()
-            && asked().is_some_and(|refused| refused.denial.rule == Rule::MountPrivilege)
-    }
-
-    /// Whether a mount is asked for that would go as its trial did: nobody uses it yet.
-    fn makes_a_mount(&self) -> bool {
-        matches!(self.question, Question::Mount { flags, .. } if flags & nsproxy::uapi::MS_REMOUNT == 0)
-    }
-
-    /// A refusal that does not depend on where a path leads.
-    fn whatever_the_tree(&self) -> Option<Refused> {
-        self.state.status.as_ref()?;
-        let refused = self.ask(self.question, &Assumed::default())?.err()?;
-        let first = match (refused.denial.rule, self.question) {
-            (Rule::MountPrivilege | Rule::ChrootPrivilege | Rule::FsTypeMissing | Rule::FsTypeUnknown, _) => {
-                true
-            }
-            // Flags that there are none of; others depend on the mount.
-            (Rule::UmountFlags, Question::Umount { flags, .. }) => flags & !UMOUNT_FLAGS != 0,
-            _ => false,
-        };
-        first.then_some(refused)
-    }
-
-    /// Whether the tree of mounts, as read, does not agree with the kernel on a path.
-    fn leads_elsewhere(&self, path: &str) -> bool {
-        if self.machine.is_layered() {
-            return false;
-        }
-        let Ok((there, is_root)) = self.machine.eyes().mount_of(path) else { return false };
-        let Some(root) = self.state.root_mount else { return true };
-        match resolved(&self.state.mounts, root, path) {
-            Some(mount) => mount.id != there || (mount.point == path) != is_root,
-            None => there != root,
-        }
     }
 
     fn refused(&self, step: Option<usize>, errno: Errno, as_read: Answer) -> Verdict {
@@ -366,7 +261,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether a filter answers in the kernel's place.
-    fn filtered(&self, errno: Option<Errno>, at: usize) -> Option<Verdict> {
+    pub(super) fn filtered(&self, errno: Option<Errno>, at: usize) -> Option<Verdict> {
         if !self.state.security.may_filter() || self.state.security.userns_clone == Some(0) {
             return None;
         }
@@ -438,7 +333,12 @@ impl<'a> Case<'a> {
         None
     }
 
-    fn by_rule(&self, refused: Refused, assumed: &Assumed, supposition: Option<&Supposition>) -> Verdict {
+    pub(super) fn by_rule(
+        &self,
+        refused: Refused,
+        assumed: &Assumed,
+        supposition: Option<&Supposition>,
+    ) -> Verdict {
         self.named(Cause::Rule(refused.denial.rule), refused, assumed, supposition)
     }
 
@@ -493,14 +393,20 @@ impl<'a> Case<'a> {
         open(Some(errno), causes.to_vec(), evidence)
     }
 
-    fn outside(&self, outside: Outside, errno: Option<Errno>, at: usize, evidence: Vec<Evidence>) -> Verdict {
+    pub(super) fn outside(
+        &self,
+        outside: Outside,
+        errno: Option<Errno>,
+        at: usize,
+        evidence: Vec<Evidence>,
+    ) -> Verdict {
         let cause = Cause::Outside(outside);
         let remedies = remedies(self, cause, &Assumed::default());
         Verdict::Refused(Refusal { cause, errno, at: self.at(at), evidence, remedies })
     }
 
     /// The step, if there are several.
-    fn at(&self, step: usize) -> Option<String> {
+    pub(super) fn at(&self, step: usize) -> Option<String> {
         let all = steps(self.question);
         if all.len() > 1 { all.get(step).cloned() } else { None }
     }
@@ -564,7 +470,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn allowed(&self, tried: bool) -> Verdict {
+    pub(super) fn allowed(&self, tried: bool) -> Verdict {
         let mut unknown = Vec::new();
         if !tried {
             for supposition in suppositions(self.machine, self.state, self.question, None) {
@@ -589,7 +495,7 @@ impl<'a> Case<'a> {
 }
 
 impl Seen {
-    fn errno(self) -> Option<Errno> {
+    pub(super) fn errno(self) -> Option<Errno> {
         match self {
             Seen::Refused(_, errno) => Some(errno),
             _ => None,
@@ -604,10 +510,6 @@ fn supposed_nothing() -> Supposition {
         because: Evidence::inferred("by what could be read alone it is the first of these"),
         weak: false,
     }
-}
-
-fn proc_unusable() -> Evidence {
-    Evidence::file("/proc", "does not show this process")
 }
 
 /// The kind whose limit a cause is.
@@ -654,28 +556,5 @@ fn separating(causes: &[Cause]) -> String {
         "from the parent user namespace: ns show PID names whose the user namespace is".to_owned()
     } else {
         "ask again as root of the parent user namespace, which sees more".to_owned()
-    }
-}
-
-/// Whether a question names places in the tree of mounts.
-fn about_paths(question: &Question) -> bool {
-    matches!(
-        question,
-        Question::Mount { .. } | Question::Umount { .. } | Question::PivotRoot { .. } | Question::Chroot(_)
-    )
-}
-
-/// Whether a question names a place from the working directory on.
-fn relative_path(question: &Question) -> bool {
-    let relative = |path: &str| !path.starts_with('/') && !path.is_empty();
-    match question {
-        Question::Mount { source, target, flags, .. } => {
-            let bind = flags & (nsproxy::uapi::MS_BIND | nsproxy::uapi::MS_MOVE) != 0;
-            let remount = flags & nsproxy::uapi::MS_REMOUNT != 0;
-            relative(target) || bind && !remount && relative(source)
-        }
-        Question::Umount { target, .. } | Question::Chroot(target) => relative(target),
-        Question::PivotRoot { new, old } => relative(new) || relative(old),
-        _ => false,
     }
 }

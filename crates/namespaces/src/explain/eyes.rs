@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, StatxFlags, statx};
 
+use crate::caps::Capabilities;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::handle::Namespace;
@@ -49,6 +50,13 @@ pub trait Eyes: fmt::Debug {
     fn processes(&self, most: usize) -> Result<Vec<i32>, Errno>;
     /// `PR_GET_SECUREBITS`
     fn securebits(&self) -> Result<u32, Errno>;
+    /// `capget(2)`: the effective capabilities.
+    fn effective(&self) -> Result<Capabilities, Errno>;
+    /// `PR_GET_SECCOMP`: 0 without, 2 with a filter.
+    fn seccomp(&self) -> Result<u32, Errno>;
+    /// `mount(2)` with two propagation types for the root directory, which is `EINVAL` to who may
+    /// change mounts. Nothing is changed.
+    fn may_mount(&self) -> Result<bool, Errno>;
     /// `PR_GET_DUMPABLE`
     fn dumpable(&self) -> Result<bool, Errno>;
     /// `RLIMIT_NPROC`, the soft limit; `None` for none.
@@ -265,6 +273,23 @@ impl Eyes for Own {
 
     fn securebits(&self) -> Result<u32, Errno> {
         Ok(rustix::thread::capabilities_secure_bits()?.bits())
+    }
+
+    fn effective(&self) -> Result<Capabilities, Errno> {
+        Ok(Capabilities::from_bits(rustix::thread::capabilities(None)?.effective.bits()))
+    }
+
+    fn seccomp(&self) -> Result<u32, Errno> {
+        Ok(rustix::thread::secure_computing_mode()? as u32)
+    }
+
+    fn may_mount(&self) -> Result<bool, Errno> {
+        match probe::two_propagations() {
+            Err(Errno::EPERM) => Ok(false),
+            Err(Errno::EINVAL) => Ok(true),
+            Err(errno) => Err(errno),
+            Ok(()) => Err(Errno::EIO),
+        }
     }
 
     fn dumpable(&self) -> Result<bool, Errno> {

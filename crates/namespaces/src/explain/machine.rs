@@ -8,7 +8,9 @@ use rustix::fs::Mode;
 
 use super::eyes::{Attempt, Attempted, EmptyWrite, Eyes, Own, READ, Shared, Upward, read_all};
 use crate::errno::Errno;
+use crate::handle::Namespace;
 use crate::kind::{Kind, Kinds};
+use crate::process::Process;
 use crate::sys::probe::{Call, Outcome, in_child};
 
 /// The order in which the kernel makes namespaces that are asked for in one call.
@@ -256,6 +258,25 @@ impl<'eyes> Machine<'eyes> {
             own.is_some() && own == link(children)
         };
         let no_time = || link("time").is_none() && link("time_for_children").is_none();
-        self.probes && same("pid", "pid_for_children") && (same("time", "time_for_children") || no_time())
+        let by_links = || same("pid", "pid_for_children") && (same("time", "time_for_children") || no_time());
+        let shown = link("pid").is_some();
+        self.probes && if self.own && !shown { children_stay() } else { by_links() }
     }
+}
+
+/// Whether children of the calling thread are in its own pid and time namespace, as its pidfd tells
+/// without /proc: Linux 6.11.
+fn children_stay() -> bool {
+    let Ok(own) = Process::open_thread(rustix::thread::gettid().as_raw_pid()) else { return false };
+    let same = |kind: Kind| {
+        let pair = (own.namespace(kind), own.namespace_for_children(kind));
+        matches!(pair, (Ok(own), Ok(children)) if own == children)
+    };
+    let no_time = || {
+        let missing = |found: crate::error::Result<Namespace>| {
+            found.is_err_and(|error| error.errno() == Some(Errno::EOPNOTSUPP))
+        };
+        missing(own.namespace(Kind::Time)) && missing(own.namespace_for_children(Kind::Time))
+    };
+    same(Kind::Pid) && (same(Kind::Time) || no_time())
 }

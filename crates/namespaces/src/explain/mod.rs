@@ -28,6 +28,7 @@ mod advice;
 mod answer;
 mod ask;
 mod beyond;
+mod blind;
 mod cause;
 mod check;
 mod decide;

@@ -197,6 +197,13 @@ pub(crate) fn thaw(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     unsafe { syscall(libc::SYS_ioctl, [fd.as_raw_fd() as usize, FITHAW, 0, 0, 0]).map(drop) }
 }
 
+/// `mount(2)` that asks for two propagation types at once: after the caller's privilege is looked
+/// at, `flags_to_propagation_type` finds no single one.
+pub(crate) fn two_propagations() -> Result<(), Errno> {
+    use nsproxy::uapi::{MS_PRIVATE, MS_SHARED};
+    make(&Call::Mount(c"none", c"/", c"", MS_SHARED | MS_PRIVATE, c""))
+}
+
 /// `MAX_PID_NS_LEVEL`: for more numbers there is no asking.
 const MOST_LEVELS: usize = 32;
 

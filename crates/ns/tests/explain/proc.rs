@@ -76,9 +76,61 @@ fn where_no_proc_is_mounted() {
         assert!(done.stderr.contains("\n    try: mount a new proc"), "{words}: {}", done.stderr);
     }
     let ask = |call: &str| APART.script(&format!("{bare} $NS explain --json {call}"));
-    ask("unshare -n").undecided(&[]).seen("/proc/self", "does not exist");
+    ask("setuid 5").undecided(&[]).seen("/proc/self", "no proc is mounted on /proc");
     ask("newuidmap 1 0 0 1").refused("proc-unusable");
     let answer = ask("--errno ENOENT run -- true");
     answer.refused("proc-unusable").errno("ENOENT").helps("mount -t proc proc /proc");
     let _: &Answer = ask("kill 999999 TERM").refused("NoSuchTask");
+}
+
+/// The kernel can be asked all the same, and calls tell what a process may.
+#[test]
+fn what_is_known_where_no_proc_is_mounted() {
+    require_namespaces!();
+    let bare = format!("mount -t tmpfs none /proc; NS='{NS}'; ");
+    let ask = |place: Place<'_>, call: &str| place.script(&format!("{bare} $NS explain --json {call}"));
+    for call in ["unshare -n", "clone newnet,newuts", "unshare -U", "mount -t tmpfs none /proc"] {
+        assert_eq!(ask(APART, call).allowed().0["tried"], true, "{call}");
+    }
+    // Without capabilities, which no longer come from being root.
+    let bare = format!("{bare} drop='setpriv --bounding-set -all --inh-caps -all'; ");
+    let ask = |call: &str| APART.script(&format!("{bare} $drop $NS explain --json {call}"));
+    let done = APART.run(&["sh", "-c", &format!("{bare} $drop unshare --net true")]);
+    assert!(done.stderr.contains("Operation not permitted"), "{}", done.stderr);
+    for (call, cause) in [
+        ("unshare -n", "UnshareNeedsAdmin"),
+        ("clone newnet", "NamespacesNeedAdmin"),
+        ("run --share user -- true", "NamespacesNeedAdmin"),
+        ("mount -t proc proc /proc", "MountPrivilege"),
+        ("umount /proc", "MountPrivilege"),
+        ("chroot /", "ChrootPrivilege"),
+    ] {
+        let answer = ask(call);
+        answer.refused(cause).errno("EPERM").seen("capget(2)", "effective capabilities are none");
+    }
+    let limited = "echo 0 > /proc/sys/user/max_net_namespaces;";
+    let answer = APART.script(&format!("{limited} {bare} $NS explain --json unshare -n"));
+    answer.refused("NetNsCount").errno("ENOSPC").helps("raise the limit");
+}
+
+#[test]
+fn a_check_without_proc_says_so_and_tries_what_it_can() {
+    require_namespaces!();
+    let shell = |then: &str| APART.shell(&format!("mount -t tmpfs none /proc; {then}'{NS}' check"));
+    let text = shell("");
+    let line = |text: &str, what: &str| text.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
+    assert!(line(&text, "a new net namespace   ").ends_with(" yes"), "{text}");
+    let cgroup = line(&text, "making cgroups");
+    assert!(cgroup.contains("proc-unusable: /proc/self does not exist: no proc is mounted"), "{text}");
+    assert!(
+        text.contains("operation not permitted (EPERM), and not to be decided why: /proc/self"),
+        "{text}"
+    );
+    assert!(text.ends_with("mount -t proc proc /proc, which shows what must be known\n"), "{text}");
+    assert!(!text.contains("could not be tried"), "{text}");
+    let text = shell("setpriv --bounding-set -all --inh-caps -all ");
+    assert!(line(&text, "a new net namespace   ").contains("no   UnshareNeedsAdmin"), "{text}");
+    // No child may be made that would be the init of the namespace.
+    let text = shell("unshare --pid ");
+    assert!(line(&text, "a new net namespace   ").contains("it could not be tried: /proc/self"), "{text}");
 }

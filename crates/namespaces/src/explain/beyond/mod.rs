@@ -10,6 +10,7 @@ mod processes;
 pub(super) use files::{is_empty_file, is_link};
 pub(super) use overlay::only_reads;
 pub(super) use pins::refused_bind;
+pub(super) use processes::foreign;
 
 use super::answer::{Allowed, Refusal, Verdict};
 use super::cause::{Cause, Outside};

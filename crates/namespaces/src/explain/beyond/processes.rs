@@ -56,7 +56,7 @@ pub(super) fn hidden(case: &Case<'_>, pid: i32) -> Option<Verdict> {
 }
 
 /// Whoever has that number in a /proc of another pid namespace is another process.
-pub(super) fn foreign(case: &Case<'_>) -> Option<Verdict> {
+pub(in crate::explain) fn foreign(case: &Case<'_>) -> Option<Verdict> {
     let foreign = foreign_proc().filter(|_| !case.machine.is_layered())?;
     Some(outside(case, Outside::ProcUnusable, None, vec![foreign]))
 }

@@ -14,10 +14,18 @@ pub(in crate::explain) fn foreign_proc() -> Option<Evidence> {
         Some(shown) => format!(
             "leads to {shown}, and the caller's own number is {own}: it shows a pid namespace further up"
         ),
-        None => "does not exist: no proc is mounted here, or one that shows a pid namespace in which the caller is not"
-            .to_owned(),
+        None if is_proc() => {
+            "does not exist: the proc on /proc shows a pid namespace in which the caller is not".to_owned()
+        }
+        None => "does not exist: no proc is mounted on /proc".to_owned(),
     };
     Some(Evidence::file("/proc/self", says))
+}
+
+fn is_proc() -> bool {
+    /// `PROC_SUPER_MAGIC`
+    const PROC: u64 = 0x9fa0;
+    rustix::fs::statfs("/proc").is_ok_and(|fs| u64::try_from(fs.f_type) == Ok(PROC))
 }
 
 /// The number by which `/proc` shows the process that has the number `pid` in the caller's own
