@@ -1,6 +1,6 @@
 //! The file of the world that is executed with the bits and capabilities a call asks for.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nsproxy::{FileCaps, Program};
 use rustix::fs::{Gid, Mode, OFlags, Uid, XattrFlags};
@@ -10,15 +10,26 @@ use crate::sys;
 /// Its path in the world.
 pub(crate) const FILE: &str = "/f";
 
-/// What `execve` reads of it is set before each call, from outside.
+/// What `execve` reads of it is set before each call, from outside. It is not kept open: the
+/// mount it is on would be busy.
 #[derive(Debug)]
 pub(crate) struct File {
-    file: OwnedFd,
-    id: (u64, u64),
+    id: Id,
 }
 
-fn id(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {
-    rustix::fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino))
+/// What tells it from others that are made in its place.
+#[derive(Debug, PartialEq, Eq)]
+struct Id {
+    device: u64,
+    inode: u64,
+    len: i64,
+}
+
+impl Id {
+    fn of(file: impl std::os::fd::AsFd) -> rustix::io::Result<Self> {
+        let stat = rustix::fs::fstat(file)?;
+        Ok(Self { device: stat.st_dev, inode: stat.st_ino, len: stat.st_size })
+    }
 }
 
 /// `security.capability` of version 3.
@@ -46,44 +57,43 @@ impl File {
     /// Puts the program of the actors into the file at this path.
     pub(super) fn fill(path: &str) -> std::io::Result<Self> {
         std::fs::write(path, sys::image())?;
-        let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let id = id(&file)?;
-        Ok(Self { file, id })
+        Ok(Self { id: Id::of(std::fs::File::open(path)?)? })
     }
 
-    /// Whether the file at this path is it.
-    pub(super) fn is_at(&self, proc: &OwnedFd, path: &str) -> bool {
+    /// Gives it owners, bits and capabilities, as what is at this path below the world's
+    /// /proc. `false` if that is another file, or it can't have them: an id is not one of its
+    /// file system, or the runner may not.
+    pub(super) fn become_program(&self, proc: &OwnedFd, path: &str, program: &Program) -> bool {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let found = rustix::fs::openat(proc, path, flags, Mode::empty()).and_then(id);
-        found.is_ok_and(|found| found == self.id)
+        let Ok(found) = rustix::fs::openat(proc, path, flags, Mode::empty()) else { return false };
+        let link = format!("/proc/self/fd/{}", found.as_raw_fd());
+        Id::of(&found).is_ok_and(|id| id == self.id) && become_program(&link, program)
     }
+}
 
-    /// Gives it owners, bits and capabilities. `false` if it can't have them: an id is not
-    /// one of its file system, or the runner may not.
-    pub(super) fn become_program(&self, program: &Program) -> bool {
-        const NAME: &str = "security.capability";
-        let Program { setuid, setgid, caps, unreadable, not_executable, .. } = program;
-        let mode = if *unreadable { 0 } else { 0o444 } | if *not_executable { 0 } else { 0o111 };
-        let bits = if setuid.is_some() { 0o4000 } else { 0 } | if setgid.is_some() { 0o2000 } else { 0 };
-        // A change of the owner takes bits and capabilities away.
-        let (owner, group) = (setuid.unwrap_or(0), setgid.unwrap_or(0));
-        if (bits != 0 || *unreadable) && !self.become_owned(owner, group) {
-            return false;
-        }
-        let moded = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode | bits));
-        let _ = rustix::fs::fremovexattr(&self.file, NAME);
-        let able = caps.is_none_or(|caps| {
-            rustix::fs::fsetxattr(&self.file, NAME, &attribute(&caps), XattrFlags::empty()).is_ok()
-        });
-        moded.is_ok() && able
+fn become_program(path: &str, program: &Program) -> bool {
+    const NAME: &str = "security.capability";
+    let Program { setuid, setgid, caps, unreadable, not_executable, .. } = program;
+    let mode = if *unreadable { 0 } else { 0o444 } | if *not_executable { 0 } else { 0o111 };
+    let bits = if setuid.is_some() { 0o4000 } else { 0 } | if setgid.is_some() { 0o2000 } else { 0 };
+    // A change of the owner takes bits and capabilities away.
+    let (owner, group) = (setuid.unwrap_or(0), setgid.unwrap_or(0));
+    if (bits != 0 || *unreadable) && !become_owned(path, owner, group) {
+        return false;
     }
+    let moded = rustix::fs::chmod(path, Mode::from_raw_mode(mode | bits));
+    let _ = rustix::fs::removexattr(path, NAME);
+    let able = caps.is_none_or(|caps| {
+        rustix::fs::setxattr(path, NAME, &attribute(&caps), XattrFlags::empty()).is_ok()
+    });
+    moded.is_ok() && able
+}
 
-    /// The largest number is none: it would leave the owner as it is.
-    fn become_owned(&self, owner: u32, group: u32) -> bool {
-        if [owner, group].contains(&u32::MAX) {
-            return false;
-        }
-        let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(group));
-        rustix::fs::fchown(&self.file, Some(uid), Some(gid)).is_ok()
+/// The largest number is none: it would leave the owner as it is.
+fn become_owned(path: &str, owner: u32, group: u32) -> bool {
+    if [owner, group].contains(&u32::MAX) {
+        return false;
     }
+    let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(group));
+    rustix::fs::chown(path, Some(uid), Some(gid)).is_ok()
 }

@@ -187,7 +187,7 @@ impl Real {
     /// Whether the file that the task of this number would execute can be made such a program.
     pub(crate) fn prepare(&self, pid: u32, program: &nsproxy::Program) -> bool {
         let path = format!("{pid}/root{FILE}");
-        self.file.as_ref().is_some_and(|file| file.is_at(&self.proc, &path) && file.become_program(program))
+        self.file.as_ref().is_some_and(|file| file.become_program(&self.proc, &path, program))
     }
 
     /// Whether the world has a task of this number.
