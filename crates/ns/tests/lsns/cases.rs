@@ -256,7 +256,7 @@ const FILTERS: &[Case] = &[
     better("a truth value can be matched as text", "-Q '!PID =~ \"x\"'"),
     better("an unknown character is refused", "-Q 'NS @'"),
     better("an unknown character is refused", "-Q '-1'"),
-    better("says what is wrong", "-Q 'NS =~ TYPE'"),
+    better("a regular expression that is none is named", "-Q 'NS =~ TYPE'"),
     better("a filter can be put on the processes of a namespace", "{user 1005} -Q 'PID > 0'"),
 ];
 
@@ -359,6 +359,6 @@ const REFUSED: &[Case] = &[
     better("a list is no tree", "-l -T"),
     better("a list is no tree", "--tree=parent --list"),
     better("there is no such process", "-p 99999"),
-    better("says what is wrong", "-o ''"),
-    better("says what is wrong", "-o NS,,TYPE"),
+    better("an empty column name is named", "-o ''"),
+    better("an empty column name is named", "-o NS,,TYPE"),
 ];

@@ -322,3 +322,27 @@ fn a_process_takes_nine_system_calls_and_a_namespace_ten() {
     assert!(more - few <= (9 + OF_DESCRIPTORS) * COUNT + slack, "{few}, {more}");
     assert!(most - more <= (9 + OF_DESCRIPTORS + 10) * COUNT + slack, "{more}, {most}");
 }
+
+/// Each line that is said to be better stands in the page by its reason, and each test of the page
+/// is there.
+#[test]
+fn the_page_has_every_difference() {
+    let page = include_str!("../../DIFFERENCES.md");
+    let table = page.split("\n## ").find_map(|part| part.strip_prefix("lsns\n")).unwrap();
+    let cell = |line: &'static str| line.trim_end().strip_suffix('|')?.rsplit('|').next().map(str::trim);
+    let tests: Vec<&str> =
+        table.lines().filter_map(cell).filter(|cell| cell.starts_with(['"', '`'])).collect();
+    let reasons: Vec<&str> = crate::cases::all().filter_map(|case| case.better).collect();
+    assert!(!reasons.is_empty());
+    for reason in &reasons {
+        let quoted = format!("\"{reason}\"");
+        assert!(tests.iter().any(|named| named.contains(&quoted)), "no row of the page has {quoted}");
+    }
+    for named in tests.iter().flat_map(|named| named.split(", ")) {
+        let there = match named.strip_prefix('`').and_then(|name| name.strip_suffix('`')) {
+            Some(name) => include_str!("differences.rs").contains(&format!("\nfn {name}()")),
+            None => reasons.iter().any(|reason| named == format!("\"{reason}\"")),
+        };
+        assert!(there, "the page names a test {named} that is not there");
+    }
+}
