@@ -12,7 +12,7 @@ use super::eyes::{Attempt, Attempted};
 use super::facts::{PROPAGATION, UMOUNT_FLAGS};
 use super::machine::Machine;
 use super::question::Question;
-use super::state::{State, covering};
+use super::state::{FsOwner, Owner, State, covering};
 use crate::errno::Errno;
 use crate::kind::Kind;
 
@@ -91,7 +91,8 @@ pub(super) fn unless_mixed(case: &Case<'_>, verdict: Verdict) -> Verdict {
     }
 }
 
-/// Tells a locked mount by unmounting it in a mount namespace of a child's own.
+/// Tells a locked mount by unmounting it in a mount namespace of a child's own; where there can be
+/// none, one that is free by whose its file system is.
 fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock {
     let mountpoint = machine.eyes().mount_of(path).ok().filter(|(_, root)| *root).map(|(id, _)| id);
     let Ok(path) = CString::new(path) else { return Lock::Unknown };
@@ -105,8 +106,18 @@ fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock {
         {
             Lock::Locked
         }
+        None if mountpoint.is_some_and(|id| is_of_own_making(machine, state, id)) => Lock::Free,
         _ => Lock::Unknown,
     }
+}
+
+/// Whether the file system was mounted from the user namespace that owns the mount namespace too:
+/// `copy_mnt_ns` and `propagate_one` lock what comes from a mount namespace of another one, and there
+/// it can't have been mounted.
+fn is_of_own_making(machine: &Machine<'_>, state: &State, id: u64) -> bool {
+    let mount = state.mounts.iter().find(|mount| mount.id == id);
+    *state.owner(Kind::Mnt) == Owner::Own
+        && mount.is_some_and(|mount| FsOwner::of(machine, state, mount) == FsOwner::Reached)
 }
 
 /// Whether the mount of the caller's root may be the first of its mount namespace.

@@ -19,6 +19,13 @@ pub(crate) struct Call {
     pub(crate) args: Vec<OsString>,
 }
 
+/// What a command line comes to.
+pub(super) enum Read<T> {
+    Request(Box<T>),
+    /// Help or version was asked for, and given.
+    Answered(ExitCode),
+}
+
 impl Call {
     /// Called by the name of the program, through a link to it.
     pub(super) fn by_name(program: &OsStr, args: &[OsString]) -> Call {

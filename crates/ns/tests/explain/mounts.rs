@@ -272,3 +272,30 @@ fn a_namespace_is_bound_to_a_file() {
     let answer = user().explain(&["mount", "--bind", "/proc/self/ns/net", "/etc/passwd"]);
     answer.refused("MountPrivilege").errno("EPERM");
 }
+
+/// Nothing is tried, and yet: what was mounted from the caller's own user namespace came from
+/// nobody more privileged.
+#[test]
+fn a_mount_of_ones_own_is_not_locked_where_nothing_is_tried() {
+    require_namespaces!();
+    let own = "mount -t tmpfs t /mnt; mkdir /mnt/old";
+    let perhaps = |answer: &Answer| answer.0["unknown"].to_string().contains("more privileged");
+    for again in ["", "unshare --mount "] {
+        let ask = |call: &str| {
+            MOUNTS
+                .script(&format!("export NS; {own}; {again}bash -c '$NS explain --json --no-probes {call}'"))
+        };
+        for call in ["umount /mnt", "mount --move /mnt /tmp", "pivot_root /mnt /mnt/old"] {
+            let answer = ask(call);
+            assert!(!perhaps(answer.allowed()), "{call}: {:#}", answer.0);
+        }
+        // That came from outside.
+        assert!(perhaps(ask("umount /proc").allowed()));
+    }
+    MOUNTS.shell(&format!("{own}; unshare --mount umount /mnt"));
+    // In a user namespace below it is locked, and there the file system is another's.
+    let inner = format!("export NS; {own}; {INNER}");
+    MOUNTS.refuses(&["sh", "-c", &format!("{inner} umount /mnt")], "not mounted");
+    let answer = MOUNTS.script(&format!("{inner} bash -c '$NS explain --json --no-probes umount /mnt'"));
+    assert!(perhaps(answer.allowed()));
+}

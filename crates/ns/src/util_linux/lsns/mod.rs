@@ -13,10 +13,10 @@ use namespaces::discover::{Ask, Discovery, Facts, Name, Source, Sources, System}
 use self::column::Column;
 use self::filter::Filter;
 use self::lines::Lines;
-use self::options::{Options, Parsed, Tree};
+use self::options::{Options, Tree};
 use self::rows::Cells;
 use self::table::{Charset, Form, JsonStyle, Table};
-use super::call::Call;
+use super::call::{Call, Read};
 use super::failure::Failure;
 use super::help::print;
 use super::table::About;
@@ -44,9 +44,9 @@ struct Listing {
 }
 
 pub(super) fn run(call: &Call) -> Result<ExitCode, Failure> {
-    let options = match options::parse(call)? {
-        Parsed::Options(options) => *options,
-        Parsed::Done(code) => return Ok(code),
+    let options = match options::read(call)? {
+        Read::Request(options) => *options,
+        Read::Answered(code) => return Ok(code),
     };
     if options.list_columns {
         return list_columns(&options);

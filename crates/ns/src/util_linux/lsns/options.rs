@@ -6,8 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use namespaces::{Errno, Kind, Kinds};
 
 use super::ABOUT;
-use crate::exit::ExitCode;
-use crate::util_linux::call::Call;
+use crate::util_linux::call::{Call, Read};
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};
 use crate::util_linux::help;
@@ -115,14 +114,7 @@ pub(super) static OPTIONS: [Opt<Id>; 16] = [
 /// Pairs of options of which only one may be given.
 const EXCLUSIVE: [[Id; 2]; 3] = [[Id::Json, Id::Raw], [Id::Persistent, Id::Task], [Id::List, Id::Tree]];
 
-/// What reading the command line comes to.
-pub(super) enum Parsed {
-    Options(Box<Options>),
-    /// Help or version was asked for, and given.
-    Done(ExitCode),
-}
-
-pub(super) fn parse(call: &Call) -> Result<Parsed, Failure> {
+pub(super) fn read(call: &Call) -> Result<Read<Options>, Failure> {
     let mut options = Options::default();
     let mut met: Vec<Id> = Vec::new();
     let mut parser = Parser::new(&OPTIONS, Operands::Mix, &call.args);
@@ -133,12 +125,12 @@ pub(super) fn parse(call: &Call) -> Result<Parsed, Failure> {
         match id {
             Id::Json => options.json = true,
             Id::Task => options.task = Some(pid(argument)?),
-            Id::Help => return help::help(call, &ABOUT).map(Parsed::Done),
+            Id::Help => return help::help(call, &ABOUT).map(Read::Answered),
             Id::Output => options.columns = Some(argument.to_string_lossy().into_owned()),
             Id::OutputAll => options.all_columns = true,
             Id::Persistent => options.persistent = true,
             Id::NoTruncate => options.no_cut = true,
-            Id::Version => return help::version(call).map(Parsed::Done),
+            Id::Version => return help::version(call).map(Read::Answered),
             Id::NoHeadings => options.no_headings = true,
             Id::List => options.list = true,
             Id::Raw => options.raw = true,
@@ -155,7 +147,7 @@ pub(super) fn parse(call: &Call) -> Result<Parsed, Failure> {
         }
         options.namespace = Some(number(operand, "invalid namespace argument")?);
     }
-    Ok(Parsed::Options(Box::new(options)))
+    Ok(Read::Request(Box::new(options)))
 }
 
 fn refuse_both(id: Id, met: &[Id]) -> Result<(), Failure> {

@@ -13,10 +13,10 @@ use rustix::fs::OFlags;
 use rustix::process::DumpableBehavior;
 
 pub(crate) use options::ABOUT;
-use request::{Dir, Read, Request};
+use request::{Dir, Request};
 use target::{FILES, Target, Unread, known};
 
-use super::call::Call;
+use super::call::{Call, Read};
 use super::failure::Failure;
 use super::program::{self, Program, Signals, Start};
 

@@ -11,8 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::options::{ABOUT, Id, OPTIONS};
 use super::say;
-use crate::exit::ExitCode;
-use crate::util_linux::call::Call;
+use crate::util_linux::call::{Call, Read};
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};
 use crate::util_linux::help;
@@ -58,15 +57,9 @@ pub(super) enum Dir {
     Open(OwnedFd),
 }
 
-/// What is to be done: this, or it is done already.
-pub(super) enum Read {
-    Request(Box<Request>),
-    Answered(ExitCode),
-}
-
 /// Reads the command line. Each option has its effect before the next is
 /// looked at: files are opened as they are met.
-pub(super) fn read(call: &Call) -> Result<Read, Failure> {
+pub(super) fn read(call: &Call) -> Result<Read<Request>, Failure> {
     let mut request = Request::default();
     let mut parser = Parser::new(&OPTIONS, Operands::End, &call.args);
     while let Some((id, argument)) = parser.next()? {

@@ -8,9 +8,9 @@ mod say;
 use namespaces::{IdMap, Kind, MapWriter, Plan, Propagation, Spawn};
 
 pub(crate) use options::ABOUT;
-use request::{Read, Request};
+use request::Request;
 
-use super::call::Call;
+use super::call::{Call, Read};
 use super::failure::Failure;
 use super::program::{self, Program};
 

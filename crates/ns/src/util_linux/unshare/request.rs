@@ -8,8 +8,7 @@ use namespaces::{IdKind, Kind, Kinds, Propagation};
 
 use super::maps::{self, Range};
 use super::options::{ABOUT, Id, OPTIONS};
-use crate::exit::ExitCode;
-use crate::util_linux::call::Call;
+use crate::util_linux::call::{Call, Read};
 use crate::util_linux::failure::Failure;
 use crate::util_linux::getopt::{Operands, Parser};
 use crate::util_linux::help;
@@ -47,17 +46,11 @@ pub(super) struct Request {
     pub(super) program: Vec<OsString>,
 }
 
-/// What is to be done: this, or it is done already.
-pub(super) enum Read {
-    Request(Box<Request>),
-    Answered(ExitCode),
-}
-
 const PROC: &str = "/proc";
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// Reads the command line. Each option has its effect before the next is looked at.
-pub(super) fn read(call: &Call) -> Result<Read, Failure> {
+pub(super) fn read(call: &Call) -> Result<Read<Request>, Failure> {
     let mut request = Request::default();
     let mut parser = Parser::new(&OPTIONS, Operands::End, &call.args);
     while let Some((id, argument)) = parser.next()? {
