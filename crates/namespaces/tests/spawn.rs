@@ -103,7 +103,7 @@ fn loopback_is_up_when_asked() {
         u32::from_str_radix(&hex, 16).unwrap()
     };
     // /sys shows the namespace it was mounted in, so ask a new one.
-    let script = "mount -t sysfs none /sys && cat /sys/class/net/lo/flags";
+    let script = "mount -t sysfs -o ro none /sys && cat /sys/class/net/lo/flags";
     assert_eq!(flags(&shell(script)) & 1, 0);
     assert_eq!(flags(shell(script).loopback_up()) & 1, 1);
 }

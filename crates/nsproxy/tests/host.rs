@@ -242,3 +242,26 @@ fn a_host_cannot_load_a_map_that_means_two_things() {
         assert_eq!(loaded.err().map(|denial| denial.rule), rule, "{map:?}");
     }
 }
+
+#[test]
+fn where_a_filesystem_is_read_only_a_new_one_must_be_too() {
+    for (readonly, answer) in [(false, Ok(())), (true, Err(Rule::MountTooRevealing))] {
+        let mut kernel = Kernel::default();
+        let (init, first) = (kernel.init(), first_user(&kernel));
+        let user = kernel.host_namespace(NsKind::User, first, 1000, None).unwrap();
+        let [mnt, net] =
+            [NsKind::Mnt, NsKind::Net].map(|kind| kernel.host_namespace(kind, user, 1000, None).unwrap());
+        let lines =
+            [line(20, 1, "8:1", "/", "ext4"), HostMount { readonly, ..line(21, 20, "0:5", "/sys", "sysfs") }];
+        kernel.host_mounts(mnt, &lines, false).unwrap();
+        let place = Placement::default().within(user).within(mnt).within(net);
+        let task = kernel.host_spawn(init, &place, &[], &credentials(1000, CapSet::FULL)).unwrap();
+        kernel.host_release();
+        let mount = |flags| {
+            let asked = kernel.clone().mount(task, "s", "/sys", "sysfs", flags);
+            asked.map_err(|denial| denial.rule)
+        };
+        assert_eq!((mount(0), mount(MS_RDONLY)), (answer, Ok(())));
+        assert_eq!(kernel.check(), Ok(()));
+    }
+}

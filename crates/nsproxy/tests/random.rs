@@ -288,6 +288,7 @@ fn found(random: &mut Random, kernel: &mut Kernel, tasks: &[TaskId]) -> Option<T
                     fstype: ["ext4", "tmpfs", "proc", "nsfs"][pick(4)].into(),
                     owner: (pick(3) == 0).then_some(ns),
                     locked: pick(3) == 0,
+                    readonly: pick(3) == 0,
                     file: pick(4) == 0,
                     ..HostMount::default()
                 })

@@ -520,7 +520,7 @@ fn too_revealing(state: &State, fstype: &str) -> Vec<Evidence> {
     if visible.is_empty() {
         all.push(Evidence::file(MOUNTINFO, format!("has no {fstype} in it that shows all of it")));
     }
-    for mount in visible.iter().filter(|mount| mount.has_option("ro")) {
+    for mount in visible.iter().filter(|mount| mount.shows_readonly()) {
         all.push(Evidence::file(
             place(mount),
             format!("is a read-only {fstype} on {}, and a new one must be too", mount.point),

@@ -70,6 +70,7 @@ pub(super) fn host_mount(mount: &MountEntry, assumed: &Assumed) -> HostMount {
         master: mount.master,
         unbindable: mount.unbindable,
         fstype: mount.fstype.clone(),
+        readonly: mount.is_of_readonly(),
         owner: None,
         locked: assumed.locked_mounts,
         covers_nothing: !special && MADE_TO_MOUNT_ON.iter().any(|made| mount.point.ends_with(made)),

@@ -201,7 +201,8 @@ fn a_helper_on_a_nosuid_mount() {
     let run_as = words.join(" ");
     let script = format!(
         "mount --bind /usr/bin /usr/bin; mount -o remount,bind,nosuid /usr/bin
-        {run_as} unshare --user sleep 100 > /dev/null & pid=$!; trap 'kill $pid' EXIT; sleep 0.3
+        {run_as} unshare --user sleep 100 > /dev/null & pid=$!; trap 'kill $pid' EXIT
+        while [ $(readlink /proc/$pid/ns/user) = $(readlink /proc/$$/ns/user) ]; do sleep 0.01; done
         {run_as} newuidmap $pid 0 {first} 10 2>&1 | grep -q 'not permitted'
         {run_as} $NS explain --json newuidmap $pid 0 {first} 10"
     );

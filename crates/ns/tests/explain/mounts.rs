@@ -49,6 +49,28 @@ fn a_new_sysfs_without_a_new_network_namespace() {
     MOUNTS.shell(&answer.command("mount --rbind /sys", &[]));
 }
 
+/// As in a container: the mount, or the file system itself, is read-only, and so must a new one be.
+#[test]
+fn a_new_sysfs_where_the_one_that_is_there_is_read_only() {
+    require_root!();
+    let place = Place(&["unshare", "--mount", "--net"]);
+    let new = "unshare --user --map-root-user --mount --net";
+    for readonly in ["mount -t sysfs -o ro s /sys", "mount -t sysfs s /sys; mount -o remount,bind,ro /sys"] {
+        let there = format!("export NS; umount -l /sys; {readonly}");
+        place.refuses(&["sh", "-ec", &format!("{there}; {new} mount -t sysfs s /mnt")], "permission denied");
+        let answer = place.script(&format!("{there}; {new} $NS explain --json mount -t sysfs s /mnt"));
+        answer.refused("MountTooRevealing").errno("EPERM");
+        answer.seen("/proc/self/mountinfo:", "is a read-only sysfs on /sys, and a new one must be too");
+        let remedy = answer.command("mount -t sysfs -o ro", &[]);
+        place.shell(&format!("{there}; {new} {remedy}"));
+        // Where the network namespace is another's, both are wanted.
+        let ask = "unshare --user --map-root-user --mount $NS explain --json mount -t sysfs s /mnt";
+        let answer = place.script(&format!("{there}; {ask}"));
+        let remedy = answer.refused("FsPrivilege").command("--net", &[]);
+        place.shell(&format!("{there}; {remedy}"));
+    }
+}
+
 /// Flags that came from a more privileged mount namespace stay.
 #[test]
 fn a_remount_that_drops_locked_flags() {

@@ -33,6 +33,8 @@ pub struct HostMount {
     pub unbindable: bool,
     /// Type of the filesystem.
     pub fstype: String,
+    /// Whether the filesystem itself is read-only, whatever the mount is.
+    pub readonly: bool,
     /// The user namespace it was mounted from; `None` for the first.
     pub owner: Option<NsId>,
     /// Whether a more privileged namespace locked it in place.
@@ -161,6 +163,7 @@ impl Kernel {
             None => self.init_user_ns,
         };
         let sb = self.new_super(FsType::from_host(&line.fstype), owner, (0, 0));
+        self.supers[sb].readonly = line.readonly;
         loaded.supers.insert(line.device.clone(), sb);
         Ok(sb)
     }

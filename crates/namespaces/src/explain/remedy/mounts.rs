@@ -108,15 +108,22 @@ fn fs_privilege(case: &Case<'_>) -> Vec<Candidate> {
     if let Some(kind) = shown_by(fstype) {
         let kinds = Kinds::from_iter([Kind::User, Kind::Mnt]).with(kind);
         let option = if kind == Kind::Pid { "--pid --fork".to_owned() } else { format!("--{}", kind.name()) };
+        let mut visible =
+            case.state.mounts.iter().filter(|mount| mount.fstype == fstype && mount.root == "/");
+        let is_readonly = visible.clone().count() > 0 && visible.all(MountEntry::shows_readonly);
+        let (asked, ro) =
+            if is_readonly { (readonly(case.question), "-o ro ") } else { (case.question.clone(), "") };
         let candidate = Candidate::command(
             format!("make a new {kind} namespace too, which the new user namespace owns"),
-            format!("unshare --user --map-root-user --mount {option} mount -t {fstype} {source} {target}"),
+            format!(
+                "unshare --user --map-root-user --mount {option} mount -t {fstype} {ro}{source} {target}"
+            ),
         );
         // A new pid namespace is the children's only, so the model has to fork.
         all.push(if kind == Kind::Pid {
             candidate
         } else {
-            candidate.ask(Question::Steps(vec![Question::unshare(kinds), case.question.clone()]))
+            candidate.ask(Question::Steps(vec![Question::unshare(kinds), asked]))
         });
         if let Some(there) =
             case.state.mounts.iter().find(|mount| mount.fstype == fstype && mount.point != target)
@@ -155,6 +162,11 @@ fn too_revealing(case: &Case<'_>) -> Vec<Candidate> {
         .find(|mount| mount.fstype == fstype)
         .map_or("/proc", |mount| mount.point.as_str());
     let mut all = vec![
+        Candidate::command(
+            "mount it read-only, as the one that is there",
+            format!("mount -t {fstype} -o ro {fstype} {target}"),
+        )
+        .ask(readonly(case.question)),
         Candidate::command("bind the one that is there, with all that covers it", format!("mount --rbind {there} {target}")).ask(Question::Mount {
             source: there.to_owned(),
             target: target.to_owned(),
@@ -166,9 +178,19 @@ fn too_revealing(case: &Case<'_>) -> Vec<Candidate> {
             .machine(|machine| machine.uncovered = true),
     ];
     if matches!(case.question, Question::Launch(_)) {
+        all.remove(0);
         all[0] = Candidate::command("go without a new proc", "ns run --no-proc -- PROGRAM");
     }
     all
+}
+
+/// The mount that is asked for, read-only.
+fn readonly(question: &Question) -> Question {
+    let mut question = question.clone();
+    if let Question::Mount { flags, .. } = &mut question {
+        *flags |= nsproxy::uapi::MS_RDONLY;
+    }
+    question
 }
 
 /// The flags that a remount must repeat.

@@ -34,6 +34,17 @@ impl MountEntry {
         self.options.split(',').any(|option| option == name)
     }
 
+    /// Whether its file system is read-only, whatever the mount is.
+    pub(in crate::explain) fn is_of_readonly(&self) -> bool {
+        self.super_options.split(',').any(|option| option == "ro")
+    }
+
+    /// Whether a new mount of its file system, where this is the one that is visible, must be
+    /// read-only as it is: `mnt_already_visible`.
+    pub(in crate::explain) fn shows_readonly(&self) -> bool {
+        self.has_option("ro") || self.is_of_readonly()
+    }
+
     /// Whether the path lies on it or below it.
     pub(in crate::explain) fn holds(&self, path: &str) -> bool {
         let point = self.point.trim_end_matches('/');
