@@ -83,9 +83,8 @@ fn become_program(path: &str, program: &Program) -> bool {
     }
     let moded = rustix::fs::chmod(path, Mode::from_raw_mode(mode | bits));
     let _ = rustix::fs::removexattr(path, NAME);
-    let able = caps.is_none_or(|caps| {
-        rustix::fs::setxattr(path, NAME, &attribute(&caps), XattrFlags::empty()).is_ok()
-    });
+    let able = caps
+        .is_none_or(|caps| rustix::fs::setxattr(path, NAME, &attribute(&caps), XattrFlags::empty()).is_ok());
     moded.is_ok() && able
 }
 
