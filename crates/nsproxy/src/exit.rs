@@ -51,7 +51,15 @@ impl Kernel {
     pub fn exit_group(&mut self, caller: TaskId, code: u8) -> Result<(), Denial> {
         let task = self.enter(caller, Call::ExitGroup)?;
         self.refuse_first_init(task, true)?;
-        self.do_group_exit(task, exit_status(code));
+        let status = exit_status(code);
+        let signal = self.tasks[task].signal;
+        let Signal { leader, live, .. } = self.signals[signal];
+        if live > 1 {
+            // do_group_exit: the others are only woken before the caller goes on to its end.
+            let status = *self.signals[signal].group_exit_code.get_or_insert(status);
+            self.do_exit(task, status);
+        }
+        self.do_group_exit(leader, status);
         self.run_deferred();
         Ok(())
     }
@@ -71,16 +79,19 @@ impl Kernel {
         let leader = self.signals[signal].leader;
         let status = *self.signals[signal].group_exit_code.get_or_insert(status);
         if self.tasks[leader].next_thread != leader {
-            self.end_other_threads(leader, status);
-        }
-        if self.is_alive(leader) {
+            self.end_threads(leader, status);
+        } else if self.is_alive(leader) {
             self.do_exit(leader, status);
         }
     }
 
     #[inline(never)]
-    fn end_other_threads(&mut self, leader: Idx<Task>, status: u32) {
-        for thread in self.threads(leader).into_iter().skip(1).rev() {
+    fn end_threads(&mut self, leader: Idx<Task>, status: u32) {
+        let mut threads = self.threads(leader);
+        if !self.params.ends_backwards {
+            threads.reverse();
+        }
+        for thread in threads {
             if self.is_alive(thread) {
                 self.do_exit(thread, status);
             }

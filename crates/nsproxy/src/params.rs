@@ -256,6 +256,10 @@ pub struct Params {
     /// by [`Kernel::settle`](crate::Kernel::settle), as the kernel's work queues
     /// do it a little later, or at once.
     pub deferred_release: bool,
+    /// Whether those that one call ends, the threads of a process and the processes that a
+    /// signal reaches, end in the order opposite to the usual one. The kernel leaves it to its
+    /// scheduler: where the two differ, the outcome is open.
+    pub ends_backwards: bool,
     /// Refusals from outside the namespace rules.
     pub hooks: Vec<(Hook, Errno)>,
     /// Deliberate faults.
@@ -272,6 +276,7 @@ impl Default for Params {
             mount_max: 100_000,
             suid_dumpable: 0,
             deferred_release: true,
+            ends_backwards: false,
             hooks: Vec::new(),
             mutations: Vec::new(),
         }

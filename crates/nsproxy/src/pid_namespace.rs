@@ -172,7 +172,7 @@ impl Kernel {
     #[inline(never)]
     fn kill_all_in(&mut self, ns: Idx<PidNamespace>, init: Idx<Task>) -> bool {
         let group = self.tasks[init].signal;
-        let pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
+        let mut pids: Vec<Idx<Pid>> = self.pids_in(ns).collect();
         // All are told before the first one ends, so nobody is merely stopped any more.
         for pid in &pids {
             if let Some(task) = self.pids[*pid].task
@@ -182,6 +182,9 @@ impl Kernel {
                 let signal = self.tasks[task].signal;
                 self.signals[signal].group_exit_code.get_or_insert(SIGKILL);
             }
+        }
+        if self.params.ends_backwards {
+            pids.reverse();
         }
         for pid in pids {
             // An earlier death may have freed this pid together with its task.

@@ -326,6 +326,9 @@ impl Kernel {
                 }
             }
         }
+        if self.params.ends_backwards {
+            allowed.reverse();
+        }
         // The first signals may end other targets, or the caller itself.
         for (target, force) in &allowed {
             if self.tasks.get(*target).is_some() {

@@ -176,3 +176,27 @@ fn a_group_that_ends_with_an_adopted_zombie_is_looked_at_before() {
     assert!(kernel.status(init, zombie.task).is_err());
     assert_eq!(kernel.check(), Ok(()));
 }
+
+#[test]
+fn those_that_a_signal_ends_can_end_in_the_other_order() {
+    let (mut kernel, shell) = boot(6, 18);
+    let one = kernel.fork(shell).unwrap();
+    let two = kernel.fork(shell).unwrap();
+    let number = one.pid.cast_signed();
+    kernel.setpgid(shell, number, 0).unwrap();
+    kernel.setpgid(shell, two.pid.cast_signed(), number).unwrap();
+    let ended = |kernel: &Kernel, backwards: bool| {
+        let mut kernel = kernel.clone();
+        kernel.params_mut().ends_backwards = backwards;
+        kernel.kill(shell, -number, SIGKILL).unwrap();
+        assert_eq!(kernel.check(), Ok(()));
+        kernel.canonical()
+    };
+    assert_eq!(ended(&kernel, false), ended(&kernel, true));
+    // Whose orphan comes first to whoever adopts both is open.
+    for parent in [one, two] {
+        let orphan = kernel.fork(parent.task).unwrap();
+        kernel.setpgid(parent.task, orphan.pid.cast_signed(), 0).unwrap();
+    }
+    assert_ne!(ended(&kernel, false), ended(&kernel, true));
+}

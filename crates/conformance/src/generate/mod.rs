@@ -333,8 +333,17 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
         init && shares_handlers(view, *task)
     };
     dying.len() < 2
-        || !dying.iter().any(|task| ignores(view.kernel, task) || spreads(task))
+        || decided(view, op, &copy)
+            && !dying.iter().any(|task| ignores(view.kernel, task) || spreads(task))
             && !view.tasks.iter().any(infected)
+}
+
+/// Whether the outcome is the same in whichever order those end that the call ends.
+fn decided(view: &View<'_>, op: &Op, outcome: &Kernel) -> bool {
+    let mut backwards = view.kernel.clone();
+    backwards.params_mut().ends_backwards = true;
+    let _ = backwards.apply(view.me, op);
+    backwards.canonical() == outcome.canonical()
 }
 
 /// Whether what a task does with a signal is what a task of another process does.
