@@ -7,6 +7,7 @@ use std::io;
 use nsproxy::op::Op;
 use nsproxy::{CapSet, CapSets, Features, Kernel, Params, Prctl, Release, Resource};
 
+use crate::cgroup::Cgroups;
 use crate::sys::probe;
 
 /// What the model has to know.
@@ -28,8 +29,10 @@ fn number(path: &str) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// What the model calls the runner's cgroup.
-pub(crate) const CGROUP: &str = "/w";
+/// What the model calls the cgroups of a worker, of the runner there, and of a world.
+const HOME: &str = "/w";
+const RUNNER: &str = "/w/runner";
+pub(crate) const CGROUP: &str = "/w/world";
 
 /// Actors keep what they need at descriptors below this.
 const DESCRIPTORS: u64 = 1024;
@@ -79,18 +82,26 @@ impl Machine {
     }
 
     /// A kernel of the model whose first process is like the runner, and perhaps in a
-    /// cgroup that it owns.
-    pub(crate) fn boot(&self, cgroup: bool) -> Kernel {
+    /// cgroup beside that of the world, both below one that it owns.
+    pub(crate) fn boot(&self, cgroups: Cgroups) -> Kernel {
         let mut kernel = Kernel::boot(self.params.clone());
         let init = kernel.init();
-        let path = String::from(CGROUP);
+        let path = String::from;
         let mut ops = Vec::new();
-        if cgroup {
-            ops.push(Op::CgroupMkdir(path.clone()));
-            ops.push(Op::CgroupChown { path: path.clone(), owner: self.uid });
-            ops.push(Op::CgroupMove { path, pid: 0 });
+        if cgroups > Cgroups::None {
+            ops.push(Op::CgroupMkdir(path(HOME)));
+            if cgroups == Cgroups::Controlled {
+                ops.push(Op::CgroupSubtreeControl { path: path("/"), on: true });
+                ops.push(Op::CgroupSubtreeControl { path: path(HOME), on: true });
+            }
+            ops.push(Op::CgroupMkdir(path(RUNNER)));
+            ops.push(Op::CgroupMove { path: path(RUNNER), pid: 0 });
+            ops.push(Op::CgroupChown { path: path(HOME), owner: self.uid });
         }
         ops.extend(self.like_the_runner());
+        if cgroups > Cgroups::None {
+            ops.push(Op::CgroupMkdir(path(CGROUP)));
+        }
         for op in ops {
             kernel.apply(init, &op).unwrap_or_else(|denial| panic!("the model's init: {op:?}: {denial}"));
         }

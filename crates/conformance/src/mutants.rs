@@ -11,7 +11,7 @@ use std::io;
 use nsproxy::{Effect, Errno, Mutation, Rule};
 
 use crate::Args;
-use crate::cgroup::Home;
+use crate::cgroup::{Cgroups, Home};
 use crate::imagined::Imagined;
 use crate::machine::Machine;
 use crate::reach::Place;
@@ -48,7 +48,7 @@ pub(crate) fn run(
     let mut search = Search::new(&starts);
     search.follow(&Recipe::all());
     search.wander(args.operations, seed);
-    let place = Place { machine, cgroups: home.is_some() };
+    let place = Place { machine, cgroups: Cgroups::of(home) };
     let mutants = mutants(&place);
     let jobs = args.jobs.unwrap_or(1);
     let court = Court { machine, home, seed };
@@ -85,7 +85,7 @@ fn starts(machine: &Machine, home: Option<&Home>) -> io::Result<Vec<Start>> {
         Ok(world) => Ok(Start {
             kind: *kind,
             world: Imagined::of(&world),
-            bounds: bounds(machine, home.is_some(), None, *kind),
+            bounds: bounds(machine, Cgroups::of(home), None, *kind),
         }),
         Err(Stop::Failed(error)) => Err(error),
         Err(Stop::Diverged(divergence)) => Err(io::Error::other(divergence.differences.join("; "))),

@@ -6,6 +6,7 @@ use std::fmt;
 use nsproxy::{NsKind, Release, Rule};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Cgroups;
 use crate::generate::Met;
 use crate::machine::Machine;
 
@@ -13,8 +14,7 @@ use crate::machine::Machine;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) machine: &'a Machine,
-    /// Whether there are cgroups to give.
-    pub(crate) cgroups: bool,
+    pub(crate) cgroups: Cgroups,
 }
 
 impl Place<'_> {
@@ -101,18 +101,30 @@ impl Place<'_> {
             Rule::UnprivilegedUsernsClone if features.unprivileged_userns_clone != Some(false) => {
                 Some("this kernel has no such sysctl, or it is on")
             }
-            Rule::CgroupDelegation | Rule::IntoCgroupDelegation if !features.nsdelegate => {
+            Rule::CgroupDelegation | Rule::IntoCgroupDelegation | Rule::CgroupLimitDelegation
+                if !features.nsdelegate =>
+            {
                 Some("cgroup2 is mounted without nsdelegate")
             }
-            Rule::CgroupInternal | Rule::CgroupControllers | Rule::IntoCgroupBusy | Rule::PidsLimit => {
-                Some("no controllers are handed down to the cgroup of a run")
-            }
-            _ if rule.facts().group == "cgroup" || rule.name().starts_with("IntoCgroup") => {
-                let by_number = rule == Rule::IntoCgroupField || rule == Rule::IntoCgroupBadFd;
-                (!self.cgroups && !by_number).then_some("there is no cgroup of version 2 to give")
-            }
-            _ => None,
+            _ => self.cgroups.lacking(takes_of_cgroups(rule)),
         }
+    }
+}
+
+/// What there must be of cgroups for a rule to be met.
+fn takes_of_cgroups(rule: Rule) -> Cgroups {
+    match rule {
+        Rule::CgroupInternal
+        | Rule::CgroupControllers
+        | Rule::CgroupControlled
+        | Rule::CgroupPidsMaxRange
+        | Rule::CgroupLimitDelegation
+        | Rule::IntoCgroupBusy
+        | Rule::PidsLimit => Cgroups::Controlled,
+        Rule::CgroupNoController | Rule::CgroupPidsMissing => Cgroups::Bare,
+        Rule::IntoCgroupField | Rule::IntoCgroupBadFd => Cgroups::None,
+        _ if rule.facts().group == "cgroup" || rule.name().starts_with("IntoCgroup") => Cgroups::Unbuilt,
+        _ => Cgroups::None,
     }
 }
 

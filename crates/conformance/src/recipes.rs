@@ -4,6 +4,8 @@
 use nsproxy::Rule;
 use nsproxy::scenario::{CallLine, Line, parts};
 
+use crate::cgroup::Cgroups;
+use crate::generate::Bounds;
 use crate::world::Kind;
 
 const FILES: [&str; 7] = [
@@ -23,8 +25,10 @@ pub(crate) struct Recipe {
     pub(crate) lines: Vec<CallLine>,
     /// The only kind of world in which it leads there.
     kind: Option<Kind>,
-    /// Whether cgroups are needed.
-    cgroups: bool,
+    /// What of cgroups is needed.
+    cgroups: Cgroups,
+    /// Whether namespaces must be boundaries of delegation.
+    nsdelegate: bool,
     /// Whether nothing else is to be done in a world in which this was.
     pub(crate) alone: bool,
 }
@@ -40,7 +44,8 @@ impl Recipe {
             rule: Rule::from_name(name)?,
             lines: calls.collect(),
             kind: kind.and_then(|name| Kind::from_name(name.trim())),
-            cgroups: text.contains(": cgroup-"),
+            cgroups: Cgroups::wanted(text),
+            nsdelegate: wants_nsdelegate(text),
             alone: text.lines().any(|line| line.starts_with("# alone")),
         })
     }
@@ -52,7 +57,14 @@ impl Recipe {
     }
 
     /// Whether it can be followed in such a world.
-    pub(crate) fn fits(&self, kind: Kind, cgroups: bool) -> bool {
-        self.kind.is_none_or(|only| only == kind) && (cgroups || !self.cgroups)
+    pub(crate) fn fits(&self, kind: Kind, bounds: &Bounds) -> bool {
+        self.kind.is_none_or(|only| only == kind)
+            && bounds.cgroups >= self.cgroups
+            && (bounds.nsdelegate || !self.nsdelegate)
     }
+}
+
+/// Whether a scenario says that it is for a cgroup2 that is mounted with `nsdelegate`.
+pub(crate) fn wants_nsdelegate(text: &str) -> bool {
+    text.lines().any(|line| line.trim_end() == "# nsdelegate")
 }

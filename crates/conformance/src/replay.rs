@@ -9,12 +9,13 @@ use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
 
 use crate::Args;
 use crate::bindings::{Bindings, Named};
-use crate::cgroup::Home;
+use crate::cgroup::{Cgroups, Home};
 use crate::explain::Scores;
 use crate::generate::Met;
 use crate::machine::Machine;
 use crate::reach::{Coverage, Place};
 use crate::real::ask::Places;
+use crate::recipes::wants_nsdelegate;
 use crate::world::{Kind, Stop, World, in_words};
 
 /// How a scenario ended.
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::R
         }
     }
     if args.coverage {
-        let place = Place { machine, cgroups: place.is_some() };
+        let place = Place { machine, cgroups: Cgroups::of(place) };
         print!("{}", Coverage::new(&met, &place));
     }
     if let Some(scores) = scores {
@@ -99,8 +100,11 @@ fn replay(
     if let Some(others) = other_kernels(part.text, machine.params.release) {
         return Ok(End::NotHere(others));
     }
-    if place.is_none() && part.text.contains(": cgroup-") {
-        return Ok(End::NotHere(String::from("there is no cgroup of version 2 to give")));
+    if let Some(lacking) = Cgroups::of(place).lacking(Cgroups::wanted(part.text)) {
+        return Ok(End::NotHere(lacking.to_owned()));
+    }
+    if wants_nsdelegate(part.text) && !machine.params.features.nsdelegate {
+        return Ok(End::NotHere(String::from("cgroup2 is mounted without nsdelegate")));
     }
     if !machine.privileged() && kind != Kind::User {
         return Ok(End::NotHere(String::from("such a world takes root")));

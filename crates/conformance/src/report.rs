@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Cgroups;
 use crate::explain::Scores;
 use crate::reach::{Coverage, Place};
 use crate::run::{Found, Tally};
@@ -68,14 +69,18 @@ impl Message {
         Self::End { count: count(tally), coverage, scores: tally.scores.clone() }
     }
 
-    pub(crate) fn found(found: &Found) -> Self {
+    pub(crate) fn found(found: &Found, cgroups: Cgroups) -> Self {
         let mut text = format!("# world {}\n", found.kind.name());
+        let steps = script::print(&found.steps);
+        if cgroups == Cgroups::Controlled && steps.contains(": cgroup-") {
+            text.push_str("# controllers\n");
+        }
         for difference in &found.differences {
             text.push_str("# ");
             text.push_str(difference);
             text.push('\n');
         }
-        text.push_str(&script::print(&found.steps));
+        text.push_str(&steps);
         let Found { seed, after, differences, .. } = found.clone();
         Self::Found(Scenario { seed, after, differences, text })
     }

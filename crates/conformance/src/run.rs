@@ -9,7 +9,7 @@ use nsproxy::scenario::question::Names as _;
 use nsproxy::{Denial, TaskId};
 
 use crate::bindings::Bindings;
-use crate::cgroup::Home;
+use crate::cgroup::{Cgroups, Home};
 use crate::explain::Scores;
 use crate::generate::{Area, Bounds, Generator, Met, View};
 use crate::machine::Machine;
@@ -186,15 +186,20 @@ impl<'a> Runner<'a> {
         }
     }
 
+    fn bounds(&self, kind: Kind) -> Bounds {
+        bounds(self.machine, Cgroups::of(self.place), self.order.only, kind)
+    }
+
     /// For three worlds of four a way to a rule that was not met yet, while there is one.
     fn recipe(&self, share: Share, kind: Kind, random: &mut Random) -> Option<Recipe> {
         if self.order.only.is_some() || random.one_in(4) {
             return None;
         }
+        let bounds = self.bounds(kind);
         let own = self.recipes.iter().enumerate().filter(|(number, _)| share.has(*number));
         let fitting = own
             .map(|(_, recipe)| recipe)
-            .filter(|recipe| recipe.fits(kind, self.place.is_some()) && !self.met.contains_key(&recipe.rule));
+            .filter(|recipe| recipe.fits(kind, &bounds) && !self.met.contains_key(&recipe.rule));
         let unmet: Vec<&Recipe> = fitting.collect();
         (!unmet.is_empty()).then(|| (*random.pick(&unmet)).clone())
     }
@@ -210,7 +215,7 @@ impl<'a> Runner<'a> {
             self.follow(walk, recipe)?;
             len = if recipe.alone { 0 } else { RECIPE_LEN };
         }
-        let bounds = bounds(self.machine, self.place.is_some(), self.order.only, walk.kind);
+        let bounds = self.bounds(walk.kind);
         for _ in 0..len {
             let Walk { world, .. } = &*walk;
             if self.tally.operations >= self.until || world.actors.len() > CROWD {
@@ -300,7 +305,7 @@ pub(crate) fn kinds(machine: &Machine) -> &'static [Kind] {
 }
 
 /// What may be tried in a world.
-pub(crate) fn bounds(machine: &Machine, cgroups: bool, only: Option<Area>, kind: Kind) -> Bounds {
+pub(crate) fn bounds(machine: &Machine, cgroups: Cgroups, only: Option<Area>, kind: Kind) -> Bounds {
     // Of this runner's actors only: the tasks of a user are counted on the whole machine.
     let own = 20_000 + std::process::id() % 11_000 * 4;
     let ids = match kind {
@@ -311,7 +316,8 @@ pub(crate) fn bounds(machine: &Machine, cgroups: bool, only: Option<Area>, kind:
         Kind::User | Kind::Userns => vec![u32::MAX, 65_534, 5, 3_000_000_000],
         Kind::Root => vec![u32::MAX, own + 3, 3_000_000_000 + own],
     };
-    Bounds { only, cgroups, own_uid: machine.uid == 0 || machine.own_uid, ids, odd_ids }
+    let nsdelegate = machine.params.features.nsdelegate;
+    Bounds { only, cgroups, nsdelegate, own_uid: machine.uid == 0 || machine.own_uid, ids, odd_ids }
 }
 
 /// Who is to make the next call: any that can, the first process seldom.

@@ -33,7 +33,11 @@ impl Guarded {
         // Away from what kills this whole group.
         std::os::unix::process::CommandExt::process_group(&mut guard, 0);
         let guarded = Guarded { guard: guard.spawn()?, path };
-        Ok(std::fs::create_dir(&guarded.path).is_ok().then_some(guarded))
+        if std::fs::create_dir(&guarded.path).is_err() {
+            return Ok(None);
+        }
+        let _ = cgroup::hand_down(&guarded.path);
+        Ok(Some(guarded))
     }
 }
 

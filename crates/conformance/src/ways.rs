@@ -61,7 +61,7 @@ impl<'a> Search<'a> {
     /// Follows every recipe in every world that it is for.
     pub(crate) fn follow(&mut self, recipes: &[Recipe]) {
         for start in self.starts {
-            for recipe in recipes.iter().filter(|recipe| recipe.fits(start.kind, start.bounds.cgroups)) {
+            for recipe in recipes.iter().filter(|recipe| recipe.fits(start.kind, &start.bounds)) {
                 let mut walk = Walk::new(start);
                 let mut bindings = Bindings::new(start.world.init);
                 for line in &recipe.lines {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::Args;
-use crate::cgroup::Home;
+use crate::cgroup::{Cgroups, Home};
 use crate::generate::Area;
 use crate::machine::Machine;
 use crate::mutants;
@@ -43,8 +43,9 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     let shares = Share::all(args.operations, args.seed.unwrap_or(0));
     let own = shares.into_iter().skip(args.inner.worker_number).step_by(args.jobs.unwrap_or(1));
     let order = Order { shares: own.collect(), only, explain: args.explain };
+    let cgroups = Cgroups::of(place.as_ref());
     let mut tell_all = |tally: &Tally, found: Option<&Found>| match found {
-        Some(found) => tell(&Message::found(found)),
+        Some(found) => tell(&Message::found(found, cgroups)),
         None => tell(&Message::progress(tally)),
     };
     let mut runner = Runner::new(&machine, place.as_ref(), order, &mut tell_all);
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> io::Result<bool> {
     runner.patience = (!args.explain).then(|| Duration::from_secs(args.patience));
     runner.run()?;
     let tally = runner.tally;
-    let place = Place { machine: &machine, cgroups: place.is_some() };
+    let place = Place { machine: &machine, cgroups };
     tell(&Message::end(&tally, &place));
     Ok(tally.found.is_empty())
 }

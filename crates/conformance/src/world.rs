@@ -7,15 +7,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::Question;
-use nsproxy::uapi::{CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD};
-use nsproxy::{Denial, Errno, Kernel, MapKind, Prctl, State, TaskId};
+use nsproxy::uapi::{
+    CLONE_INTO_CGROUP, CLONE_NEWUSER, CLONE_PROXY_FLAGS, MNT_DETACH, MS_PRIVATE, MS_REC, SIGCHLD,
+};
+use nsproxy::{Denial, Errno, Fd, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
-use crate::cgroup::Home;
+use crate::cgroup::{Cgroups, Home, RUNNER, WORLD};
 use crate::explain::{Through, Trial, WALL};
 use crate::machine::{CGROUP, Machine};
 use crate::outside;
@@ -127,10 +130,10 @@ pub(crate) struct World {
 }
 
 /// Makes the real world, when the kernel has given back what those before it took.
-fn start(kind: Kind, place: Option<&Home>) -> io::Result<Real> {
+fn start(kind: Kind, cgroup: Option<&OwnedFd>) -> io::Result<Real> {
     let until = Instant::now() + RELEASE;
     loop {
-        let real = Real::start(kind.flags(), place.map(|place| &place.directory));
+        let real = Real::start(kind.flags(), cgroup);
         let full = real.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StorageFull);
         if !full || Instant::now() > until {
             return real;
@@ -139,21 +142,30 @@ fn start(kind: Kind, place: Option<&Home>) -> io::Result<Real> {
     }
 }
 
+/// Makes the model's world: a child of the runner in new namespaces, and in its cgroup.
+fn make(kernel: &mut Kernel, kind: Kind, in_cgroup: bool) -> Result<Reply, Denial> {
+    let runner = kernel.init();
+    if !in_cgroup {
+        return kernel.apply(runner, &clone3(kind.flags(), -1));
+    }
+    let cgroup = kernel.open_cgroup(runner, CGROUP)?;
+    let made = kernel.apply(runner, &clone3(kind.flags() | CLONE_INTO_CGROUP, cgroup));
+    kernel.close(runner, cgroup)?;
+    made
+}
+
 impl World {
     /// Makes a world on both sides and compares the two for the first time.
     pub(crate) fn new(machine: &Machine, kind: Kind, place: Option<&Home>) -> Result<World, Stop> {
-        if let Some(place) = place {
-            place.clear();
-        }
-        let mut kernel = machine.boot(place.is_some());
-        let outer = kernel.init();
-        let flags = kind.flags() | u64::from(SIGCHLD);
-        let made = kernel.apply(outer, &clone3(kind.flags()));
+        let mut kernel = machine.boot(Cgroups::of(place));
+        let made = make(&mut kernel, kind, place.is_some());
         let Ok(Reply::Child(child)) = made else {
+            let flags = kind.flags();
             return Err(diverged(format!("the model refuses to make a world with {flags:#x}: {made:?}")));
         };
         let init = child.task;
-        let real = start(kind, place)?;
+        let directory = place.map(Home::for_world).transpose()?;
+        let real = start(kind, directory.as_ref())?;
         let first = Actor { name: String::from("init"), task: init, slot: 0, pid: 1, held: None };
         let mut world = World {
             kernel,
@@ -163,7 +175,7 @@ impl World {
             real,
             trials: RefCell::default(),
             known: Known::default(),
-            cgroup: (own_cgroup()?, if place.is_some() { CGROUP } else { "" }),
+            cgroup: if place.is_some() { (world_cgroup()?, CGROUP) } else { (own_cgroup()?, "") },
             named: 0,
             unordered: false,
             calls: 0,
@@ -496,8 +508,16 @@ fn ends(before: &Kernel, after: &Kernel) -> usize {
     before.tasks().into_iter().filter(|task| lives(before, *task) && !lives(after, *task)).count()
 }
 
-fn clone3(flags: u64) -> Op {
-    Op::Clone3 { flags, exit_signal: u64::from(SIGCHLD), set_tid: Vec::new(), cgroup: -1 }
+fn clone3(flags: u64, cgroup: Fd) -> Op {
+    Op::Clone3 { flags, exit_signal: u64::from(SIGCHLD), set_tid: Vec::new(), cgroup }
+}
+
+/// The cgroup of the worlds of this process.
+fn world_cgroup() -> io::Result<String> {
+    let own = own_cgroup()?;
+    let home =
+        own.strip_suffix(RUNNER).ok_or_else(|| io::Error::other(format!("no runner's cgroup: {own}")))?;
+    Ok(format!("{home}{WORLD}"))
 }
 
 /// The cgroup of this process in the hierarchy of version 2.

@@ -123,6 +123,7 @@ impl<'a> View<'a> {
             time_ns: _,
             ucounts,
             cgroups: _,
+            pids_cgroups: _,
             // Shown where a task has them.
             signals: _,
             sighands: _,

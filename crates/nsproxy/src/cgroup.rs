@@ -1,5 +1,14 @@
-//! Cgroup namespaces over one tree of cgroups (`kernel/cgroup/`): version 2, with
-//! the pids controller.
+//! Cgroup namespaces over one tree of cgroups of version 2 (`kernel/cgroup/cgroup.c`).
+//!
+//! Two controllers are modelled, always enabled and disabled together, as
+//! `+memory +pids` in `cgroup.subtree_control`: pids, which counts and limits tasks, and
+//! memory, of which only this is left that it is a domain controller. With one of those
+//! no processes live beside controlled children; pids alone would allow it, as threads do.
+
+mod control;
+mod pids;
+
+pub(crate) use pids::PidsCgroup;
 
 use crate::Kernel;
 use crate::arena::Idx;
@@ -22,13 +31,15 @@ pub(crate) struct Cgroup {
     pub(crate) parent: Option<Idx<Cgroup>>,
     pub(crate) name: String,
     pub(crate) children: Vec<Idx<Cgroup>>,
-    /// Owner of its files, who may move processes in.
+    /// Owner of what is delegated: the directory, `cgroup.procs`, `cgroup.threads` and
+    /// `cgroup.subtree_control`.
     pub(crate) owner: Kuid,
     /// Live tasks in it.
     pub(crate) procs: u32,
-    /// Tasks in it and below, zombies too: what the pids controller counts.
-    pub(crate) pids: u32,
-    pub(crate) pids_max: Option<u32>,
+    /// The pids controller's state of it, or of the nearest above that has one. It has its
+    /// own exactly if its parent has controllers enabled for the children. None once it is
+    /// removed.
+    pub(crate) pids: Option<Idx<PidsCgroup>>,
     /// Whether controllers are enabled for the children.
     pub(crate) subtree_control: bool,
     pub(crate) removed: bool,
@@ -115,10 +126,7 @@ impl Kernel {
             Some(fd) => self.cgroup_css_set_fork(parent, fd, thread)?,
         };
         // cgroups(7) pids: EAGAIN when some level is full.
-        let full = self.ancestors(cgroup).any(|at| {
-            let Cgroup { pids, pids_max, .. } = self.cgroups[at];
-            pids_max.is_some_and(|max| pids >= max)
-        });
+        let full = self.pids_full(self.cgroups[cgroup].pids);
         self.refuse_if(full, Rule::PidsLimit)?;
         Ok(cgroup)
     }
@@ -152,7 +160,10 @@ impl Kernel {
     }
 
     fn owns_cgroup(&self, task: Idx<Task>, cgroup: Idx<Cgroup>) -> bool {
-        let owner = self.cgroups[cgroup].owner;
+        self.may_write_cgroup_file(task, self.cgroups[cgroup].owner)
+    }
+
+    fn may_write_cgroup_file(&self, task: Idx<Task>, owner: Kuid) -> bool {
         self.cred_of(task).fsuid == owner || self.capable_wrt_inode(task, owner, 0, Cap::DacOverride)
     }
 
@@ -180,13 +191,11 @@ impl Kernel {
     }
 
     fn join_cgroup(&mut self, cgroup: Idx<Cgroup>) {
-        self.cgroups[cgroup].count += 1;
-        self.cgroups[cgroup].procs += 1;
-        let mut at = Some(cgroup);
-        while let Some(level) = at {
-            self.cgroups[level].pids += 1;
-            at = self.cgroups[level].parent;
-        }
+        let Cgroup { count, procs, pids, .. } = &mut self.cgroups[cgroup];
+        *count += 1;
+        *procs += 1;
+        let pids = *pids;
+        self.pids_charge(pids);
     }
 
     pub(crate) fn cgroup_exit(&mut self, task: Idx<Task>) {
@@ -195,12 +204,8 @@ impl Kernel {
     }
 
     /// A task is reaped.
-    pub(crate) fn pids_release(&mut self, cgroup: Idx<Cgroup>) {
-        let mut at = Some(cgroup);
-        while let Some(level) = at {
-            self.cgroups[level].pids -= 1;
-            at = self.cgroups[level].parent;
-        }
+    pub(crate) fn cgroup_release(&mut self, cgroup: Idx<Cgroup>, pids: Option<Idx<PidsCgroup>>) {
+        self.pids_uncharge(pids);
         self.put_cgroup(cgroup);
     }
 
@@ -235,17 +240,14 @@ impl Kernel {
         let allowed = self.owns_cgroup(task, parent);
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
         let owner = self.cred_of(task).fsuid;
+        let Cgroup { pids, subtree_control, .. } = self.cgroups[parent];
+        let pids = if subtree_control { Some(self.pids_css_alloc(pids, owner)) } else { pids };
         let child = self.cgroups.insert(Cgroup {
-            count: 0,
             parent: Some(parent),
             name: String::from(name),
-            children: Vec::new(),
             owner,
-            procs: 0,
-            pids: 0,
-            pids_max: None,
-            subtree_control: false,
-            removed: false,
+            pids,
+            ..Cgroup::default()
         });
         self.cgroups[parent].children.push(child);
         Ok(())
@@ -267,13 +269,19 @@ impl Kernel {
             return Ok(());
         }
         self.cgroups[parent].children.retain(|child| *child != cgroup);
+        if let Some(pids) = self.own_pids(cgroup) {
+            self.pids_css_offline(pids);
+        }
+        self.cgroups[cgroup].pids = None;
         self.cgroups[cgroup].removed = true;
         self.cgroups[cgroup].count += 1;
         self.put_cgroup(cgroup);
         Ok(())
     }
 
-    /// chown of a cgroup's files, by its path: delegation.
+    /// chown of a cgroup's directory, `cgroup.procs`, `cgroup.threads` and
+    /// `cgroup.subtree_control`, by its path: delegation. The files of controllers stay whose
+    /// they are.
     pub fn cgroup_chown(&mut self, caller: TaskId, path: &str, owner: u32) -> Result<(), Denial> {
         let task = self.enter(caller, Call::Mkdir)?;
         let cgroup = self.find_cgroup(task, path)?;
@@ -316,44 +324,13 @@ impl Kernel {
         for thread in self.threads(target) {
             if self.is_alive(thread) {
                 let old = core::mem::replace(&mut self.tasks[thread].cgroup, to);
+                let pids = self.cgroups[to].pids;
+                let old_pids = core::mem::replace(&mut self.tasks[thread].pids, pids);
                 self.join_cgroup(to);
                 self.cgroups[old].procs -= 1;
-                self.pids_release(old);
+                self.cgroup_release(old, old_pids);
             }
         }
-        Ok(())
-    }
-
-    /// Writes `pids.max`; `None` is `max`.
-    pub fn cgroup_set_pids_max(
-        &mut self,
-        caller: TaskId,
-        path: &str,
-        max: Option<u32>,
-    ) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Write)?;
-        self.check_free_fd(task)?;
-        let cgroup = self.find_cgroup(task, path)?;
-        let allowed = self.owns_cgroup(task, cgroup);
-        // cgroups(7), "delegation": the file is its owner's to write.
-        self.refuse_if(!allowed, Rule::CgroupAccess)?;
-        self.cgroups[cgroup].pids_max = max;
-        Ok(())
-    }
-
-    /// Writes `cgroup.subtree_control`: controllers for the children, or none.
-    pub fn cgroup_set_subtree_control(&mut self, caller: TaskId, path: &str, on: bool) -> Result<(), Denial> {
-        let task = self.enter(caller, Call::Write)?;
-        self.check_free_fd(task)?;
-        let cgroup = self.find_cgroup(task, path)?;
-        let allowed = self.owns_cgroup(task, cgroup);
-        // cgroups(7), "delegation": the file is its owner's to write.
-        self.refuse_if(!allowed, Rule::CgroupAccess)?;
-        // cgroups(7): not beside processes, but for the root.
-        let Cgroup { procs, parent, .. } = self.cgroups[cgroup];
-        let beside = on && procs > 0 && parent.is_some();
-        self.refuse_if(beside, Rule::CgroupControllers)?;
-        self.cgroups[cgroup].subtree_control = on;
         Ok(())
     }
 

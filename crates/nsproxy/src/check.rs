@@ -50,6 +50,7 @@ impl Kernel {
             self.check_task(task)?;
         }
         self.check_groups()?;
+        self.check_pids_cgroups()?;
         self.check_counts()?;
         self.check_ucounts_held()?;
         self.check_ucounts()?;
@@ -170,6 +171,30 @@ impl Kernel {
             broken(users == nsproxy.count as usize, "an nsproxy counts the tasks that share it", &idx)?;
         }
         Ok(())
+    }
+
+    fn check_pids_cgroups(&self) -> Result<(), Broken> {
+        let mut counters: BTreeMap<_, u32> = self.pids_cgroups.iter().map(|(idx, _)| (idx, 0)).collect();
+        for (idx, task) in self.tasks.iter() {
+            let at_home = task.pids == self.cgroups[task.cgroup].pids;
+            broken(at_home || !self.is_alive(idx), "who lives is charged in its cgroup", &idx)?;
+            let mut at = task.pids;
+            while let Some(level) = at {
+                *counters.entry(level).or_default() += 1;
+                at = self.pids_cgroups[level].parent;
+            }
+        }
+        for (idx, pids) in self.pids_cgroups.iter() {
+            broken(counters.get(&idx) == Some(&pids.counter), "pids.current counts who is charged", &idx)?;
+            let owned = self.cgroups.indices().into_iter().any(|at| self.own_pids(at) == Some(idx));
+            broken(owned == pids.online, "exactly what a cgroup has is online", &idx)?;
+            broken(owned || pids.counter > 0, "what no cgroup has is kept by those charged", &idx)?;
+        }
+        broken(
+            counters.len() == self.pids_cgroups.len(),
+            "who is charged is charged to what is there",
+            &counters.len(),
+        )
     }
 
     /// Everything that holds a namespace, counted anew.

@@ -408,10 +408,10 @@ impl Kernel {
 
     /// The last trace of a task goes.
     pub(crate) fn release_task(&mut self, task: Idx<Task>) {
-        let Task { pid, signal, cred, cgroup, next_thread, prev_thread, sighand, exec_state, .. } =
+        let Task { pid, signal, cred, cgroup, pids, next_thread, prev_thread, sighand, exec_state, .. } =
             self.tasks[task];
         self.dec_nproc(self.creds[cred].ucounts);
-        self.pids_release(cgroup);
+        self.cgroup_release(cgroup, pids);
         let ns = self.pids[pid].ns;
         if self.pid_ns[ns].child_reaper == Some(task) {
             self.pid_ns[ns].child_reaper = None;

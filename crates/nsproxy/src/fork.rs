@@ -530,6 +530,7 @@ impl Kernel {
             sighand,
             sysv,
             cgroup: parts.cgroup,
+            pids: self.cgroups[parts.cgroup].pids,
             real_parent: None,
             first_child: None,
             last_child: None,

@@ -2,7 +2,7 @@
 
 use crate::arena::{Arena, Idx};
 use crate::capability::CapSet;
-use crate::cgroup::{Cgroup, CgroupNamespace};
+use crate::cgroup::{Cgroup, CgroupNamespace, PidsCgroup};
 use crate::cred::Cred;
 use crate::file::{FdEntry, File, Files};
 use crate::idmap::IdMap;
@@ -25,7 +25,6 @@ use crate::ucount::{UCOUNT_MAX, Ucounts};
 use crate::user_namespace::UserNamespace;
 use crate::utsname::UtsNamespace;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A kernel: tasks, credentials, namespaces, mounts, counters and parameters.
@@ -71,6 +70,7 @@ pub struct Kernel {
     pub(crate) dentries: Arena<Dentry>,
     pub(crate) supers: Arena<SuperBlock>,
     pub(crate) cgroups: Arena<Cgroup>,
+    pub(crate) pids_cgroups: Arena<PidsCgroup>,
     pub(crate) sysv: Arena<SysvTask>,
     pub(crate) shm_attached: Arena<ShmAttached>,
     /// Shared memory segments whose creator still lives in their namespace.
@@ -167,6 +167,7 @@ impl Kernel {
             dentries: Arena::default(),
             supers: Arena::default(),
             cgroups: Arena::default(),
+            pids_cgroups: Arena::default(),
             sysv: Arena::default(),
             shm_attached: Arena::default(),
             shm_creators: 0,
@@ -225,6 +226,7 @@ impl Kernel {
             sighand: Some(sighand),
             sysv: None,
             cgroup,
+            pids: None,
             real_parent: None,
             first_child: None,
             last_child: None,
@@ -305,18 +307,7 @@ impl Kernel {
         let uts =
             self.uts_ns.insert(UtsNamespace { common: initial(NsKind::Uts, owner), names: Shared::BLANK });
         let ipc = self.ipc_ns.insert(IpcNamespace::new(initial(NsKind::Ipc, owner), (0, 0)));
-        let top = self.cgroups.insert(Cgroup {
-            count: 2,
-            parent: None,
-            name: String::new(),
-            children: Vec::new(),
-            owner: 0,
-            procs: 0,
-            pids: 0,
-            pids_max: None,
-            subtree_control: false,
-            removed: false,
-        });
+        let top = self.cgroups.insert(Cgroup { count: 2, ..Cgroup::default() });
         let cgroup =
             self.cgroup_ns.insert(CgroupNamespace { common: initial(NsKind::Cgroup, owner), root: top });
         let time = self.time_ns.insert(TimeNamespace {

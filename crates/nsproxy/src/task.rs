@@ -3,7 +3,7 @@
 
 use crate::Kernel;
 use crate::arena::Idx;
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, PidsCgroup};
 use crate::cred::Cred;
 use crate::file::Files;
 use crate::ipc::{ShmAttached, SysvTask};
@@ -51,6 +51,8 @@ pub(crate) struct Task {
     pub(crate) sighand: Option<Idx<Sighand>>,
     pub(crate) sysv: Option<Idx<SysvTask>>,
     pub(crate) cgroup: Idx<Cgroup>,
+    /// Where the pids controller has charged it: in its cgroup, if it lives.
+    pub(crate) pids: Option<Idx<PidsCgroup>>,
     pub(crate) real_parent: Option<Idx<Task>>,
     pub(crate) first_child: Option<Idx<Task>>,
     pub(crate) last_child: Option<Idx<Task>>,

@@ -12,6 +12,7 @@ fn base() -> (Kernel, TaskId, TaskId) {
     let mut kernel = Kernel::default();
     let init = kernel.init();
     let other = kernel.fork(init).unwrap().task;
+    kernel.cgroup_set_subtree_control(init, "/", true).unwrap();
     kernel.cgroup_mkdir(init, "/c").unwrap();
     kernel.shmget(init, 5, 10, 0o1600).unwrap();
     kernel.semget(init, 5, 3, 0o1666).unwrap();
@@ -49,7 +50,20 @@ const CHANGES: &[(&str, Change)] = &[
     ("a file", |k, i, _| k.mknod(i, "/new")),
     ("pids.max", |k, i, _| k.cgroup_set_pids_max(i, "/c", Some(3))),
     ("a cgroup's owner", |k, i, _| k.cgroup_chown(i, "/c", 3)),
-    ("subtree_control", |k, i, _| k.cgroup_set_subtree_control(i, "/", true)),
+    ("subtree_control", |k, i, _| k.cgroup_set_subtree_control(i, "/c", true)),
+    ("no subtree_control", |k, i, _| k.cgroup_set_subtree_control(i, "/", false)),
+    ("a file of pids.max that another owns", |k, i, o| {
+        k.cgroup_set_subtree_control(i, "/", false)?;
+        k.cgroup_chown(i, "/", 7)?;
+        k.setresuid(o, 7, 7, 7)?;
+        k.cgroup_set_subtree_control(o, "/", true)?;
+        k.cgroup_chown(i, "/", 0)
+    }),
+    ("the same without the file", |k, i, o| {
+        k.setresuid(o, 7, 7, 7)?;
+        k.cgroup_chown(i, "/", 7)?;
+        k.cgroup_chown(i, "/", 0)
+    }),
     ("a semaphore", |k, _, o| k.semop(o, 0, SemOp { number: 1, change: 3, undo: false }).map(drop)),
     ("a semaphore to be taken back", |k, _, o| {
         k.semop(o, 0, SemOp { number: 1, change: 3, undo: true }).map(drop)

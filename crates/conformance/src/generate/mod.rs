@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use nsproxy::op::Op;
 use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
+use crate::cgroup::Cgroups;
 use crate::outside;
 use crate::random::Random;
 
@@ -70,8 +71,10 @@ impl Area {
 pub(crate) struct Bounds {
     /// Only calls of this area, and clones.
     pub(crate) only: Option<Area>,
-    /// Cgroups can be made.
-    pub(crate) cgroups: bool,
+    /// What can be done with cgroups.
+    pub(crate) cgroups: Cgroups,
+    /// Cgroup namespaces are boundaries of delegation.
+    pub(crate) nsdelegate: bool,
     /// Nobody else on the machine has the runner's user id, so tasks of it can be counted.
     pub(crate) own_uid: bool,
     /// The ids that mean something in the world.

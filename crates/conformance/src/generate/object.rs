@@ -2,9 +2,10 @@
 
 use nsproxy::op::Op;
 use nsproxy::uapi::{IPC_CREAT, IPC_EXCL};
-use nsproxy::{Descriptor, IpcSysctl, NsKind, SemOp};
+use nsproxy::{Descriptor, IpcSysctl, NsKind, SemOp, TaskId};
 
 use super::{Generator, View, is};
+use crate::cgroup::Cgroups;
 
 const DEVICES: [&str; 6] = ["a", "b", "c", "lo", "veth0", "none"];
 
@@ -102,17 +103,45 @@ impl Generator {
     }
 
     pub(super) fn cgroup_op(&mut self, view: &View<'_>) -> Option<Op> {
-        if !view.bounds.cgroups {
+        if view.bounds.cgroups == Cgroups::None {
             return None;
         }
         let path = String::from(*self.random.pick(&["/a", "/a", "/b", "/a/c", "/b/d"]));
         let pid = if self.random.one_in(2) { 0 } else { self.pid(view) };
-        Some(match self.random.below(12) {
+        let controls = match view.bounds.cgroups {
+            Cgroups::None | Cgroups::Unbuilt => 0,
+            Cgroups::Bare => 2,
+            Cgroups::Controlled => 12,
+        };
+        Some(match self.random.below(12 + controls) {
             0..=3 => Op::CgroupMkdir(path),
             4 => Op::CgroupRmdir(path),
             5..=7 => Op::CgroupMove { path, pid },
             8 => Op::CgroupChown { path, owner: self.id(view) },
-            _ => Op::OpenCgroup(path),
+            9..=11 => Op::OpenCgroup(path),
+            _ => self.control(view),
         })
+    }
+
+    /// Where controllers are enabled nobody may be: they are moved out of the root, one after
+    /// the other, until it is free.
+    fn control(&mut self, view: &View<'_>) -> Op {
+        let path = String::from(*self.random.pick(&["/", "/", "/a", "/a", "/b", "/a/c"]));
+        match self.random.below(10) {
+            0..=2 => Op::CgroupSubtreeControl { path, on: !self.random.one_in(4) },
+            3..=5 => {
+                let number = u32::try_from(self.random.below(7)).unwrap_or(0);
+                let odd = *self.random.pick(&[None, Some(4_194_304), Some(4_194_305)]);
+                Op::CgroupPidsMax { path, max: if self.random.one_in(4) { odd } else { Some(number) } }
+            }
+            _ => {
+                let at_root =
+                    |task: &&TaskId| view.kernel.cgroup_path(view.init, **task).is_ok_and(|path| path == "/");
+                let there: Vec<TaskId> = view.tasks.iter().filter(at_root).copied().collect();
+                let task = if there.is_empty() { view.me } else { *self.random.pick(&there) };
+                let path = String::from(*self.random.pick(&["/a", "/b", "/a/c", "/"]));
+                Op::CgroupMove { path, pid: view.number(task).unwrap_or(0) }
+            }
+        }
     }
 }

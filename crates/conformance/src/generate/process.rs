@@ -10,6 +10,7 @@ use nsproxy::uapi::{
 use nsproxy::{Descriptor, Disposition, NsKind, NsLink, Program, Reboot, State};
 
 use super::{Generator, View};
+use crate::cgroup::Cgroups;
 
 const SIGNALS: [u32; 14] = [0, 1, 9, 9, 10, 15, 15, 17, 18, 18, 19, 23, 64, 65];
 
@@ -86,7 +87,7 @@ impl Generator {
         match self.random.below(16) {
             0 => flags |= CLONE_CLEAR_SIGHAND,
             1 => flags |= CLONE_PIDFD,
-            2 if view.bounds.cgroups => flags |= CLONE_INTO_CGROUP,
+            2 if view.bounds.cgroups > Cgroups::None => flags |= CLONE_INTO_CGROUP,
             _ => {}
         }
         let alone = flags & (CLONE_THREAD | CLONE_PARENT) == 0;

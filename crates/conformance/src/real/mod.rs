@@ -86,7 +86,7 @@ impl Real {
             settle_at(&null, PROC_FD)?,
             settle_at(cgroup.map_or(null.as_fd(), AsFd::as_fd), CGROUP_FD)?,
         ];
-        let pid = sys::start(flags, &null).map_err(std::io::Error::from_raw_os_error);
+        let pid = sys::start(flags, cgroup, &null).map_err(std::io::Error::from_raw_os_error);
         drop(kept);
         let host_pid = context("make a world", pid)?;
         let pid = rustix::process::Pid::from_raw(host_pid).ok_or_else(|| std::io::Error::other("no pid"))?;

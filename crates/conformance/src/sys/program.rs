@@ -151,12 +151,15 @@ struct Start {
     null: i32,
 }
 
-/// Starts an actor in slot 0 by one clone3 with these flags, as a child of the runner.
+/// Starts an actor in slot 0 by one clone3 with these flags, as a child of the runner,
+/// perhaps in a cgroup.
 /// `mailbox` and `program` lie at their agreed numbers. Returns its pid.
-pub(crate) fn start(flags: u64, null: &OwnedFd) -> Result<i32, i32> {
+pub(crate) fn start(flags: u64, cgroup: Option<&OwnedFd>, null: &OwnedFd) -> Result<i32, i32> {
     let name = b"A\0";
+    let into = if cgroup.is_some() { nsproxy::uapi::CLONE_INTO_CGROUP } else { 0 };
+    let cgroup = cgroup.map_or(0, |cgroup| u64::from(cgroup.as_raw_fd().unsigned_abs()));
     let start = Start {
-        args: [flags, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, 0, 0, 0],
+        args: [flags | into, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, 0, 0, cgroup],
         argv: [name.as_ptr() as u64, 0],
         null: null.as_fd().as_raw_fd(),
     };

@@ -12,6 +12,8 @@ pub(crate) enum Verdict {
     Agreed,
     /// The rule is about another release than the one that runs.
     OtherRelease,
+    /// No cgroups, or none with controllers.
+    NoControllers,
     Failed(String),
 }
 
@@ -53,6 +55,9 @@ impl Replayed {
             _ if !problems.is_empty() => Some(Verdict::Failed(problems)),
             Some("both sides agree") => Some(Verdict::Agreed),
             Some(end) if end.starts_with("not for this kernel: release ") => Some(Verdict::OtherRelease),
+            Some(end) if rule.controllers && end.starts_with("not for this kernel: ") => {
+                Some(Verdict::NoControllers)
+            }
             Some(end) => Some(Verdict::Failed(end.to_owned())),
             None => None,
         }

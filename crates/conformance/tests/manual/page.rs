@@ -89,6 +89,9 @@ fn table(sections: &[Section]) -> String {
 fn runs(rule: &Rule) -> String {
     match (&rule.model_only, rule.world.as_deref()) {
         (Some(why), _) => format!("model only: {why}"),
+        (None, None) if rule.controllers => {
+            String::from("both sides, as root, where cgroups have controllers")
+        }
         (None, Some(world @ ("root" | "userns"))) => format!("both sides, world `{world}`, as root"),
         (None, _) => String::from("both sides"),
     }

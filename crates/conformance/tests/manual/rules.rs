@@ -27,6 +27,8 @@ pub(crate) struct Rule {
     pub(crate) model_only: Option<String>,
     /// The kind of world it takes.
     pub(crate) world: Option<String>,
+    /// Whether controllers must be handed down to the cgroup of a run.
+    pub(crate) controllers: bool,
     pub(crate) script: String,
     /// The numbers of its lines in the file, from 1.
     pub(crate) lines: Range<usize>,
@@ -41,6 +43,7 @@ impl Rule {
             kernel: None,
             model_only: None,
             world: None,
+            controllers: false,
             script: part.text.to_owned(),
             lines: part.line..part.line + part.text.lines().count(),
         };
@@ -49,6 +52,8 @@ impl Rule {
             let keyword = |word: &str| line.strip_prefix(word).map(|rest| rest.trim().to_owned());
             if let Some(world) = keyword("world ") {
                 rule.world = Some(world);
+            } else if line == "controllers" {
+                rule.controllers = true;
             } else if let Some(why) = keyword("model only:") {
                 rule.model_only = Some(why);
             } else if let Some(what) = keyword("kernel:") {

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::arena::Idx;
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, PidsCgroup};
 use crate::cred::Cred;
 use crate::file::{FdEntry, File, FileKind, Files};
 use crate::ipc::{ShmAttached, SysvTask};
@@ -29,6 +29,7 @@ impl View<'_> {
             sighand,
             sysv,
             cgroup,
+            pids,
             real_parent,
             // Shown as the list of children, whose order decides who is reaped first.
             first_child: _,
@@ -92,8 +93,9 @@ impl View<'_> {
         if let Some(files) = files {
             self.files(files);
         }
+        let charged = self.pids_cgroup(pids);
         let cgroup = self.cgroup(cgroup);
-        self.say(&format!(" cgroup {cgroup}"));
+        self.say(&format!(" cgroup {cgroup} charged to {charged}"));
     }
 
     fn process(&mut self, idx: Idx<Signal>) {
@@ -307,15 +309,24 @@ impl View<'_> {
             owner,
             procs,
             pids,
-            pids_max,
             subtree_control,
             removed,
         } = &self.kernel.cgroups[idx];
+        let pids = self.pids_cgroup(*pids);
         let met = self.meet("cgroup", idx.raw());
         let parent = parent.map(|parent| self.meet("cgroup", parent.raw()));
         format!(
-            "cgroup{met} {name:?} in {parent:?} of {owner} tasks {procs} {pids} at most {pids_max:?} controllers {subtree_control} removed {removed}"
+            "cgroup{met} {name:?} in {parent:?} of {owner} tasks {procs} counted in {pids} controllers {subtree_control} removed {removed}"
         )
+    }
+
+    /// The states of the pids controller from this one up.
+    fn pids_cgroup(&mut self, idx: Option<Idx<PidsCgroup>>) -> String {
+        let Some(idx) = idx else { return String::from("none") };
+        let PidsCgroup { parent, counter, limit, owner, online } = self.kernel.pids_cgroups[idx];
+        let met = self.meet("pids", idx.raw());
+        let above = self.pids_cgroup(parent);
+        format!("pids{met} {counter} at most {limit:?} of {owner} online {online} < {above}")
     }
 
     pub(super) fn all_cgroups(&mut self) {

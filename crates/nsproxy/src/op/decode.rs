@@ -350,7 +350,12 @@ fn objects(source: &mut Source<'_>) -> Op {
     let id = i32::from(source.byte() % 3);
     let text =
         String::from(source.pick(&["a", "b", "", "x\0y", "a-name-that-is-much-too-long-for-anything", "lo"]));
-    match source.byte() % 27 {
+    match source.byte() % 29 {
+        27 => Op::CgroupPidsMax {
+            path: alloc::format!("/{text}"),
+            max: source.pick(&[None, Some(0), Some(2), Some(4), Some(u32::MAX)]),
+        },
+        28 => Op::CgroupSubtreeControl { path: alloc::format!("/{text}"), on: source.flag() },
         26 => Op::WriteIpcSysctl {
             which: source.pick(&IpcSysctl::ALL),
             value: source.pick(&[0, 1, 2, 100, u64::MAX]),

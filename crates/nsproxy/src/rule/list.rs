@@ -349,7 +349,12 @@ rules! {
     CgroupInUse: EBUSY, "cgroup_destroy_locked", "cgroups(7)", ALWAYS, "The cgroup has processes or children.";
     CgroupDelegation: ENOENT, "cgroup_attach_permissions", "cgroup_namespaces(7) nsdelegate", ALWAYS, "With nsdelegate a migration stays below the root of the caller's cgroup namespace.";
     CgroupInternal: EBUSY, "cgroup_migrate_vet_dst", "cgroups(7)", ALWAYS, "The cgroup has controllers enabled for its children, so it takes no processes itself.";
-    CgroupControllers: EBUSY, "cgroup_subtree_control_write", "cgroups(7)", ALWAYS, "A cgroup with processes enables no controllers for its children.";
+    CgroupNoController: ENOENT, "cgroup_subtree_control_write", "cgroups(7)", ALWAYS, "A cgroup enables for its children only the controllers that it has from its parent.";
+    CgroupControlled: EBUSY, "cgroup_subtree_control_write", "cgroups(7)", ALWAYS, "A controller that a child has enabled for its own children stays enabled.";
+    CgroupControllers: EBUSY, "cgroup_vet_subtree_control_enable", "cgroups(7)", ALWAYS, "A cgroup with processes enables no controllers for its children.";
+    CgroupPidsMissing: ENOENT lookup, "kernfs_walk", "cgroups(7) pids", ALWAYS, "A cgroup has pids.max while its parent has the pids controller enabled; the root has none.";
+    CgroupLimitDelegation: EPERM, "cgroup_file_write", "cgroup_namespaces(7) nsdelegate", ALWAYS, "With nsdelegate the limits of the root of a cgroup namespace are not written from inside.";
+    CgroupPidsMaxRange: EINVAL, "pids_max_write", "cgroups(7) pids", ALWAYS, "The limit is max, or a number up to 4194304.";
 }
 "time" {
     TimeOffsetsPosition: EINVAL, "timens_offsets_write", "time_namespaces(7) EINVAL", ALWAYS, "The offsets are written from offset zero in one go, in less than a page.";

@@ -210,7 +210,7 @@ pub const CALLS: &[Word] = &[
     call(
         "cgroup-subtree-control PATH on|off",
         "cgroup-subtree-control /a on",
-        "writes `cgroup.subtree_control`",
+        "writes `+memory +pids` or `-memory -pids` to `cgroup.subtree_control`",
     ),
     call("shmget KEY", "shmget 7", "shmget(2) of an existing segment"),
     call("shmget-create KEY", "shmget-create 7", "shmget(2) `IPC_CREAT`, mode 0600"),

@@ -34,6 +34,7 @@ fn with_tids(bits: u64, tids: &[i32]) -> Result<(), Denial> {
 
 fn into_cgroup(change: impl FnOnce(&mut Kernel, TaskId)) -> Result<(), Denial> {
     let (mut kernel, init, shell) = boot();
+    kernel.cgroup_set_subtree_control(init, "/", true).unwrap();
     kernel.cgroup_mkdir(init, "/a").unwrap();
     let fd = kernel.open_cgroup(shell, "/a").unwrap();
     change(&mut kernel, shell);

@@ -28,6 +28,14 @@ fn cgroup(change: impl FnOnce(&mut Kernel, TaskId) -> Result<(), Denial>) -> Res
     change(&mut kernel, shell)
 }
 
+/// The same with controllers for it.
+fn controlled(change: impl FnOnce(&mut Kernel, TaskId) -> Result<(), Denial>) -> Result<(), Denial> {
+    cgroup(|kernel, shell| {
+        kernel.cgroup_set_subtree_control(shell, "/", true)?;
+        change(kernel, shell)
+    })
+}
+
 pub(super) const CASES: &[Case] = &[
     (Rule::HostnamePrivilege, |bad| {
         let (mut kernel, _, _) = boot();
@@ -289,15 +297,42 @@ pub(super) const CASES: &[Case] = &[
         })
     }),
     (Rule::CgroupInternal, |bad| {
-        cgroup(|kernel, shell| {
+        controlled(|kernel, shell| {
             kernel.cgroup_set_subtree_control(shell, "/a", bad)?;
             kernel.cgroup_move(shell, "/a", 0)
         })
     }),
-    (Rule::CgroupControllers, |bad| {
+    (Rule::CgroupNoController, |bad| {
         cgroup(|kernel, shell| {
+            kernel.cgroup_set_subtree_control(shell, "/", !bad)?;
+            kernel.cgroup_set_subtree_control(shell, "/a", true)
+        })
+    }),
+    (Rule::CgroupControlled, |bad| {
+        controlled(|kernel, shell| {
+            kernel.cgroup_set_subtree_control(shell, "/a", bad)?;
+            kernel.cgroup_set_subtree_control(shell, "/", false)
+        })
+    }),
+    (Rule::CgroupControllers, |bad| {
+        controlled(|kernel, shell| {
             kernel.cgroup_move(shell, if bad { "/a" } else { "/" }, 0)?;
             kernel.cgroup_set_subtree_control(shell, "/a", true)
         })
+    }),
+    (Rule::CgroupPidsMissing, |bad| {
+        controlled(|kernel, shell| kernel.cgroup_set_pids_max(shell, if bad { "/" } else { "/a" }, Some(1)))
+    }),
+    (Rule::CgroupLimitDelegation, |bad| {
+        controlled(|kernel, shell| {
+            kernel.params_mut().features.nsdelegate = bad;
+            kernel.cgroup_move(shell, "/a", 0)?;
+            kernel.unshare(shell, CLONE_NEWCGROUP)?;
+            kernel.cgroup_set_pids_max(shell, "/", Some(9))
+        })
+    }),
+    (Rule::CgroupPidsMaxRange, |bad| {
+        let max = 4_194_304 + u32::from(bad);
+        controlled(|kernel, shell| kernel.cgroup_set_pids_max(shell, "/a", Some(max)))
     }),
 ];

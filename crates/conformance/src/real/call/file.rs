@@ -5,6 +5,7 @@ use nsproxy::{IpcSysctl, MapKind, NsIoctl, NsKind, NsLink, PidfdIoctl};
 
 use super::super::{CGROUP_FD, PROC_FD, SPARE_FD};
 use super::{Answer, Broken, Hand, arg, done};
+use crate::machine::CGROUP;
 
 /// A path that names no process.
 const NOBODY: &str = "4194304";
@@ -43,6 +44,8 @@ impl Hand<'_> {
             Op::CgroupMkdir(_)
             | Op::CgroupRmdir(_)
             | Op::CgroupMove { .. }
+            | Op::CgroupPidsMax { .. }
+            | Op::CgroupSubtreeControl { .. }
             | Op::CgroupChown { .. }
             | Op::OpenCgroup(_) => self.perform_cgroup(op),
             _ => self.perform_path(op),
@@ -105,16 +108,17 @@ impl Hand<'_> {
         match op {
             Op::CgroupChown { path, owner } => {
                 let directory = self.cgroup(path);
-                let procs = self.args.string(&format!("{directory}/cgroup.procs"));
-                let directory = self.args.string(&directory);
-                let owner = u64::from(*owner);
-                let chown = |hand: &Self, path| {
-                    hand.plain(libc::SYS_fchownat, [arg(CGROUP_FD), path, owner, u64::from(u32::MAX), 0])
-                };
-                match chown(self, procs)? {
-                    Answer::Number(_) => chown(self, directory),
-                    refused => Ok(refused),
+                let mut answer = Answer::Number(0);
+                // They have one owner, so that the first to refuse is the first of all.
+                for name in ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "."] {
+                    let path = self.args.string(&format!("{directory}/{name}"));
+                    let owner = [u64::from(*owner), u64::from(u32::MAX)];
+                    answer = self.plain(libc::SYS_fchownat, [arg(CGROUP_FD), path, owner[0], owner[1], 0])?;
+                    if !matches!(answer, Answer::Number(_)) {
+                        break;
+                    }
                 }
+                Ok(answer)
             }
             Op::CgroupMkdir(path) => {
                 let path = self.cgroup(path);
@@ -129,6 +133,16 @@ impl Hand<'_> {
             Op::CgroupMove { path, pid } => {
                 let path = format!("{}/cgroup.procs", self.cgroup(path));
                 self.write_file(CGROUP_FD, &path, pid.to_string().as_bytes())
+            }
+            Op::CgroupPidsMax { path, max } => {
+                let path = format!("{}/pids.max", self.cgroup(path));
+                let max = max.map_or_else(|| String::from("max"), |max| max.to_string());
+                self.write_file(CGROUP_FD, &path, max.as_bytes())
+            }
+            Op::CgroupSubtreeControl { path, on } => {
+                let path = format!("{}/cgroup.subtree_control", self.cgroup(path));
+                let text = if *on { "+memory +pids" } else { "-memory -pids" };
+                self.write_file(CGROUP_FD, &path, text.as_bytes())
             }
             Op::OpenCgroup(path) => {
                 let path = self.cgroup(path);
@@ -278,9 +292,11 @@ impl Hand<'_> {
                 parts.push(part);
             }
         }
-        // The first part is the world's directory itself.
-        let below = parts.get(1..).unwrap_or_default().join("/");
-        if below.is_empty() { String::from(".") } else { below }
+        // From the world's directory up, and then down again.
+        let world: Vec<&str> = CGROUP.split('/').skip(1).collect();
+        let shared = parts.iter().zip(&world).take_while(|(one, other)| one == other).count();
+        let way = ["."].into_iter().chain(world[shared..].iter().map(|_| ".."));
+        way.chain(parts[shared..].iter().copied()).collect::<Vec<_>>().join("/")
     }
 
     /// Asks for the handle of a namespace, and opens it.
