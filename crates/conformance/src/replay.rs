@@ -13,6 +13,7 @@ use crate::cgroup::{Cgroups, Home};
 use crate::explain::Scores;
 use crate::generate::Met;
 use crate::machine::Machine;
+use crate::outside;
 use crate::reach::{Coverage, Place};
 use crate::real::ask::Places;
 use crate::recipes::wants_nsdelegate;
@@ -178,6 +179,9 @@ impl Script<'_> {
         let Some(actor) = self.world.find(task) else {
             return Err(wrong(format!("{} is no more", line.caller)));
         };
+        if let Some(why) = outside::reached(&self.world.kernel, task, &op) {
+            return Ok(Some(End::NotHere(why.to_owned())));
+        }
         let model = self.world.step(actor, &op)?;
         if let Err(denial) = model {
             *self.met.entry(denial.rule).or_default() += 1;

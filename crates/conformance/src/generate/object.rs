@@ -1,7 +1,7 @@
 //! What lives in ipc, net and cgroup namespaces.
 
 use nsproxy::op::Op;
-use nsproxy::uapi::{IPC_CREAT, IPC_EXCL};
+use nsproxy::uapi::{CLONE_INTO_CGROUP, IPC_CREAT, IPC_EXCL, SIGCHLD};
 use nsproxy::{Descriptor, IpcSysctl, NsKind, SemOp, TaskId};
 
 use super::{Generator, View, is};
@@ -127,19 +127,24 @@ impl Generator {
     /// the other, until it is free.
     fn control(&mut self, view: &View<'_>) -> Op {
         let path = String::from(*self.random.pick(&["/", "/", "/a", "/a", "/b", "/a/c"]));
-        match self.random.below(10) {
+        match self.random.below(12) {
             0..=2 => Op::CgroupSubtreeControl { path, on: !self.random.one_in(4) },
             3..=5 => {
                 let number = u32::try_from(self.random.below(7)).unwrap_or(0);
                 let odd = *self.random.pick(&[None, Some(4_194_304), Some(4_194_305)]);
                 Op::CgroupPidsMax { path, max: if self.random.one_in(4) { odd } else { Some(number) } }
             }
+            6 => {
+                let exit_signal = u64::from(SIGCHLD);
+                let cgroup = self.fd(view, |what| what == Descriptor::Cgroup);
+                Op::Clone3 { flags: CLONE_INTO_CGROUP, exit_signal, set_tid: Vec::new(), cgroup }
+            }
             _ => {
                 let at_root =
                     |task: &&TaskId| view.kernel.cgroup_path(view.init, **task).is_ok_and(|path| path == "/");
                 let there: Vec<TaskId> = view.tasks.iter().filter(at_root).copied().collect();
                 let task = if there.is_empty() { view.me } else { *self.random.pick(&there) };
-                let path = String::from(*self.random.pick(&["/a", "/b", "/a/c", "/"]));
+                let path = String::from(*self.random.pick(&["/b", "/b", "/a/c", "/a/c", "/a", "/"]));
                 Op::CgroupMove { path, pid: view.number(task).unwrap_or(0) }
             }
         }
