@@ -127,14 +127,15 @@ impl Generator {
     /// the other, until it is free.
     fn control(&mut self, view: &View<'_>) -> Op {
         let path = String::from(*self.random.pick(&["/", "/", "/a", "/a", "/b", "/a/c"]));
-        match self.random.below(12) {
+        match self.random.below(13) {
             0..=2 => Op::CgroupSubtreeControl { path, on: !self.random.one_in(4) },
             3..=5 => {
                 let number = u32::try_from(self.random.below(7)).unwrap_or(0);
                 let odd = *self.random.pick(&[None, Some(4_194_304), Some(4_194_305)]);
                 Op::CgroupPidsMax { path, max: if self.random.one_in(4) { odd } else { Some(number) } }
             }
-            6 => {
+            6 => Op::OpenCgroup(path),
+            7 => {
                 let exit_signal = u64::from(SIGCHLD);
                 let cgroup = self.fd(view, |what| what == Descriptor::Cgroup);
                 Op::Clone3 { flags: CLONE_INTO_CGROUP, exit_signal, set_tid: Vec::new(), cgroup }
