@@ -489,7 +489,7 @@ impl Session<'_> {
     }
 }
 
-fn place_of_proc(root: Option<&CStr>, on: &CStr) -> String {
+pub(super) fn place_of_proc(root: Option<&CStr>, on: &CStr) -> String {
     let root = root.map(|root| root.to_string_lossy().into_owned()).unwrap_or_default();
     root + &on.to_string_lossy()
 }

@@ -221,6 +221,11 @@ outside! {
             "attach to another process, or from another one",
         ]
     }
+    NotBlockDevice "not-a-block-device" {
+        "The file system lies on a device, and what is named is none.",
+        "/proc/filesystems has the type without nodev, and the source is no block device.",
+        ["name a block device, or let mount -o loop make one of an image"]
+    }
     PathLoop "path-loop" {
         "The path leads through too many symbolic links.",
         "Following it is answered with ELOOP: a link leads back to itself, or there are more than 40.",

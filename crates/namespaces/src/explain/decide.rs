@@ -59,6 +59,9 @@ impl<'a> Case<'a> {
             },
             (seen, _) => seen,
         };
+        if let Some(verdict) = lookup::of_launch(self, seen) {
+            return verdict;
+        }
         if let Some(verdict) = seen.errno().and_then(|errno| self.by_fact(errno)) {
             return verdict;
         }
@@ -218,7 +221,8 @@ impl<'a> Case<'a> {
             }
             1 => {
                 let (cause, refused, supposition) = found.remove(0);
-                self.named(cause, refused, &supposition.assumed, Some(&supposition))
+                let read = as_read == Err(refused) && supposition.assumed == Assumed::default();
+                self.named(cause, refused, &supposition.assumed, Some(&supposition).filter(|_| !read))
             }
             _ => {
                 let causes = found.iter().map(|(cause, ..)| *cause).collect();

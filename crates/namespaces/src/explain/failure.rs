@@ -40,6 +40,12 @@ impl Machine<'_> {
         match error {
             // That a program is not there is no matter of namespaces.
             Error::Step { step, .. } if matches!(step.step, Step::Execute { .. }) => None,
+            // It names the directory that is not there.
+            Error::Step { step, errno: Errno::ENOENT, .. }
+                if matches!(step.step, Step::Chroot(_) | Step::Chdir(_) | Step::MountProc { .. }) =>
+            {
+                None
+            }
             Error::Step { index, plan, errno, .. } => {
                 let question = Question::Launch((**plan).clone());
                 Some(self.explain_errno(&question, Some(*index), *errno))

@@ -377,7 +377,11 @@ fn mounts(case: &Case<'_>, rule: Rule) -> Vec<Evidence> {
         Rule::MountPrivilege => vec![owner_line(state, Kind::Mnt), capabilities(state)],
         Rule::FsPrivilege => match case.question {
             Question::Mount { fstype, .. } => vec![fs_owner(state, fstype), capabilities(state)],
-            _ => vec![fs_owner(state, "proc")],
+            // The new ones are for children, or none was asked for.
+            _ => vec![Evidence::file(
+                "/proc/self/ns/pid",
+                format!("is {}, which is not the new user namespace's", state.name(Kind::Pid)),
+            )],
         },
         Rule::MountTooRevealing => {
             let fstype = match case.question {

@@ -3,13 +3,18 @@
 use nsproxy::Rule;
 use nsproxy::uapi::{MS_BIND, MS_MOVE, MS_REMOUNT};
 
+use super::advice::helps;
+use super::answer::{Refusal, Remedy, Verdict};
+use super::ask::place_of_proc;
 use super::cause::{Cause, Outside};
 use super::decide::Case;
 use super::evidence::Evidence;
 use super::facts::UMOUNT_FLAGS;
 use super::machine::Machine;
 use super::question::Question;
+use super::trial::Seen;
 use crate::errno::Errno;
+use crate::plan::{Directory, Step};
 
 /// The paths of a question that name places in the tree of mounts, in the order in which the
 /// kernel follows them.
@@ -50,6 +55,25 @@ pub(super) fn by_errno(case: &Case<'_>, errno: Errno) -> Option<(Cause, Evidence
     let mut paths = paths(case.question).into_iter();
     let path = paths.find(|path| follow(case.machine, case.question, path) == Err(errno))?;
     Some((cause, stopped(case.machine, path, errno)))
+}
+
+/// The directory of a step of a launch that can't be followed, if that is what the step was refused
+/// for: by this process as it is, which may be more than it may do inside.
+pub(super) fn of_launch(case: &Case<'_>, seen: Seen) -> Option<Verdict> {
+    let (Question::Launch(plan), Seen::Refused(Some(at), errno)) = (case.question, seen) else { return None };
+    let path = match &plan.steps().get(at)?.step {
+        Step::Chroot(Directory::Path(path)) | Step::Chdir(Directory::Path(path)) | Step::PivotRoot(path) => {
+            path.to_string_lossy().into_owned()
+        }
+        Step::MountProc { root, on } => place_of_proc(root.as_deref(), on),
+        _ => return None,
+    };
+    let cause = cause(errno)?;
+    // Entering a directory searches it, too.
+    let answer = case.machine.eyes().stat(&format!("{path}/.")).err().filter(|_| !case.machine.is_layered());
+    let evidence = vec![stopped(case.machine, &path, answer.filter(|answer| *answer == errno)?)];
+    let remedies = helps(cause).iter().map(|says| Remedy::words(*says)).collect();
+    Some(Verdict::Refused(Refusal { cause, errno: Some(errno), at: case.at(at), evidence, remedies }))
 }
 
 /// Why following a path, or opening what it leads to, is answered so.

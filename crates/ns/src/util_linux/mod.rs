@@ -84,7 +84,10 @@ pub(crate) fn question(tool: &str, args: &[String]) -> Result<Question, report::
     match plan(&Call::by_word(tool, &args)) {
         Ok(plan) => Ok(Question::of(plan)),
         Err(Failure { asks: Some(question), .. }) => Ok(*question),
-        Err(failure) => Err(report::Failure::new(format!("{tool}: {}", failure.line()))),
+        Err(failure) => {
+            let line = report::Failure::new(format!("{tool}: {}", failure.line()));
+            Err(if let Some(cause) = &failure.cause { line.because(cause) } else { line })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use testkit::require_namespaces;
 
-use crate::answer::{Answer, NS, Place, user};
+use crate::answer::{Answer, HERE, NS, Place, user};
 
 /// The real launch fails with this message, and the answer names the cause.
 #[track_caller]
@@ -129,4 +129,70 @@ fn namespaces_that_bubblewrap_does_without() {
         let said = ask(options).allowed().0["steps"].to_string();
         assert!(said.contains("CLONE_NEWNS") && !said.contains("CLONE_NEWUSER"), "{said}");
     }
+}
+
+#[test]
+fn the_directory_of_a_launch_that_can_not_be_entered() {
+    testkit::require_namespaces!();
+    let closed = user().run(&["test", "-x", "/root"]).code != Some(0);
+    testkit::require!(closed && std::path::Path::new("/root").is_dir(), "/root is open to all");
+    for option in ["--wd", "--root"] {
+        let launch = ["unshare", "--user", "--map-root-user", option, "/root", "true"];
+        user().refuses(&launch, "Permission denied");
+        let answer = user().explain(&launch);
+        answer.refused("PathAccess").errno("EACCES").seen("/root", "the caller may not search it");
+        assert!(answer.0["at"].as_str().unwrap().contains("/root"), "{:#}", answer.0);
+        let answer = user().explain(&["unshare", "--user", "--map-root-user", option, "/nowhere/x", "true"]);
+        answer.refused("PathMissing").errno("ENOENT").seen("/nowhere/x", "does not exist");
+    }
+    refused(&["run", "--root", "/root", "--", "true"], "PathAccess: ", "PathAccess");
+}
+
+/// A namespace is a file, and goes on one.
+#[test]
+fn a_namespace_is_not_bound_to_a_directory() {
+    testkit::require_namespaces!();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().display().to_string();
+    let place = Place(&["unshare", "--user", "--map-root-user", "--mount"]);
+    let (net, pin) = (format!("--net={path}"), format!("net={path}"));
+    place.refuses(&["unshare", &net, "true"], "Not a directory");
+    place.refuses(&[NS, "run", "--pin", &pin, "--", "true"], "not a directory");
+    for words in [vec!["unshare", &net, "true"], vec!["run", "--pin", &pin, "--", "true"]] {
+        let answer = place.explain(&words);
+        answer.refused("MountDirFile").errno("ENOTDIR").seen(&path, "a namespace goes on a file");
+    }
+}
+
+/// Its pid namespace is for children.
+#[test]
+fn a_new_proc_without_a_fork() {
+    testkit::require_namespaces!();
+    let launch = ["unshare", "--user", "--map-root-user", "--pid", "--mount-proc", "true"];
+    HERE.refuses(&launch, "Operation not permitted");
+    let answer = HERE.explain(&launch);
+    answer.refused("FsPrivilege").errno("EPERM").helps("fork first, with --fork");
+    answer.seen("/proc/self/ns/pid", "which is not the new user namespace's");
+    HERE.grants(&["unshare", "--user", "--map-root-user", "--pid", "--mount-proc", "--fork", "true"]);
+}
+
+/// What the tool finds before it asks the kernel has its cause all the same.
+#[test]
+fn clocks_that_are_moved_too_far_before_anything_is_asked() {
+    testkit::require_namespaces!();
+    for clock in ["--monotonic", "--boottime"] {
+        let launch = ["unshare", "--user", "--time", clock, "99999999999", "true"];
+        HERE.refuses(&launch, "Numerical result out of range");
+        HERE.explain(&launch).refused("TimeOffsetsRange").errno("ERANGE");
+    }
+}
+
+/// What is refused by what can be read is not said to be the first of several.
+#[test]
+fn the_one_cause_of_a_launch_of_several_kinds() {
+    testkit::require_namespaces!();
+    let script = "echo 0 > /proc/sys/user/max_mnt_namespaces; explain unshare -mu true";
+    let answer = Place(&["unshare", "--user", "--map-root-user"]).script(script);
+    answer.refused("MntNsCount").seen("/proc/sys/user/max_mnt_namespaces", "is 0");
+    assert!(!answer.0["evidence"].to_string().contains("the first of these"), "{:#}", answer.0);
 }

@@ -321,3 +321,19 @@ fn a_mount_of_ones_own_is_not_locked_where_nothing_is_tried() {
     let answer = MOUNTS.script(&format!("{inner} bash -c '$NS explain --json --no-probes umount /mnt'"));
     assert!(perhaps(answer.allowed()));
 }
+
+#[test]
+fn a_file_system_on_what_is_no_block_device() {
+    require_root!();
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap();
+    let found = known.lines().find(|line| !line.starts_with("nodev"));
+    testkit::require!(found.is_some(), "this kernel has no file system that lies on a device");
+    let fstype = found.unwrap().trim();
+    let place = Place(&["unshare", "--mount"]);
+    for source in ["/dev/null", "/tmp"] {
+        let done = place.run(&["mount", "-t", fstype, source, "/mnt"]);
+        assert!(done.stderr.contains("block device"), "{}", done.stderr);
+        let answer = place.explain(&["mount", "-t", fstype, source, "/mnt"]);
+        answer.refused("not-a-block-device").errno("ENOTBLK").seen(source, "is no block device");
+    }
+}

@@ -1,6 +1,6 @@
 //! Files, devices, cgroups, and the loopback device.
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nsproxy::Rule;
@@ -11,7 +11,7 @@ use crate::caps::Capabilities;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::explain::answer::Verdict;
-use crate::explain::cause::Outside;
+use crate::explain::cause::{Cause, Outside};
 use crate::explain::decide::{Case, open};
 use crate::explain::evidence::Evidence;
 use crate::explain::load::Assumed;
@@ -265,19 +265,23 @@ pub(super) fn device_of(case: &Case<'_>, source: &str, fstype: &str, flags: u64)
     let others = MS_BIND | MS_MOVE | MS_REMOUNT | MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE;
     let known = case.machine.text("/proc/filesystems").ok()?;
     let on_device = known.lines().any(|line| line.trim() == fstype);
-    if flags & others != 0
-        || !on_device
-        || source.contains('=')
-        || case.machine.eyes().stat(source) != Err(Errno::ENOENT)
-    {
+    if flags & others != 0 || !on_device || source.contains('=') {
         return None;
     }
+    // mount(8) makes a device of a file.
+    let (cause, errno, says): (Cause, Errno, &str) = match std::fs::metadata(source) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            (Rule::PathMissing.into(), Errno::ENOENT, "does not exist")
+        }
+        Ok(meta) if !meta.is_file() && !meta.file_type().is_block_device() => {
+            (Outside::NotBlockDevice.into(), Errno::ENOTBLK, "is no block device")
+        }
+        _ => return None,
+    };
     case.ask(case.question, &Assumed::default())?.ok()?;
-    let evidence = vec![
-        Evidence::file("/proc/filesystems", format!("has {fstype} without nodev: it lies on a device")),
-        Evidence::file(source, "does not exist"),
-    ];
-    Some(refused(case, Rule::PathMissing, Some(Errno::ENOENT), evidence))
+    let lies = format!("has {fstype} without nodev: it lies on a device");
+    let evidence = vec![Evidence::file("/proc/filesystems", lies), Evidence::file(source, says)];
+    Some(refused(case, cause, Some(errno), evidence))
 }
 
 /// connect(2) ENETUNREACH: a new network namespace has its loopback device down.

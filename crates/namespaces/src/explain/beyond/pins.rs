@@ -12,6 +12,7 @@ use crate::caps::Capabilities;
 use crate::errno::Errno;
 use crate::explain::answer::{Refusal, Verdict};
 use crate::explain::decide::Case;
+use crate::explain::evidence::Evidence;
 use crate::explain::grounds::grounds;
 use crate::explain::load::Assumed;
 use crate::explain::lookup;
@@ -23,9 +24,12 @@ use crate::plan::{Plan, Step};
 pub(in crate::explain) fn refused_bind(case: &Case<'_>, plan: &Plan) -> Option<Verdict> {
     plan.steps().iter().find_map(|step| {
         let verdict = match &step.step {
-            Step::Pin { path, .. } => not_made(case, path).or_else(|| not_bound(case)),
+            Step::Pin { path, .. } => {
+                not_made(case, path).or_else(|| not_bound(case)).or_else(|| directory(case, path))
+            }
             Step::Bind { path, .. } => {
-                not_found(case, Path::new(OsStr::from_bytes(path.to_bytes()))).or_else(|| not_bound(case))
+                let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+                not_found(case, path).or_else(|| not_bound(case)).or_else(|| directory(case, path))
             }
             _ => None,
         }?;
@@ -51,6 +55,14 @@ fn not_found(case: &Case<'_>, path: &Path) -> Option<Verdict> {
     let errno = case.machine.eyes().stat(&shown).err()?;
     let evidence = vec![lookup::stopped(case.machine, &shown, errno)];
     Some(refused(case, lookup::cause(errno)?, Some(errno), evidence))
+}
+
+/// `graft_tree`: a namespace is a file.
+fn directory(case: &Case<'_>, path: &Path) -> Option<Verdict> {
+    let shown = path.to_string_lossy();
+    let evidence = || vec![Evidence::file(&*shown, "is a directory, and a namespace goes on a file")];
+    let is_dir = matches!(case.machine.eyes().stat(&shown), Ok((true, _)));
+    is_dir.then(|| refused(case, Rule::MountDirFile, Some(Errno::ENOTDIR), evidence()))
 }
 
 /// `may_mount`

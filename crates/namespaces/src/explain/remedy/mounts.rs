@@ -105,6 +105,9 @@ fn fs_privilege(case: &Case<'_>) -> Vec<Candidate> {
         _ => ("proc", "/proc", "proc"),
     };
     let mut all = Vec::new();
+    if case.flags().is_some_and(|flags| flags & u64::from(Kind::Pid.flag()) != 0) {
+        return vec![Candidate::words("fork first, with --fork: the new pid namespace is for children")];
+    }
     if let Some(kind) = shown_by(fstype) {
         let kinds = Kinds::from_iter([Kind::User, Kind::Mnt]).with(kind);
         let option = if kind == Kind::Pid { "--pid --fork".to_owned() } else { format!("--{}", kind.name()) };

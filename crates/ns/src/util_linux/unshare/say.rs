@@ -3,7 +3,8 @@
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 
-use namespaces::{Directory, Errno, Error, MapError, MapWriter, Step};
+use namespaces::explain::Question;
+use namespaces::{Directory, Errno, Error, Kind, Kinds, MapError, MapWriter, Step};
 
 use super::request::Request;
 use crate::util_linux::failure::Failure;
@@ -25,6 +26,7 @@ pub(super) fn failure(error: Error, request: &Request, program: &Program) -> Fai
         // Numbers that the kernel would refuse, found before it is asked.
         Error::Invalid { what: "time offset", .. } => {
             Failure::system("failed to write to /proc/self/timens_offsets", Errno::ERANGE)
+                .asking(clocks(request))
         }
         Error::Invalid { what: "user id", .. } if request.uid == Some(u32::MAX) => {
             Failure::system("setuid() failed", Errno::EINVAL)
@@ -35,6 +37,15 @@ pub(super) fn failure(error: Error, request: &Request, program: &Program) -> Fai
         other => Failure::message(other),
     };
     line.because(error)
+}
+
+/// The clocks that are to be set, in a time namespace of their own.
+fn clocks(request: &Request) -> Question {
+    let line = |clock: &str, seconds: Option<i64>| seconds.map(|seconds| format!("{clock} {seconds} 0"));
+    let lines = [line("monotonic", request.monotonic), line("boottime", request.boottime)];
+    let text = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let kinds = request.kinds.intersection(Kinds::from_iter([Kind::User, Kind::Time]));
+    Question::Steps(vec![Question::unshare(kinds), Question::WriteTimeOffsets { pid: 0, text }])
 }
 
 fn step_failed(step: &Step, errno: Errno, program: &Program) -> Failure {
