@@ -496,6 +496,10 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
         }
         // The same where `pid_max` leaves no other number.
         Answer::Refused(libc::EAGAIN) => matches!(model, Ok(Reply::Child(_))),
+        // The place in a cgroup, since 6.19 given back only when a task runs no more.
+        Answer::Refused(libc::EBUSY) => {
+            matches!(op, Op::CgroupSubtreeControl { .. } | Op::CgroupRmdir(_)) && model.is_ok()
+        }
         _ => false,
     }
 }

@@ -207,3 +207,20 @@ fn since_6_19_open_tree_reserves_its_descriptor_first() {
         assert_eq!(errno(kernel.open_tree(shell, "/", OPEN_TREE_CLONE)), Some(expected));
     }
 }
+
+#[test]
+fn since_6_19_an_init_that_waits_is_in_its_cgroup() {
+    for (release, expected) in [((6, 18), None), ((6, 19), Some(Errno::EBUSY))] {
+        let (mut kernel, shell) = on(release.0, release.1);
+        kernel.cgroup_set_subtree_control(shell, "/", true).unwrap();
+        kernel.cgroup_mkdir(shell, "/a").unwrap();
+        let init = kernel.sys_clone(shell, CLONE_NEWPID | u64::from(SIGCHLD)).unwrap();
+        let number = init.pid.cast_signed();
+        kernel.cgroup_move(shell, "/a", number).unwrap();
+        let fd = kernel.pidfd_open(shell, number, 0).unwrap();
+        kernel.setns(shell, fd, u32::try_from(CLONE_NEWPID).unwrap()).unwrap();
+        kernel.fork(shell).unwrap();
+        kernel.exit_group(init.task, 0).unwrap();
+        assert_eq!(errno(kernel.cgroup_set_subtree_control(shell, "/a", true)), expected);
+    }
+}

@@ -5,7 +5,7 @@ use crate::Kernel;
 use crate::arena::Idx;
 use crate::params::Call;
 use crate::rule::{Denial, Rule};
-use crate::task::{Task, TaskId};
+use crate::task::{State, Task, TaskId};
 use alloc::vec::Vec;
 
 /// What is more is no limit (`PIDS_MAX`): there are never so many.
@@ -52,7 +52,7 @@ impl Kernel {
         let allowed = self.owns_cgroup(task, cgroup);
         // cgroups(7), "delegation": the file is its owner's to write.
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
-        let Cgroup { procs, parent, subtree_control, .. } = self.cgroups[cgroup];
+        let Cgroup { parent, subtree_control, .. } = self.cgroups[cgroup];
         if subtree_control == on {
             return Ok(());
         }
@@ -62,13 +62,21 @@ impl Kernel {
         let below = !on && self.cgroups[cgroup].children.iter().any(|at| self.cgroups[*at].subtree_control);
         // cgroups(7): EBUSY while a child has it enabled for its own children.
         self.refuse_if(below, Rule::CgroupControlled)?;
-        let beside = on && procs > 0 && parent.is_some();
+        let beside = on && parent.is_some() && self.cgroup_has_tasks(cgroup);
         // cgroups(7): not beside processes, but for the root.
         self.refuse_if(beside, Rule::CgroupControllers)?;
         if !lacking && !below {
             self.apply_control(task, cgroup, on);
         }
         Ok(())
+    }
+
+    /// Since 6.19 who exits is in a cgroup until it runs no more (`cgroup_task_dead`): an init
+    /// that waits for the others of its namespace still does.
+    fn cgroup_has_tasks(&self, cgroup: Idx<Cgroup>) -> bool {
+        let waits = |task: &Task| task.cgroup == cgroup && task.state == State::Zapping;
+        self.cgroups[cgroup].procs > 0
+            || self.params.since(6, 19) && self.tasks.iter().any(|(_, task)| waits(task))
     }
 
     /// Each child gets a state of its own, or falls back to what is above it.
