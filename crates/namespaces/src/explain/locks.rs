@@ -113,10 +113,11 @@ fn lock_of(machine: &Machine<'_>, state: &State, path: &str) -> Lock {
 
 /// Whether the file system was mounted from the user namespace that owns the mount namespace too:
 /// `copy_mnt_ns` and `propagate_one` lock what comes from a mount namespace of another one, and there
-/// it can't have been mounted.
+/// it can't have been mounted. But `pivot_root(2)` hands the lock of the old root to the new one.
 fn is_of_own_making(machine: &Machine<'_>, state: &State, id: u64) -> bool {
     let mount = state.mounts.iter().find(|mount| mount.id == id);
     *state.owner(Kind::Mnt) == Owner::Own
+        && Some(id) != state.root_mount
         && mount.is_some_and(|mount| FsOwner::of(machine, state, mount) == FsOwner::Reached)
 }
 

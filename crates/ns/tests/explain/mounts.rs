@@ -320,6 +320,13 @@ fn a_mount_of_ones_own_is_not_locked_where_nothing_is_tried() {
     MOUNTS.refuses(&["sh", "-c", &format!("{inner} umount /mnt")], "not mounted");
     let answer = MOUNTS.script(&format!("{inner} bash -c '$NS explain --json --no-probes umount /mnt'"));
     assert!(perhaps(answer.allowed()));
+    // A root has the lock of the one before it.
+    let links = "for at in /*; do test $at = /mnt || ln -s old$at /mnt$at; done";
+    let pivot = format!("export NS; {own}; {links}; cd /mnt; pivot_root . old; cd /");
+    let locked = MOUNTS.run(&["bash", "-ec", &format!("{pivot}; umount -l / 2>&1 >&2")]);
+    testkit::require!(locked.code != Some(0), "the root directory was not locked before");
+    let answer = MOUNTS.script(&format!("{pivot}; $NS explain --json --no-probes umount -l /"));
+    assert!(perhaps(answer.allowed()), "{:#}", answer.0);
 }
 
 #[test]
