@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use std::cell::RefCell;
 use std::ffi::CStr;
+use std::fmt;
 use std::time::Duration;
 
 use namespaces::explain::{
@@ -47,6 +48,39 @@ pub(crate) struct Scores {
     pub(crate) mistakes: Vec<String>,
 }
 
+impl fmt::Display for Scores {
+    /// The table, and below it what was not decidable, and what was wrong.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |of: fn(&Score) -> u64| self.calls.values().map(of).sum::<u64>();
+        let (right, open, wrong) = (sum(|s| s.right), sum(|s| s.undecided), sum(|s| s.wrong));
+        let all = (right + open + wrong).max(1);
+        writeln!(
+            f,
+            "\nwhy, as the caller can know it:\n{:<24} {:>8} {:>14} {:>6}",
+            "refused call", "right", "not decidable", "wrong"
+        )?;
+        for (name, score) in &self.calls {
+            writeln!(f, "{name:<24} {:>8} {:>14} {:>6}", score.right, score.undecided, score.wrong)?;
+        }
+        writeln!(f, "{:<24} {right:>8} {open:>14} {wrong:>6}", "all")?;
+        // In hundredths of a percent.
+        let percent = |part: u64| {
+            let parts = part * 10_000 / all;
+            format!("{}.{:02}%", parts / 100, parts % 100)
+        };
+        writeln!(f, "{:<24} {:>8} {:>14} {:>6}", "", percent(right), percent(open), percent(wrong))?;
+        let mut open: Vec<(&String, &Open)> = self.open.iter().collect();
+        open.sort_by_key(|(_, open)| std::cmp::Reverse(open.times));
+        for (rule, Open { times, example }) in open {
+            writeln!(f, "not decidable {times} times: {rule}; {example}")?;
+        }
+        for mistake in self.mistakes.iter().take(40) {
+            writeln!(f, "wrong: {mistake}")?;
+        }
+        Ok(())
+    }
+}
+
 impl Scores {
     pub(crate) fn add(&mut self, other: Scores) {
         for (name, score) in other.calls {
@@ -65,35 +99,6 @@ impl Scores {
 
     pub(crate) fn all_right(&self) -> bool {
         self.calls.values().all(|score| score.wrong == 0)
-    }
-
-    /// Prints the table.
-    pub(crate) fn report(&self) {
-        let sum = |of: fn(&Score) -> u64| self.calls.values().map(of).sum::<u64>();
-        let (right, open, wrong) = (sum(|s| s.right), sum(|s| s.undecided), sum(|s| s.wrong));
-        let all = (right + open + wrong).max(1);
-        println!(
-            "\nwhy, as the caller can know it:\n{:<24} {:>8} {:>14} {:>6}",
-            "refused call", "right", "not decidable", "wrong"
-        );
-        for (name, score) in &self.calls {
-            println!("{name:<24} {:>8} {:>14} {:>6}", score.right, score.undecided, score.wrong);
-        }
-        println!("{:<24} {right:>8} {open:>14} {wrong:>6}", "all");
-        // In hundredths of a percent.
-        let percent = |part: u64| {
-            let parts = part * 10_000 / all;
-            format!("{}.{:02}%", parts / 100, parts % 100)
-        };
-        println!("{:<24} {:>8} {:>14} {:>6}", "", percent(right), percent(open), percent(wrong));
-        let mut open: Vec<(&String, &Open)> = self.open.iter().collect();
-        open.sort_by_key(|(_, open)| std::cmp::Reverse(open.times));
-        for (rule, Open { times, example }) in open {
-            println!("not decidable {times} times: {rule}; {example}");
-        }
-        for mistake in self.mistakes.iter().take(40) {
-            println!("wrong: {mistake}");
-        }
     }
 
     /// Asks about a call that was refused.

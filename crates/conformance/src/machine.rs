@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use nsproxy::op::Op;
-use nsproxy::{CapSet, CapSets, Features, Kernel, Params, Prctl, Release, Resource};
+use nsproxy::{Cap, CapSet, CapSets, Features, Kernel, Params, Prctl, Release, Resource};
 
 use crate::cgroup::Cgroups;
+use crate::error::{self, context};
 use crate::sys::probe;
 
 /// What the model has to know.
@@ -25,8 +27,55 @@ pub(crate) struct Machine {
     pub(crate) own_uid: bool,
 }
 
-fn number(path: &str) -> Option<u32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+fn read(path: &str) -> io::Result<String> {
+    context(format_args!("reading {path}"), fs::read_to_string(path))
+}
+
+/// The release of the running kernel, as it calls itself.
+pub(crate) fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
+/// A number that the system shows, if it shows such a one.
+fn number(path: &str) -> io::Result<Option<u32>> {
+    match read(path) {
+        Ok(text) => {
+            let number = text.trim().parse();
+            number.map(Some).map_err(|_| io::Error::other(format!("{path} has no number: {}", text.trim())))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A capability as the manual pages write it.
+fn name_of(cap: Cap) -> String {
+    let mut name = String::from("CAP");
+    for letter in format!("{cap:?}").chars() {
+        if letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+/// The inode of the first user namespace: `PROC_USER_INIT_INO`.
+const FIRST_USER_NS: u64 = 0xEFFF_FFFD;
+
+/// The runner stands for the model's first process, so it has to be where that one is.
+pub(crate) fn require_first_user_namespace() -> io::Result<()> {
+    let namespace = fs::metadata("/proc/self/ns/user");
+    if namespace.is_ok_and(|namespace| namespace.ino() != FIRST_USER_NS) {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        let map: Vec<&str> = map.split_whitespace().collect();
+        return Err(io::Error::other(format!(
+            "worlds are made from the first user namespace only, and this is another (uid_map \"{}\"): \
+             start it outside, as root or as any user",
+            map.join(" ")
+        )));
+    }
+    Ok(())
 }
 
 /// What the model calls the cgroups of a worker, of the runner there, and of a world.
@@ -41,8 +90,7 @@ impl Machine {
     /// Asks the system about itself and this process. Its limits are made equal, hard
     /// and soft, as the model has one number for both.
     pub(crate) fn probe(own_uid: bool) -> io::Result<Machine> {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
-        let status = fs::read_to_string("/proc/self/status")?;
+        let status = read("/proc/self/status")?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             line.map(str::trim).ok_or_else(|| io::Error::other(format!("/proc/self/status has no {name}")))
@@ -53,7 +101,7 @@ impl Machine {
         };
         let groups: Result<Vec<u32>, _> = field("Groups:")?.split_whitespace().map(str::parse).collect();
         let mut machine = Machine {
-            params: params(&release)?,
+            params: params(&release())?,
             uid: rustix::process::getuid().as_raw(),
             gid: rustix::process::getgid().as_raw(),
             groups: groups.map_err(io::Error::other)?,
@@ -70,14 +118,59 @@ impl Machine {
             own_uid,
         };
         for (resource, limit) in &mut machine.limits {
-            *limit = level(*resource, *limit)?;
+            *limit = context(format_args!("setting a limit ({resource:?})"), level(*resource, *limit))?;
+            if *resource == Resource::Nofile && *limit < DESCRIPTORS {
+                return Err(io::Error::other(format!(
+                    "the limit on descriptors is {limit}, and worlds take {DESCRIPTORS}: raise it (ulimit -n)"
+                )));
+            }
         }
         Ok(machine)
     }
 
+    /// Why no world could be made, and what there is about this process that may be why.
+    pub(crate) fn world_not_made(&self, error: &io::Error) -> io::Error {
+        let mut text = format!("making a world: {}", error::words(error));
+        let mut add = |why: &str| {
+            text.push_str("; ");
+            text.push_str(why);
+        };
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                if self.no_new_privs {
+                    add("the runner has no_new_privs: start it without");
+                } else if self.uid == 0
+                    && let Some(lacking) = self.lacking()
+                {
+                    add(&format!("the runner lacks {lacking}: start it with all that root has"));
+                }
+            }
+            io::ErrorKind::WouldBlock => {
+                let processes = self.limits.iter().find(|(resource, _)| *resource == Resource::Nproc);
+                if let Some((_, limit)) = processes.filter(|(_, limit)| *limit != nsproxy::RLIM_INFINITY) {
+                    add(&format!("the limit on processes is {limit}: raise it (ulimit -u)"));
+                }
+            }
+            _ => {}
+        }
+        io::Error::new(error.kind(), text)
+    }
+
+    /// The capabilities that this process may not have.
+    fn lacking(&self) -> Option<String> {
+        let permitted = self.permitted.bits();
+        let lacking: Vec<Cap> =
+            Cap::ALL.iter().copied().filter(|cap| permitted >> *cap as u8 & 1 == 0).collect();
+        match lacking.len() {
+            0 => None,
+            1..6 => Some(lacking.iter().map(|cap| name_of(*cap)).collect::<Vec<_>>().join(", ")),
+            many => Some(format!("{many} capabilities")),
+        }
+    }
+
     /// Whether the runner may make namespaces without a user namespace of its own.
     pub(crate) fn privileged(&self) -> bool {
-        let admin = 1 << nsproxy::Cap::SysAdmin as u8;
+        let admin = 1 << Cap::SysAdmin as u8;
         self.uid == 0 && self.permitted.bits() & admin != 0
     }
 
@@ -138,11 +231,12 @@ impl Machine {
 fn params(release: &str) -> io::Result<Params> {
     let known = Release::parse(release)
         .ok_or_else(|| io::Error::other(format!("no release of the kernel: {release}")))?;
-    let defaults = Params::default();
-    let sysctl = |path: &str, default: u32| number(path).unwrap_or(default);
+    let sysctl = |path: &str| {
+        number(path)?.ok_or_else(|| io::Error::other(format!("{path} is not there: mount a whole proc")))
+    };
     let mut features = Features::default();
     features.unprivileged_userns_clone =
-        number("/proc/sys/kernel/unprivileged_userns_clone").map(|value| value != 0);
+        number("/proc/sys/kernel/unprivileged_userns_clone")?.map(|value| value != 0);
     features.nsdelegate = fs::read_to_string("/proc/self/mountinfo").is_ok_and(|text| {
         text.lines().any(|line| line.contains(" - cgroup2 ") && line.contains("nsdelegate"))
     });
@@ -161,13 +255,13 @@ fn params(release: &str) -> io::Result<Params> {
     Ok(Params {
         release: known,
         features,
-        threads_max: sysctl("/proc/sys/kernel/threads-max", defaults.threads_max),
-        pid_max: sysctl("/proc/sys/kernel/pid_max", defaults.pid_max),
-        mount_max: sysctl("/proc/sys/fs/mount-max", defaults.mount_max),
-        suid_dumpable: u8::try_from(sysctl("/proc/sys/fs/suid_dumpable", 0)).unwrap_or(0),
+        threads_max: sysctl("/proc/sys/kernel/threads-max")?,
+        pid_max: sysctl("/proc/sys/kernel/pid_max")?,
+        mount_max: sysctl("/proc/sys/fs/mount-max")?,
+        suid_dumpable: u8::try_from(sysctl("/proc/sys/fs/suid_dumpable")?).unwrap_or(0),
         // What the kernel gives back a little later is waited for: see `run`.
         deferred_release: false,
-        ..defaults
+        ..Params::default()
     })
 }
 

@@ -50,10 +50,9 @@ pub(crate) fn run(
     search.wander(args.operations, seed);
     let place = Place { machine, cgroups: Cgroups::of(home) };
     let mutants = mutants(&place);
-    let jobs = args.jobs.unwrap_or(1);
     let court = Court { machine, home, seed };
     let mut all = true;
-    for mutation in mutants.into_iter().skip(args.inner.worker_number).step_by(jobs) {
+    for mutation in mutants.into_iter().skip(args.inner.worker_number).step_by(args.inner.workers) {
         let fate = court.judge(mutation, &search)?;
         all &= matches!(fate, Fate::Noticed(_));
         let (after, why) = match fate {

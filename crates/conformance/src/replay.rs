@@ -10,14 +10,19 @@ use nsproxy::scenario::{CallLine, Line, Part, Question, SeesLine, parts};
 use crate::Args;
 use crate::bindings::{Bindings, Named};
 use crate::cgroup::{Cgroups, Home};
+use crate::error::{self, context};
 use crate::explain::Scores;
 use crate::generate::Met;
+use crate::header::{Fault, Header};
 use crate::machine::Machine;
+use crate::out::Verdict;
 use crate::outside;
 use crate::reach::{Coverage, Place};
 use crate::real::ask::Places;
-use crate::recipes::wants_nsdelegate;
-use crate::world::{Kind, Stop, World, in_words};
+use crate::report::Message;
+use crate::words;
+use crate::worker::tell;
+use crate::world::{Kind, Stop, World};
 
 /// How a scenario ended.
 #[derive(Debug)]
@@ -28,125 +33,137 @@ enum End {
     NotHere(String),
     /// This line, and what is wrong.
     Wrong(usize, Vec<String>),
+    /// At this line there was nothing to compare.
+    Broken(Fault),
 }
 
-/// Replays every scenario. `true` if all agree.
-pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::Result<bool> {
-    let mut all = true;
-    let mut met = Met::new();
-    let mut scores = args.explain.then(Scores::default);
+/// Replays every scenario, and tells how each ended.
+pub(crate) fn run(args: &Args, machine: &Machine, place: Option<&Home>) -> io::Result<Verdict> {
+    let mut all = Verdict::Agreed;
+    let mut stage = Stage {
+        machine,
+        place,
+        world: args.world,
+        met: Met::new(),
+        scores: args.explain.then(Scores::default),
+    };
+    let mut chosen = 0;
     for path in &args.replay {
-        let text = std::fs::read_to_string(path)?;
-        for part in parts(&text) {
-            if args.part.as_deref().is_some_and(|wanted| Some(wanted) != part.name) {
+        let file = path.display();
+        let text = context(format_args!("reading {file}"), std::fs::read_to_string(path));
+        let parts = match &text {
+            Ok(text) => parts(text),
+            Err(error) => {
+                tell(&Message::Failed { error: error.to_string() });
+                all = Verdict::NotCompared;
                 continue;
             }
-            let name = match part.name {
-                Some(name) => format!("{}: {name}", path.display()),
-                None => path.display().to_string(),
-            };
-            let kind = world_kind(machine, args, part.text)?;
-            let end = replay(machine, place, kind, &part, &mut met, scores.as_mut())?;
-            match end {
-                End::Agreed => println!("{name}: both sides agree"),
-                End::NotHere(why) => println!("{name}: not for this kernel: {why}"),
-                End::Wrong(line, problems) => {
-                    all = false;
-                    report(path, line, &problems);
-                }
+        };
+        if parts.is_empty() {
+            tell(&Message::Failed { error: format!("{file}: no scenario is in there") });
+            all = Verdict::NotCompared;
+        }
+        for part in parts {
+            if args.part.is_none() || args.part.as_deref() == part.name {
+                chosen += 1;
+                let end = context(&file, stage.replay(&part))?;
+                all = all.max(report(path, &part, end));
             }
         }
     }
+    if let (0, Some(name)) = (chosen, &args.part) {
+        let files: Vec<String> = args.replay.iter().map(|path| path.display().to_string()).collect();
+        let error = format!("no scenario is called \"{name}\" in {}", files.join(", "));
+        tell(&Message::Failed { error });
+        all = Verdict::NotCompared;
+    }
     if args.coverage {
         let place = Place { machine, cgroups: Cgroups::of(place) };
-        print!("{}", Coverage::new(&met, &place));
+        tell(&Message::Text { text: Coverage::new(&stage.met, &place).to_string() });
     }
-    if let Some(scores) = scores {
-        scores.report();
-        all &= scores.all_right();
+    if let Some(scores) = stage.scores {
+        tell(&Message::Text { text: scores.to_string() });
+        all = all.max(Verdict::agreed(scores.all_right()));
     }
     Ok(all)
 }
 
-fn report(path: &Path, line: usize, problems: &[String]) {
-    for problem in problems {
-        println!("{}:{line}: {problem}", path.display());
-    }
-}
-
-/// What the command line says, or a line `# world KIND` of the scenario, or what the
-/// runner can make.
-fn world_kind(machine: &Machine, args: &Args, text: &str) -> io::Result<Kind> {
-    let said = text.lines().find_map(|line| line.strip_prefix("# world ")).map(str::trim);
-    match args.world.as_deref().or(said) {
-        Some(name) => {
-            Kind::from_name(name).ok_or_else(|| io::Error::other(format!("no such kind of world: {name}")))
+/// Tells how a scenario ended: by its name, or at which line.
+fn report(path: &Path, part: &Part<'_>, end: End) -> Verdict {
+    let file = path.display();
+    let name = part.name.map(|name| format!("{name}: ")).unwrap_or_default();
+    let say = |text: String| tell(&Message::Text { text });
+    match end {
+        End::Agreed => {
+            say(format!("{file}: {name}both sides agree\n"));
+            Verdict::Agreed
         }
-        None if machine.privileged() => Ok(Kind::Root),
-        None => Ok(Kind::User),
+        End::NotHere(why) => {
+            say(format!("{file}: {name}not for this kernel: {why}\n"));
+            Verdict::Agreed
+        }
+        End::Wrong(line, problems) => {
+            for problem in problems {
+                say(format!("{file}:{line}: {name}{problem}\n"));
+            }
+            Verdict::Differ
+        }
+        End::Broken(Fault { line, problem }) => {
+            tell(&Message::Failed { error: format!("{file}:{line}: {name}{problem}") });
+            Verdict::NotCompared
+        }
     }
 }
 
-fn replay(
-    machine: &Machine,
-    place: Option<&Home>,
-    kind: Kind,
-    part: &Part<'_>,
-    met: &mut Met,
-    scores: Option<&mut Scores>,
-) -> io::Result<End> {
-    if let Some(why) = part.text.lines().find_map(|line| line.strip_prefix("# model only:")) {
-        return Ok(End::NotHere(why.trim().to_owned()));
-    }
-    if let Some(others) = other_kernels(part.text, machine.params.release) {
-        return Ok(End::NotHere(others));
-    }
-    if let Some(lacking) = Cgroups::of(place).lacking(Cgroups::wanted(part.text)) {
-        return Ok(End::NotHere(lacking.to_owned()));
-    }
-    if wants_nsdelegate(part.text) && !machine.params.features.nsdelegate {
-        return Ok(End::NotHere(String::from("cgroup2 is mounted without nsdelegate")));
-    }
-    if !machine.privileged() && kind != Kind::User {
-        return Ok(End::NotHere(String::from("such a world takes root")));
-    }
-    let world = match World::new(machine, kind, place) {
-        Ok(world) => world,
-        Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(0, divergence.differences)),
-        Err(Stop::Failed(error)) => return Err(error),
-    };
-    let places = world.place(world.init).map(|place| (world.init, place));
-    let names = Bindings::new(world.init);
-    let mut script = Script { world, names, places: places.into_iter().collect(), met, scores };
-    for (number, line) in (part.line..).zip(part.text.lines()) {
-        let line =
-            Line::parse(line).map_err(|problem| io::Error::other(format!("line {number}: {problem}")))?;
-        let done = match line {
-            Line::Sees(sees) => script.look(number, &sees),
-            Line::Empty => Ok(None),
-            Line::Directive(words) => Ok(directive(machine, &words)),
-            Line::Call(call) => script.call(number, &call),
+/// Where scenarios are replayed, and what came of those before.
+struct Stage<'a> {
+    machine: &'a Machine,
+    place: Option<&'a Home>,
+    /// The world that all are to run in, whatever they say.
+    world: Option<Kind>,
+    met: Met,
+    scores: Option<Scores>,
+}
+
+impl Stage<'_> {
+    /// Replays one scenario. An error says that no world can be made.
+    fn replay(&mut self, part: &Part<'_>) -> io::Result<End> {
+        let header = match Header::read(part) {
+            Ok(header) => header,
+            Err(fault) => return Ok(End::Broken(fault)),
         };
-        match done {
-            Ok(None) => {}
-            Ok(Some(end)) => return Ok(end),
-            Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(number, divergence.differences)),
-            Err(Stop::Failed(error)) => return Err(io::Error::other(format!("line {number}: {error}"))),
+        let Self { machine, place, .. } = *self;
+        let features = &machine.params.features;
+        let cgroups = Cgroups::of(place);
+        if let Some(why) = header.not_for(part, machine.params.release, cgroups, features.nsdelegate) {
+            return Ok(End::NotHere(why));
         }
+        let own = if machine.privileged() { Kind::Root } else { Kind::User };
+        let kind = self.world.or(header.world).unwrap_or(own);
+        if !machine.privileged() && kind != Kind::User {
+            return Ok(End::NotHere(String::from("such a world takes root")));
+        }
+        let world = match World::new(machine, kind, place) {
+            Ok(world) => world,
+            Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(part.line, divergence.differences)),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        let places = world.place(world.init).map(|place| (world.init, place));
+        let names = Bindings::new(world.init);
+        let (met, scores) = (&mut self.met, self.scores.as_mut());
+        let mut script = Script { world, names, places: places.into_iter().collect(), met, scores };
+        for (line, text) in (part.line..).zip(part.text.lines()) {
+            match script.line(machine, line, text) {
+                Ok(None) => {}
+                Ok(Some(end)) => return Ok(end),
+                Err(Stop::Diverged(divergence)) => return Ok(End::Wrong(line, divergence.differences)),
+                Err(Stop::Failed(error)) => {
+                    return Ok(End::Broken(Fault { line, problem: error::words(&error) }));
+                }
+            }
+        }
+        Ok(End::Agreed)
     }
-    Ok(End::Agreed)
-}
-
-/// The kernels that a line `# kernels since RELEASE` or `# kernels until RELEASE` names, if
-/// this is none of them.
-fn other_kernels(text: &str, release: Release) -> Option<String> {
-    let ranges = text.lines().filter_map(|line| line.strip_prefix("# kernels "));
-    let fits = |range: &&str| match range.split_once(' ').map(|(word, end)| (word, Release::parse(end))) {
-        Some(("since", Some(first))) => release >= first,
-        Some(("until", Some(last))) => release <= last,
-        _ => false,
-    };
-    ranges.filter(|range| !fits(range)).map(|range| format!("kernels {range}")).next()
 }
 
 /// Lines without a caller: to the model only, so most make no sense here.
@@ -170,6 +187,15 @@ struct Script<'a> {
 }
 
 impl Script<'_> {
+    fn line(&mut self, machine: &Machine, number: usize, text: &str) -> Result<Option<End>, Stop> {
+        match Line::parse(text).map_err(io::Error::other)? {
+            Line::Empty => Ok(None),
+            Line::Directive(words) => Ok(directive(machine, &words)),
+            Line::Sees(sees) => self.look(number, &sees),
+            Line::Call(call) => self.call(number, &call),
+        }
+    }
+
     fn call(&mut self, number: usize, line: &CallLine) -> Result<Option<End>, Stop> {
         let wrong = |problem: String| Stop::Failed(io::Error::other(problem));
         let Some(task) = self.names.task(&line.caller) else {
@@ -192,7 +218,7 @@ impl Script<'_> {
             }
         }
         if !line.expects(&model) {
-            let text = format!("both sides answer {}, which is not what was expected", in_words(&model));
+            let text = format!("both sides answer {}, which is not what was expected", words::model(&model));
             return Ok(Some(End::Wrong(number, vec![text])));
         }
         if let (Some(name), Ok(reply)) = (&line.binding, &model) {

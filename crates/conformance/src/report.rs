@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroups;
+use crate::error::context;
 use crate::explain::Scores;
 use crate::reach::{Coverage, Place};
 use crate::run::{Found, Tally};
@@ -17,6 +18,14 @@ use crate::script;
 pub(crate) enum Message {
     Progress(Count),
     Found(Scenario),
+    /// To be printed as it is.
+    Text {
+        text: String,
+    },
+    /// What could not be done.
+    Failed {
+        error: String,
+    },
     /// A place in which the model was spoiled, and after how many calls that was noticed.
     Mutant {
         name: String,
@@ -43,7 +52,8 @@ pub(crate) struct Count {
 /// A difference, and the shortest way to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Scenario {
-    pub(crate) seed: u64,
+    /// Of its world: a text, as not every reader of JSON has numbers of 64 bits.
+    pub(crate) seed: String,
     pub(crate) after: usize,
     pub(crate) differences: Vec<String>,
     pub(crate) text: String,
@@ -68,22 +78,6 @@ impl Message {
         let coverage = Coverage::new(&tally.met, place);
         Self::End { count: count(tally), coverage, scores: tally.scores.clone() }
     }
-
-    pub(crate) fn found(found: &Found, cgroups: Cgroups) -> Self {
-        let mut text = format!("# world {}\n", found.kind.name());
-        let steps = script::print(&found.steps);
-        if cgroups == Cgroups::Controlled && steps.contains(": cgroup-") {
-            text.push_str("# controllers\n");
-        }
-        for difference in &found.differences {
-            text.push_str("# ");
-            text.push_str(difference);
-            text.push('\n');
-        }
-        text.push_str(&steps);
-        let Found { seed, after, differences, .. } = found.clone();
-        Self::Found(Scenario { seed, after, differences, text })
-    }
 }
 
 impl Display for Message {
@@ -95,23 +89,41 @@ impl Display for Message {
                 writeln!(f, "noticed after {calls} calls: {name}")
             }
             Self::Mutant { name, after: None, why } => writeln!(f, "survived: {name}: {why}"),
-            Self::Progress(_) | Self::End { .. } => Ok(()),
+            Self::Text { text } => f.write_str(text),
+            Self::Failed { .. } | Self::Progress(_) | Self::End { .. } => Ok(()),
         }
     }
 }
 
 impl Scenario {
-    /// Keeps it in a directory, if there is one for it.
-    pub(crate) fn keep(&self, directory: Option<&Path>) -> std::io::Result<()> {
-        let Some(directory) = directory else { return Ok(()) };
-        std::fs::create_dir_all(directory)?;
-        std::fs::write(directory.join(format!("{:016x}.ns", self.seed)), &self.text)
+    /// `origin` says what makes the run again.
+    pub(crate) fn new(found: &Found, cgroups: Cgroups, origin: &str) -> Self {
+        let Found { seed, kind, differences, steps, after } = found;
+        let seed = format!("{seed:016x}");
+        let steps = script::print(steps);
+        let mut text = format!("# world {}\n", kind.name());
+        if cgroups == Cgroups::Controlled && steps.contains(": cgroup-") {
+            text.push_str("# controllers\n");
+        }
+        let whence = format!("after {after} calls of the world {seed} of: {origin}");
+        for comment in [&whence].into_iter().chain(differences) {
+            text.push_str("# ");
+            text.push_str(comment);
+            text.push('\n');
+        }
+        text.push_str(&steps);
+        Self { seed, after: *after, differences: differences.clone(), text }
+    }
+
+    /// Keeps it in a directory.
+    pub(crate) fn keep(&self, directory: &Path) -> std::io::Result<()> {
+        let path = directory.join(format!("{}.ns", self.seed));
+        context(format_args!("writing {}", path.display()), std::fs::write(&path, &self.text))
     }
 }
 
 impl Display for Scenario {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { seed, after, text, .. } = self;
-        writeln!(f, "\ndifference, after {after} calls of the world with seed {seed}:\n{text}")
+        writeln!(f, "\ndifference:\n{}", self.text)
     }
 }

@@ -31,8 +31,11 @@ const RECIPE_LEN: usize = 40;
 const CROWD: usize = SLOTS - 12;
 
 /// So many calls at most are one share of a run, of which there are so many at least.
-const SHARE_LEN: usize = 5_000;
-const SHARES: usize = 4;
+const SHARE_LEN: usize = 2_500;
+const SHARES: usize = 8;
+
+/// After so many worlds in a row without a call there will be none.
+const IDLE_WORLDS: usize = 100;
 
 /// A part of a run. It is the same whoever makes it and what else he makes, so that a seed
 /// means the same however many make the run.
@@ -46,7 +49,7 @@ pub(crate) struct Share {
 impl Share {
     /// The parts of a run.
     pub(crate) fn all(operations: usize, seed: u64) -> Vec<Self> {
-        let count = operations.div_ceil(SHARE_LEN).max(SHARES);
+        let count = Self::count(operations);
         // Drawn, not counted up: seeds at even distances would make the same worlds.
         let mut seeds = Random::new(seed);
         let share = |number| {
@@ -56,7 +59,12 @@ impl Share {
         (0..count).map(share).collect()
     }
 
-    /// Whether a recipe is one to be followed here: any few shares in a row have all.
+    /// How many parts a run has.
+    pub(crate) fn count(operations: usize) -> usize {
+        operations.div_ceil(SHARE_LEN).max(SHARES)
+    }
+
+    /// Whether a recipe is one to be followed here: the fewest shares of a run have all.
     fn has(self, recipe: usize) -> bool {
         recipe % SHARES == self.number % SHARES
     }
@@ -78,7 +86,7 @@ pub(crate) struct Found {
     pub(crate) kind: Kind,
     pub(crate) differences: Vec<String>,
     pub(crate) steps: Vec<Step>,
-    /// After how many calls of its world.
+    /// After how many calls of its world: 0 if it differed as it was made, as all will.
     pub(crate) after: usize,
 }
 
@@ -137,14 +145,23 @@ impl<'a> Runner<'a> {
     fn share(&mut self, share: Share) -> io::Result<bool> {
         let mut seeds = Random::new(share.seed);
         let mut told = Instant::now();
+        let mut idle = 0;
         while self.tally.operations < self.until {
             let seed = seeds.next();
+            let before = self.tally.operations;
             if let Some(found) = self.world(share, seed)? {
                 (self.tell)(&self.tally, Some(&found));
+                let last = found.after == 0 || self.patience.is_none() && !self.order.explain;
                 self.tally.found.push(found);
-                if self.patience.is_none() && !self.order.explain {
+                if last {
                     return Ok(false);
                 }
+            }
+            idle = if self.tally.operations == before { idle + 1 } else { 0 };
+            if idle == IDLE_WORLDS {
+                return Err(io::Error::other(format!(
+                    "{idle} worlds in a row in which no call could be made"
+                )));
             }
             if told.elapsed().as_millis() > 500 {
                 told = Instant::now();

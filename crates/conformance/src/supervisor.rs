@@ -1,17 +1,20 @@
 //! The process that is started: it lets workers make worlds, gathers what they tell,
 //! and leaves nothing behind.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::fmt::Display;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Instant;
 
 use crate::Args;
 use crate::cgroup;
-use crate::explain::Scores;
-use crate::reach::Coverage;
-use crate::report::{Count, Message, Scenario};
+use crate::error::{self, context};
+use crate::machine::{release, require_first_user_namespace};
+use crate::out::{self, Verdict};
+use crate::report::Message;
+use crate::run::Share;
+use crate::summary::{Failures, Gathered};
 
 /// The first of the user ids that workers take with `--as-user`. Nobody has them.
 const FIRST_UID: u32 = 1_600_000_000;
@@ -32,7 +35,7 @@ impl Guarded {
         guard.arg("--guard").arg(&path).stdin(Stdio::piped()).stdout(Stdio::null());
         // Away from what kills this whole group.
         std::os::unix::process::CommandExt::process_group(&mut guard, 0);
-        let guarded = Guarded { guard: guard.spawn()?, path };
+        let guarded = Guarded { guard: can_start("starting the guard of the cgroups", guard.spawn())?, path };
         if std::fs::create_dir(&guarded.path).is_err() {
             return Ok(None);
         }
@@ -56,273 +59,194 @@ pub(crate) fn guard(path: &Path) {
     cgroup::remove(path);
 }
 
-/// Runs workers to the end. `true` if both sides agree.
-pub(crate) fn run(args: &Args) -> io::Result<bool> {
+/// Workers that are ended with this process' interest in them.
+struct Workers(Vec<Child>);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.0 {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
+    }
+}
+
+/// Runs workers to the end.
+pub(crate) fn run(args: &Args) -> io::Result<Verdict> {
+    require_first_user_namespace()?;
     let root = rustix::process::getuid().is_root();
     let guarded = if root { Guarded::new()? } else { None };
-    if !args.replay.is_empty() {
-        return replay(args, guarded.as_ref(), root);
+    let host = Host { args, guarded: guarded.as_ref(), root };
+    if args.replay.is_empty() { generate(&host) } else { replay(&host) }
+}
+
+/// Where workers are started.
+struct Host<'a> {
+    args: &'a Args,
+    guarded: Option<&'a Guarded>,
+    root: bool,
+}
+
+fn generate(host: &Host<'_>) -> io::Result<Verdict> {
+    let args = host.args;
+    if let Some(directory) = &args.keep {
+        context(format_args!("making {}", directory.display()), std::fs::create_dir_all(directory))?;
     }
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    // While one of two waits for the kernel to take a mount or a namespace down, the other goes on.
-    let two_each = || std::thread::available_parallelism().map_or(1, |all| 2 * usize::from(all));
-    let jobs = args.jobs.unwrap_or_else(two_each).max(1);
+    let jobs = jobs(args);
     if !args.json {
-        println!("seed {seed}, {jobs} at a time, Linux {}", release());
+        out::print(format_args!("seed {seed}, {jobs} at a time, Linux {}\n", release()))?;
     }
     let order = |job: usize, command: &mut Command| {
-        let numbers = [args.operations as u64, seed, jobs as u64, job as u64, args.patience];
-        let options = ["--operations", "--seed", "--jobs", "--worker-number", "--patience"];
-        for (option, number) in options.into_iter().zip(numbers) {
-            command.args([option, &number.to_string()]);
+        command.args(["--operations", &args.operations.to_string(), "--seed", &seed.to_string()]);
+        command.args(["--workers", &jobs.to_string(), "--worker-number", &job.to_string()]);
+        match (args.mutants, args.explain) {
+            (true, _) => command.arg("--mutants"),
+            (false, true) => command.arg("--explain"),
+            (false, false) => command.args(["--patience", &args.patience.to_string()]),
+        };
+        if let Some(only) = args.only {
+            command.args(["--only", only.name()]);
         }
-        for (option, wanted) in [("--mutants", args.mutants), ("--explain", args.explain)] {
+    };
+    let mut gathered = Gathered::new(seed, jobs);
+    let mut failures = Failures::default();
+    let agreed = host.workers(jobs, order, &mut failures, |job, message| {
+        if gathered.has(&message) {
+            return Ok(None);
+        }
+        if !args.json {
+            out::print(&message)?;
+        }
+        let kept = match (&message, &args.keep) {
+            (Message::Found(scenario), Some(directory)) => scenario.keep(directory).err(),
+            _ => None,
+        };
+        gathered.take(job, message);
+        gathered.show_progress();
+        Ok(kept)
+    })?;
+    if failures.is_empty() || !gathered.is_empty() {
+        out::print(gathered.report(args, host.root, &failures))?;
+    }
+    Ok(failures.verdict(agreed))
+}
+
+/// How many worlds there are at a time: no more than there are parts of the run.
+fn jobs(args: &Args) -> usize {
+    // While one of two waits for the kernel to take a mount or a namespace down, the other goes on.
+    let two_each = || std::thread::available_parallelism().map_or(1, |all| 2 * usize::from(all));
+    let wanted = args.jobs.unwrap_or_else(two_each);
+    if args.mutants { wanted } else { wanted.min(Share::count(args.operations)) }
+}
+
+fn replay(host: &Host<'_>) -> io::Result<Verdict> {
+    let args = host.args;
+    let order = |_, command: &mut Command| {
+        if let Some(world) = args.world {
+            command.args(["--world", world.name()]);
+        }
+        if let Some(part) = &args.part {
+            command.args(["--part", part]);
+        }
+        for (option, wanted) in [("--coverage", args.coverage), ("--explain", args.explain)] {
             if wanted {
                 command.arg(option);
             }
         }
-        if let Some(only) = &args.only {
-            command.args(["--only", only]);
-        }
+        command.arg("--replay").args(&args.replay);
     };
-    let (workers, receiver) = start_workers(args, guarded.as_ref(), root, jobs, order)?;
-    let mut gathered = Gathered::new(seed, jobs);
-    for (job, message) in receiver {
-        if let Message::Found(scenario) = &message {
-            scenario.keep(args.keep.as_deref())?;
-        }
-        if !args.json {
-            print!("{message}");
-        }
-        gathered.take(job, message);
-        gathered.show_progress();
-    }
-    let mut failed = false;
-    for mut child in workers {
-        failed |= child.wait()?.code().is_none_or(|code| code >= 2);
-    }
-    if failed {
-        return Err(io::Error::other("a worker failed"));
-    }
-    Ok(if args.mutants { gathered.report_mutants() } else { gathered.report(args) })
+    let mut failures = Failures::default();
+    let agreed = host.workers(1, order, &mut failures, |_, message| out::print(message).map(|()| None))?;
+    Ok(failures.verdict(agreed))
 }
 
-/// What workers tell, and which of them.
-type Told = mpsc::Receiver<(usize, Message)>;
-
-/// Workers with their orders, and what they tell.
-fn start_workers(
-    args: &Args,
-    guarded: Option<&Guarded>,
-    root: bool,
-    jobs: usize,
-    order: impl Fn(usize, &mut Command),
-) -> io::Result<(Vec<Child>, Told)> {
-    let (sender, receiver) = mpsc::channel();
-    let mut workers = Vec::new();
-    for job in 0..jobs {
-        let mut command = worker(args, guarded, root, job)?;
-        order(job, &mut command);
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            for line in lines.into_iter().flatten().map_while(Result::ok) {
-                if let Ok(message) = serde_json::from_str::<Message>(&line) {
-                    let _ = sender.send((job, message));
+impl Host<'_> {
+    /// Runs workers with their orders, and takes what they tell; what fails is gathered.
+    fn workers(
+        &self,
+        count: usize,
+        order: impl Fn(usize, &mut Command),
+        failures: &mut Failures,
+        mut take: impl FnMut(usize, Message) -> io::Result<Option<io::Error>>,
+    ) -> io::Result<Verdict> {
+        let (sender, receiver) = mpsc::channel();
+        let mut workers = Workers(Vec::new());
+        for job in 0..count {
+            let mut command = self.worker(job)?;
+            order(job, &mut command);
+            let started = command.stdout(Stdio::piped()).spawn();
+            let mut child = can_start(format_args!("starting worker {job}"), started)?;
+            let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
+            workers.0.push(child);
+            let sender = sender.clone();
+            let listen = move || {
+                for line in lines.into_iter().flatten().map_while(Result::ok) {
+                    if let Ok(message) = serde_json::from_str::<Message>(&line) {
+                        let _ = sender.send((job, message));
+                    }
+                }
+            };
+            let listener = std::thread::Builder::new().spawn(listen);
+            can_start(format_args!("starting a thread for worker {job}"), listener)?;
+        }
+        drop(sender);
+        for (job, message) in receiver {
+            match message {
+                Message::Failed { error } => failures.add(error),
+                message => {
+                    if let Some(error) = take(job, message)? {
+                        failures.add(error::words(&error));
+                    }
                 }
             }
-        });
-        workers.push(child);
+        }
+        let mut verdict = Verdict::Agreed;
+        for (job, worker) in workers.0.iter_mut().enumerate() {
+            let status = worker.wait()?;
+            match Verdict::of_status(status.code()) {
+                Some(ended) => verdict = verdict.max(ended),
+                None => failures.ended(job, status),
+            }
+        }
+        Ok(verdict)
     }
-    Ok((workers, receiver))
+
+    /// This program again, as a worker.
+    fn worker(&self, job: usize) -> io::Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--worker").stdin(Stdio::null());
+        if let Some(rule) = self.args.without {
+            command.args(["--without", rule.name()]);
+        }
+        let processor = job + std::process::id() as usize;
+        command.args(["--processor", &processor.to_string()]);
+        if let Some(Guarded { path, .. }) = self.guarded {
+            let path = path.join(format!("w{job}"));
+            context(format_args!("making {}", path.display()), std::fs::create_dir(&path))?;
+            command.arg("--cgroup").arg(path);
+        }
+        if self.args.as_user && self.root {
+            // Of its own, so that only its actors count as this user's.
+            let uid = FIRST_UID + std::process::id() * 64 % 400_000_000 + u32::try_from(job).unwrap_or(0);
+            command.args(["--uid", &uid.to_string()]);
+        }
+        Ok(command)
+    }
 }
 
-fn replay(args: &Args, guarded: Option<&Guarded>, root: bool) -> io::Result<bool> {
-    let mut command = worker(args, guarded, root, 0)?;
-    if let Some(world) = &args.world {
-        command.args(["--world", world]);
+/// Says what could not be started, and what is often in the way.
+fn can_start<T>(what: impl Display, result: io::Result<T>) -> io::Result<T> {
+    let full = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    let result = context(what, result);
+    if full {
+        return result
+            .map_err(|error| io::Error::other(format!("{error}: raise the limit on processes (ulimit -u)")));
     }
-    if let Some(part) = &args.part {
-        command.args(["--part", part]);
-    }
-    if args.coverage {
-        command.arg("--coverage");
-    }
-    if args.explain {
-        command.arg("--explain");
-    }
-    command.arg("--replay").args(&args.replay);
-    finished(&mut command)
-}
-
-fn finished(command: &mut Command) -> io::Result<bool> {
-    match command.status()?.code() {
-        Some(0) => Ok(true),
-        Some(1) => Ok(false),
-        _ => Err(io::Error::other("the worker failed")),
-    }
-}
-
-/// This program again, as a worker.
-fn worker(args: &Args, guarded: Option<&Guarded>, root: bool, job: usize) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--worker").stdin(Stdio::null());
-    let processor = job + std::process::id() as usize;
-    command.args(["--processor", &processor.to_string()]);
-    if let Some(Guarded { path, .. }) = guarded {
-        let path = path.join(format!("w{job}"));
-        std::fs::create_dir(&path)?;
-        command.arg("--cgroup").arg(path);
-    }
-    if args.as_user && root {
-        // Of its own, so that only its actors count as this user's.
-        let uid = FIRST_UID + std::process::id() * 64 % 400_000_000 + u32::try_from(job).unwrap_or(0);
-        command.args(["--uid", &uid.to_string()]);
-    }
-    Ok(command)
+    result
 }
 
 fn fresh_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos()) << 20 ^ now.as_secs()
-}
-
-fn release() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
-}
-
-/// Places in which the model was spoiled.
-#[derive(Default)]
-struct Mutants {
-    all: usize,
-    survivors: Vec<String>,
-}
-
-/// What all workers have told so far.
-struct Gathered {
-    seed: u64,
-    counts: Vec<Count>,
-    coverage: Coverage,
-    scores: Scores,
-    found: Vec<Scenario>,
-    mutants: Mutants,
-    started: Instant,
-    shown: Instant,
-}
-
-impl Gathered {
-    fn new(seed: u64, jobs: usize) -> Self {
-        let now = Instant::now();
-        Self {
-            seed,
-            counts: vec![Count::default(); jobs],
-            coverage: Coverage::default(),
-            scores: Scores::default(),
-            found: Vec::new(),
-            mutants: Mutants::default(),
-            started: now,
-            shown: now,
-        }
-    }
-
-    fn take(&mut self, job: usize, message: Message) {
-        match message {
-            Message::Progress(count) => self.counts[job] = count,
-            Message::Found(scenario) => self.found.push(scenario),
-            Message::Mutant { name, after, .. } => {
-                self.mutants.all += 1;
-                if after.is_none() {
-                    self.mutants.survivors.push(name);
-                }
-            }
-            Message::End { count, coverage, scores } => {
-                self.scores.add(scores);
-                self.counts[job] = count;
-                self.coverage.add(coverage);
-            }
-        }
-    }
-
-    fn sum(&self, of: impl Fn(&Count) -> usize) -> usize {
-        self.counts.iter().map(of).sum()
-    }
-
-    fn show_progress(&mut self) {
-        if self.shown.elapsed().as_secs() < 2 || !io::stderr().is_terminal() {
-            return;
-        }
-        self.shown = Instant::now();
-        let Mutants { all, survivors } = &self.mutants;
-        if *all > 0 {
-            eprintln!("{all} mutants, {} survived", survivors.len());
-            return;
-        }
-        let operations = self.sum(|count| count.operations);
-        let rules = self.counts.iter().map(|count| count.rules).max().unwrap_or(0);
-        let divergences = self.sum(|count| count.divergences);
-        eprintln!(
-            "{operations} operations, {} a second, {rules} rules met, {divergences} divergences",
-            self.rate()
-        );
-    }
-
-    fn rate(&self) -> u128 {
-        let operations = self.sum(|count| count.operations) as u128;
-        operations * 1000 / self.started.elapsed().as_millis().max(1)
-    }
-
-    fn report_mutants(&self) -> bool {
-        let Mutants { all, survivors } = &self.mutants;
-        println!("{all} mutants, {} noticed, {} survived", all - survivors.len(), survivors.len());
-        survivors.is_empty()
-    }
-
-    /// Prints what came of it. `true` if both sides agree.
-    fn report(&self, args: &Args) -> bool {
-        if args.json {
-            println!("{}", self.json(args));
-        } else {
-            self.print(args);
-        }
-        self.found.is_empty() && (!args.explain || self.scores.all_right())
-    }
-
-    fn json(&self, args: &Args) -> serde_json::Value {
-        let mut summary = serde_json::json!({
-            "seed": self.seed,
-            "jobs": self.counts.len(),
-            "release": release(),
-            "operations": self.sum(|count| count.operations),
-            "refused": self.sum(|count| count.refused),
-            "worlds": self.sum(|count| count.worlds),
-            "operations_per_second": u64::try_from(self.rate()).unwrap_or(0),
-            "rules": self.coverage.all(),
-            "met": self.coverage.met(),
-            "coverage": self.coverage,
-            "divergences": self.found,
-        });
-        if args.explain {
-            summary["explained"] = serde_json::json!(self.scores);
-        }
-        summary
-    }
-
-    fn print(&self, args: &Args) {
-        if args.coverage {
-            print!("{}", self.coverage);
-        }
-        println!(
-            "{} operations, {} refused, {} of {} rules met, {} divergences",
-            self.sum(|count| count.operations),
-            self.sum(|count| count.refused),
-            self.coverage.met(),
-            self.coverage.all(),
-            self.found.len()
-        );
-        println!("{} operations a second in {} worlds", self.rate(), self.sum(|count| count.worlds));
-        if args.explain {
-            self.scores.report();
-        }
-    }
 }

@@ -2,63 +2,99 @@
 //! supervisor.
 
 use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
+
+use nsproxy::Mutation;
 
 use crate::Args;
 use crate::cgroup::{Cgroups, Home};
-use crate::generate::Area;
-use crate::machine::Machine;
+use crate::error::{self, context};
+use crate::machine::{Machine, release};
 use crate::mutants;
+use crate::out::Verdict;
 use crate::reach::Place;
 use crate::replay;
-use crate::report::Message;
+use crate::report::{Message, Scenario};
 use crate::run::{Found, Order, Runner, Share, Tally};
 
+/// Runs, and tells what failed if it did.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let ended = work(args).unwrap_or_else(|error| {
+        tell(&Message::Failed { error: error::words(&error) });
+        Verdict::NotCompared
+    });
+    ended.into()
+}
+
 /// Becomes what it is to be, then runs.
-pub(crate) fn run(args: &Args) -> io::Result<bool> {
+fn work(args: &Args) -> io::Result<Verdict> {
     die_with_parent()?;
     if let Some(processor) = args.inner.processor {
-        stay_on(processor)?;
+        context("staying on one processor", stay_on(processor))?;
     }
     let uid = args.inner.uid.unwrap_or_else(|| rustix::process::getuid().as_raw());
     let gid = args.inner.uid.unwrap_or_else(|| rustix::process::getgid().as_raw());
-    let place = args.inner.cgroup.as_deref().map(|path| Home::enter(path, uid, gid)).transpose()?;
+    let enter =
+        |path: &Path| context(format_args!("entering {}", path.display()), Home::enter(path, uid, gid));
+    let place = args.inner.cgroup.as_deref().map(enter).transpose()?;
     if args.inner.uid.is_some() {
-        become_user(uid)?;
+        context(format_args!("becoming user {uid}"), become_user(uid))?;
     }
-    let machine = Machine::probe(args.inner.uid.is_some())?;
+    let mut machine = Machine::probe(args.inner.uid.is_some())?;
+    machine.params.mutations.extend(args.without.map(Mutation::Off));
     if !args.replay.is_empty() {
         return replay::run(args, &machine, place.as_ref());
     }
-    let only = match &args.only {
-        None => None,
-        Some(name) => Some(Area::from_name(name).ok_or_else(|| {
-            let names: Vec<&str> = Area::ALL.iter().map(|area| area.name()).collect();
-            io::Error::other(format!("no such area: {name}; there are {}", names.join(", ")))
-        })?),
-    };
     if args.mutants {
-        return mutants::run(&machine, place.as_ref(), args, &tell);
+        return mutants::run(&machine, place.as_ref(), args, &tell).map(Verdict::agreed);
     }
     let shares = Share::all(args.operations, args.seed.unwrap_or(0));
-    let own = shares.into_iter().skip(args.inner.worker_number).step_by(args.jobs.unwrap_or(1));
-    let order = Order { shares: own.collect(), only, explain: args.explain };
+    let own = shares.into_iter().skip(args.inner.worker_number).step_by(args.inner.workers);
+    let order = Order { shares: own.collect(), only: args.only, explain: args.explain };
     let cgroups = Cgroups::of(place.as_ref());
+    let origin = origin(args);
     let mut tell_all = |tally: &Tally, found: Option<&Found>| match found {
-        Some(found) => tell(&Message::found(found, cgroups)),
+        Some(found) => tell(&Message::Found(Scenario::new(found, cgroups, &origin))),
         None => tell(&Message::progress(tally)),
     };
     let mut runner = Runner::new(&machine, place.as_ref(), order, &mut tell_all);
     // Differences are found without explanations, and shown short there.
     runner.patience = (!args.explain).then(|| Duration::from_secs(args.patience));
-    runner.run()?;
+    let ended = runner.run();
     let tally = runner.tally;
     let place = Place { machine: &machine, cgroups };
     tell(&Message::end(&tally, &place));
-    Ok(tally.found.is_empty())
+    ended?;
+    Ok(Verdict::agreed(tally.found.is_empty() && tally.scores.all_right()))
 }
 
-fn tell(message: &Message) {
+/// What makes this run again.
+fn origin(args: &Args) -> String {
+    let mut line = format!("conformance --operations {} --seed {}", args.operations, args.seed.unwrap_or(0));
+    if let Some(only) = args.only {
+        line.push_str(" --only ");
+        line.push_str(only.name());
+    }
+    if args.explain {
+        line.push_str(" --explain");
+    }
+    if let Some(rule) = args.without {
+        line.push_str(" --without ");
+        line.push_str(rule.name());
+    }
+    let user = if args.inner.uid.is_some() {
+        " --as-user"
+    } else if rustix::process::getuid().is_root() {
+        ""
+    } else {
+        ", as a user"
+    };
+    format!("{line}{user}, on Linux {}", release())
+}
+
+pub(crate) fn tell(message: &Message) {
     let mut line = serde_json::to_string(message).unwrap_or_default();
     line.push('\n');
     let mut out = io::stdout().lock();
@@ -67,8 +103,8 @@ fn tell(message: &Message) {
 }
 
 fn die_with_parent() -> io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    Ok(())
+    let set = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    context("asking for the death signal of the parent", set.map_err(Into::into))
 }
 
 /// Stays on one of the processors, with all its actors: since 6.18 each processor hands

@@ -5,11 +5,13 @@ mod compare;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nsproxy::op::{Op, Reply};
 use nsproxy::scenario::Question;
 use nsproxy::uapi::{
@@ -19,6 +21,7 @@ use nsproxy::{Denial, Errno, Fd, Kernel, MapKind, Prctl, State, TaskId};
 
 use crate::answer;
 use crate::cgroup::{Cgroups, Home, RUNNER, WORLD};
+use crate::error;
 use crate::explain::{Through, Trial, WALL};
 use crate::machine::{CGROUP, Machine};
 use crate::outside;
@@ -27,6 +30,7 @@ use crate::real::call::{Answer, Call};
 use crate::real::{FILE, Real};
 use crate::seen::Known;
 use crate::sys::SLOTS;
+use crate::words;
 use compare::{Ghost, Watched};
 
 /// Which namespaces the first process of a world gets, and what it may do.
@@ -40,9 +44,17 @@ pub(crate) enum Kind {
     User,
 }
 
-impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Userns, Self::User];
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Root, Self::Userns, Self::User]
+    }
 
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -52,7 +64,7 @@ impl Kind {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::value_variants().iter().copied().find(|kind| kind.name() == name)
     }
 
     fn flags(self) -> u64 {
@@ -93,6 +105,12 @@ impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Stop::Failed(error)
     }
+}
+
+/// Both sides refuse a call without which there is no world.
+fn refused_alike(what: impl Display, denial: Denial) -> io::Error {
+    let said = io::Error::from_raw_os_error(denial.errno.number().into());
+    io::Error::new(said.kind(), format!("{what}: {} ({})", error::words(&said), denial.rule))
 }
 
 fn diverged(difference: String) -> Stop {
@@ -157,15 +175,21 @@ fn make(kernel: &mut Kernel, kind: Kind, in_cgroup: bool) -> Result<Reply, Denia
 impl World {
     /// Makes a world on both sides and compares the two for the first time.
     pub(crate) fn new(machine: &Machine, kind: Kind, place: Option<&Home>) -> Result<World, Stop> {
+        Self::make(machine, kind, place).map_err(|stop| match stop {
+            Stop::Failed(error) => Stop::Failed(machine.world_not_made(&error)),
+            diverged @ Stop::Diverged(_) => diverged,
+        })
+    }
+
+    fn make(machine: &Machine, kind: Kind, place: Option<&Home>) -> Result<World, Stop> {
         let mut kernel = machine.boot(Cgroups::of(place));
         let made = make(&mut kernel, kind, place.is_some());
-        let Ok(Reply::Child(child)) = made else {
-            let flags = kind.flags();
-            return Err(diverged(format!("the model refuses to make a world with {flags:#x}: {made:?}")));
-        };
-        let init = child.task;
         let directory = place.map(Home::for_world).transpose()?;
         let real = start(kind, directory.as_ref())?;
+        let Ok(Reply::Child(child)) = made else {
+            return Err(diverged(format!("making the world: kernel ok, model {}", words::model(&made))));
+        };
+        let init = child.task;
         let first = Actor { name: String::from("init"), task: init, slot: 0, pid: 1, held: None };
         let mut world = World {
             kernel,
@@ -191,7 +215,7 @@ impl World {
 
     fn model(&mut self, op: &Op) -> Result<(), Stop> {
         let answer = self.kernel.apply(self.init, op);
-        answer.map(|_| ()).map_err(|denial| diverged(format!("the model's world: {op:?}: {denial}")))
+        answer.map(|_| ()).map_err(|denial| diverged(format!("making the world: {op}: model {denial}")))
     }
 
     /// The maps of the world's user namespace, written from outside.
@@ -204,10 +228,20 @@ impl World {
         let outer = self.kernel.init();
         let pid = i32::try_from(pid).unwrap_or(0);
         let mut write = |op: Op, file: &str, text: &str| -> Result<(), Stop> {
-            let answer = self.kernel.apply(outer, &op);
-            answer.map_err(|denial| diverged(format!("the model's maps: {op:?}: {denial}")))?;
-            std::fs::write(format!("/proc/{}/{file}", self.real.host_pid), text)?;
-            Ok(())
+            let model = self.kernel.apply(outer, &op);
+            let written = std::fs::write(format!("/proc/{}/{file}", self.real.host_pid), text);
+            let what = format!("write \"{text}\" to {file}");
+            match (written, model) {
+                (Ok(()), Ok(_)) => Ok(()),
+                (Err(error), Err(denial)) if error.raw_os_error() == Some(denial.errno.number().into()) => {
+                    Err(refused_alike(what, denial).into())
+                }
+                (written, model) => {
+                    let kernel = written.map_or_else(|error| error::words(&error), |()| String::from("ok"));
+                    let model = words::model(&model);
+                    Err(diverged(format!("making the world: {what}: kernel {kernel}, model {model}")))
+                }
+            }
         };
         if kind == Kind::User {
             write(Op::WriteSetgroups { pid, text: String::from("deny") }, "setgroups", "deny")?;
@@ -255,10 +289,12 @@ impl World {
     fn furnish_with(&mut self, ops: &[Op]) -> Result<(), Stop> {
         for op in ops {
             let (answer, model) = self.both(0, op)?;
-            if !answer::agree(op, &answer, &model, &mut self.known) || model.is_err() {
-                return Err(diverged(format!(
-                    "making the world: {op:?}: kernel {answer:?}, model {model:?}"
-                )));
+            if !answer::agree(op, &answer, &model, &mut self.known) {
+                let (kernel, model) = (words::kernel(&answer), words::model(&model));
+                return Err(diverged(format!("making the world: {op}: kernel {kernel}, model {model}")));
+            }
+            if let Err(denial) = model {
+                return Err(refused_alike(op, denial).into());
             }
         }
         Ok(())
@@ -405,8 +441,8 @@ impl World {
         let held = self.actors.get(actor).is_some_and(|actor| actor.held.is_some());
         let ended = answer == Answer::Pending;
         if !held && !ended && !answer::agree(op, &answer, &model, &mut self.known) {
-            let model = in_words(&model);
-            return Err(diverged(format!("{name} answers: kernel {answer:?}, model {model}")));
+            let (kernel, model) = (words::kernel(&answer), words::model(&model));
+            return Err(diverged(format!("{name} answers: kernel {kernel}, model {model}")));
         }
         self.compare()?;
         self.release_held()?;
@@ -422,14 +458,14 @@ impl World {
         let Some(actor) = self.find(task).filter(|actor| self.is_free(*actor)) else { return Ok(()) };
         let name = self.actors[actor].name.clone();
         let questions = [
-            Question::Hostname,
-            Question::Domainname,
-            Question::Securebits,
-            Question::Cwd,
-            Question::Devices,
-            Question::Limit(nsproxy::NsKind::Uts),
+            ("hostname", Question::Hostname),
+            ("domainname", Question::Domainname),
+            ("securebits", Question::Securebits),
+            ("cwd", Question::Cwd),
+            ("devices", Question::Devices),
+            ("limit uts", Question::Limit(nsproxy::NsKind::Uts)),
         ];
-        for question in questions {
+        for (what, question) in questions {
             // Some of it takes a descriptor for a moment.
             let few = self.kernel.rlimit(task, nsproxy::Resource::Nofile).is_ok_and(|limit| limit < 1010);
             if few && !matches!(question, Question::Securebits | Question::Cwd) {
@@ -438,7 +474,7 @@ impl World {
             match self.ask(task, &question, &Places::default()) {
                 Ok(_) => {}
                 Err(Stop::Diverged(Divergence { differences })) => {
-                    return Err(diverged(format!("{name} {question:?}: {}", differences.join("; "))));
+                    return Err(diverged(format!("{name} {what}: {}", differences.join("; "))));
                 }
                 Err(failed) => return Err(failed),
             }
@@ -473,8 +509,8 @@ impl World {
             let call = Call { kernel: &self.kernel, world: self.init, task, slot, child: 0, lost: false };
             let answer = self.real.finish(&call, &op).map_err(diverged)?;
             if !answer::agree(&op, &answer, &model, &mut self.known) {
-                let model = in_words(&model);
-                return Err(diverged(format!("{name} answers at last: kernel {answer:?}, model {model}")));
+                let (kernel, model) = (words::kernel(&answer), words::model(&model));
+                return Err(diverged(format!("{name} answers at last: kernel {kernel}, model {model}")));
             }
         }
         Ok(())
@@ -528,16 +564,4 @@ fn world_cgroup() -> io::Result<String> {
 fn own_cgroup() -> io::Result<String> {
     let text = std::fs::read_to_string("/proc/self/cgroup")?;
     Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned())
-}
-
-/// The model's answer with its reason.
-pub(crate) fn in_words(model: &Result<Reply, Denial>) -> String {
-    match model {
-        Ok(reply) => format!("{reply:?}"),
-        Err(denial) => {
-            let mut text = denial.errno.to_string();
-            let _ = write!(text, " {}", denial.rule);
-            text
-        }
-    }
 }

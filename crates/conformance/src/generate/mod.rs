@@ -14,6 +14,8 @@ mod process;
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nsproxy::op::Op;
 use nsproxy::{Denial, Descriptor, Disposition, Fd, Kernel, NsId, Rule, State, TaskId};
 
@@ -60,9 +62,13 @@ areas! {
     Cgroup "cgroup" 4;
 }
 
-impl Area {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|area| area.name() == name)
+impl ValueEnum for Area {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

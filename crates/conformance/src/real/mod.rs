@@ -16,6 +16,7 @@ use rustix::fs::{Mode, OFlags};
 
 use self::file::File;
 use self::numbers::Numbers;
+use crate::error::context;
 use crate::sys::{self, MAILBOX_FD, Mailbox, PROGRAM_FD, Turn};
 
 /// Descriptors that every actor has besides those of the model: its world's /proc,
@@ -58,13 +59,10 @@ fn raw(answer: i64) -> std::io::Result<i64> {
     }
 }
 
-fn context<T>(what: &str, result: std::io::Result<T>) -> std::io::Result<T> {
-    result.map_err(|error| std::io::Error::new(error.kind(), format!("{what}: {error}")))
-}
-
 /// Puts a descriptor at an agreed number, inherited by children.
 fn settle_at(fd: impl AsFd, number: i32) -> std::io::Result<OwnedFd> {
-    let copy = rustix::io::fcntl_dupfd_cloexec(fd, number)?;
+    let copy = rustix::io::fcntl_dupfd_cloexec(fd, number).map_err(Into::into);
+    let copy = context(format_args!("put a descriptor at {number}"), copy)?;
     if copy.as_raw_fd() != number {
         return Err(std::io::Error::other(format!("descriptor {number} is taken")));
     }
@@ -77,8 +75,9 @@ impl Real {
     /// in slot 0. Its /proc is still to come: [`Real::attach_proc`].
     pub(crate) fn start(flags: u64, cgroup: Option<&OwnedFd>) -> std::io::Result<Real> {
         let mailbox = context("map the mailbox", Mailbox::new())?;
-        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        let program = program_file()?;
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+        let null = context("open /dev/null", null.map_err(Into::into))?;
+        let program = context("make the actors' program", program_file())?;
         let kept = [
             settle_at(mailbox.file(), MAILBOX_FD)?,
             settle_at(&program, PROGRAM_FD)?,
@@ -88,11 +87,13 @@ impl Real {
         ];
         let pid = sys::start(flags, cgroup, &null).map_err(std::io::Error::from_raw_os_error);
         drop(kept);
-        let host_pid = context("make a world", pid)?;
+        let host_pid = context("clone3", pid)?;
         let pid = rustix::process::Pid::from_raw(host_pid).ok_or_else(|| std::io::Error::other("no pid"))?;
-        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
+        let pidfd = context("pidfd_open", pidfd.map_err(Into::into))?;
         let proc =
-            rustix::fs::open("/proc", OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())?;
+            rustix::fs::open("/proc", OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty());
+        let proc = context("open /proc", proc.map_err(Into::into))?;
         let real = Real { mailbox, proc, host_pid, numbers: None, file: None, pidfd };
         if real.mailbox.wait(0, Turn::Nobody, PATIENCE) {
             Ok(real)

@@ -31,7 +31,7 @@ impl Replayed {
 
     pub(crate) fn verdict(&self, rule: &Rule) -> Verdict {
         let whole = self.whole.get_or_init(|| replay(&self.file, None));
-        // A comparison that could not be made ends the replay of all that follows.
+        // Where no world can be made nothing is said of those that follow.
         self.said(whole, rule).unwrap_or_else(|| {
             let alone = replay(&self.file, Some(&rule.name));
             self.said(&alone, rule).unwrap_or(Verdict::Failed(alone))
