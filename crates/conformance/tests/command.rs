@@ -70,6 +70,17 @@ fn a_world_that_both_sides_refuse_ends_the_run() {
     cannot(through(&["setpriv", "--no-new-privs"], &FEW), &words);
 }
 
+/// Where only the model would make it, that is a difference: found once, for all worlds.
+#[test]
+fn a_world_that_one_side_refuses_ends_the_run() {
+    testkit::require_namespaces!();
+    let args = ["--as-user", "--without", "HostnamePrivilege", "--operations", "5000", "--seed", "4"];
+    let (code, out, error) = through(&["setpriv", "--no-new-privs"], &args);
+    assert_eq!((code, error.as_str()), (Some(1), ""), "{out}");
+    assert_eq!(out.matches("\ndifference:\n").count(), 1, "{out}");
+    assert!(out.contains("# making the world: sethostname world: kernel EPERM, model ok\n"), "{out}");
+}
+
 #[test]
 fn a_runner_without_capabilities_is_told_which_it_lacks() {
     testkit::require_root!();
