@@ -38,10 +38,12 @@ fn errno_of(op: &Op, denial: Denial) -> i32 {
 
 fn same(op: &Op, kernel: &Answer, model: &Reply, known: &mut Known) -> bool {
     match (kernel, model) {
-        // The new value of a semaphore is not what the call returns.
-        (Answer::Number(_), Reply::Done)
-        | (Answer::Number(0), Reply::Waited(Waited::Nothing | Waited::WouldBlock)) => true,
-        (Answer::Number(number), Reply::Number(ours)) => matches!(op, Op::Semop { .. }) || number == ours,
+        // Where the memory is mapped is of no matter.
+        (Answer::Number(address), Reply::Done) if matches!(op, Op::Shmat(_)) => *address > 0,
+        (Answer::Number(0), Reply::Done | Reply::Waited(Waited::Nothing | Waited::WouldBlock)) => true,
+        // The model tells the new value of the semaphore.
+        (Answer::Number(number), Reply::Number(_)) if matches!(op, Op::Semop { .. }) => *number == 0,
+        (Answer::Number(number), Reply::Number(ours)) => number == ours,
         (
             Answer::Number(number),
             Reply::Fd(fd) | Reply::Ns(NsAnswer::Fd(fd)) | Reply::Pidfd(PidfdAnswer::Fd(fd)),

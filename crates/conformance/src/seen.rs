@@ -28,9 +28,9 @@ pub(crate) struct Status {
     pub(crate) tgid: u32,
     pub(crate) pid: u32,
     pub(crate) ppid: u32,
-    pub(crate) ns_pid: Vec<u32>,
-    pub(crate) pgid: u32,
-    pub(crate) sid: u32,
+    /// The task's, its process's, its group's and its session's, from the world's pid
+    /// namespace inwards.
+    pub(crate) numbers: [Vec<u32>; 4],
     pub(crate) uids: [u32; 4],
     pub(crate) gids: [u32; 4],
     pub(crate) groups: Vec<u32>,
@@ -38,6 +38,8 @@ pub(crate) struct Status {
     pub(crate) caps: [u64; 5],
     pub(crate) no_new_privs: bool,
     pub(crate) threads: u32,
+    /// Signals blocked, ignored, caught.
+    pub(crate) signals: [u64; 3],
     /// Signals that are neither blocked nor taken yet, though nothing holds the task.
     pub(crate) untaken: u64,
 }
@@ -50,6 +52,10 @@ pub(crate) struct Mount {
     pub(crate) root: String,
     pub(crate) options: String,
     pub(crate) fstype: String,
+    /// The filesystem's own `ro` or `rw`.
+    pub(crate) super_readonly: bool,
+    /// Which filesystem it is.
+    pub(crate) device: u64,
     pub(crate) shared: Option<u64>,
     pub(crate) master: Option<u64>,
     pub(crate) unbindable: bool,
@@ -125,15 +131,14 @@ pub(crate) fn model(kernel: &Kernel, world: TaskId, task: TaskId, cgroup: &str) 
         tgid: here.tgid,
         pid: here.pid,
         ppid: here.ppid,
-        ns_pid: here.ns_pid,
-        pgid: here.pgid,
-        sid: here.sid,
+        numbers: [here.ns_pid, here.ns_tgid, here.ns_pgid, here.ns_sid],
         uids: outside.uids,
         gids: outside.gids,
         groups: outside.groups,
         caps: outside.caps.map(nsproxy::CapSet::bits),
         no_new_privs: outside.no_new_privs,
         threads: outside.threads,
+        signals: [outside.blocked, outside.ignored, outside.caught],
         untaken: 0,
     };
     let links = links(kernel, task)?;
@@ -170,6 +175,8 @@ fn model_inside(kernel: &Kernel, task: TaskId, cgroup: &str) -> Option<Inside> {
                 root: line.root,
                 options: line.options,
                 fstype: line.fstype.to_owned(),
+                super_readonly: line.super_readonly,
+                device: u64::from(line.device),
                 shared: class(&line.propagation, "shared:"),
                 master: class(&line.propagation, "master:"),
                 unbindable: line.propagation.iter().any(|tag| tag == "unbindable"),
@@ -224,8 +231,8 @@ impl Classes {
     }
 }
 
-/// The classes of a run: namespaces live on from one comparison to the next, peer
-/// groups are numbered anew in each.
+/// The classes of a run: namespaces live on from one comparison to the next, peer groups and
+/// devices are numbered anew in each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) namespaces: Classes,
@@ -233,6 +240,7 @@ pub(crate) struct Known {
     /// Numbers of mounts.
     pub(crate) mounts: Classes,
     pub(crate) groups: Classes,
+    pub(crate) devices: Classes,
 }
 
 /// Collects differences, each in words.
@@ -254,8 +262,11 @@ pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known
     found.check("state", &real.life, &ours.life);
     found.check("pid, tgid", &(real.pid, real.tgid), &(ours.pid, ours.tgid));
     found.check("parent", &real.ppid, &ours.ppid);
-    found.check("numbers", &real.ns_pid, &ours.ns_pid);
-    found.check("group, session", &(real.pgid, real.sid), &(ours.pgid, ours.sid));
+    for (which, (real, ours)) in
+        ["thread", "process", "group", "session"].into_iter().zip(real.numbers.iter().zip(&ours.numbers))
+    {
+        found.check(&format!("numbers of the {which}"), real, ours);
+    }
     found.check("uids", &real.uids, &ours.uids);
     found.check("gids", &real.gids, &ours.gids);
     found.check("groups", &real.groups, &ours.groups);
@@ -269,6 +280,16 @@ pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known
     }
     found.check("no_new_privs", &real.no_new_privs, &ours.no_new_privs);
     found.check("threads", &real.threads, &ours.threads);
+    // Who has exited has no handlers any more, a little later.
+    if matches!(ours.life, Life::Running | Life::Stopped) {
+        for (what, (real, ours)) in
+            ["blocked", "ignored", "caught"].into_iter().zip(real.signals.into_iter().zip(ours.signals))
+        {
+            if real != ours {
+                found.0.push(format!("{what} signals: kernel {real:#x}, model {ours:#x}"));
+            }
+        }
+    }
     if !model.held {
         found.check("signals to be taken", &real.untaken, &ours.untaken);
     }
@@ -314,8 +335,16 @@ fn compare_inside(real: &Inside, ours: &Inside, known: &mut Known, found: &mut D
         if ours.fstype != "rootfs" {
             found.check(&format!("options of {way}"), &real.options, &ours.options);
             found.check(&format!("type of {way}"), &real.fstype, &ours.fstype);
+            found.check(
+                &format!("filesystem of {way} read-only"),
+                &real.super_readonly,
+                &ours.super_readonly,
+            );
         }
         found.check(&format!("unbindable {way}"), &real.unbindable, &ours.unbindable);
+        if !known.devices.same(real.device, ours.device) {
+            found.0.push(format!("filesystem of {way}: kernel {}, model {}", real.device, ours.device));
+        }
         for (what, real, ours) in [("peers", real.shared, ours.shared), ("master", real.master, ours.master)]
         {
             let same = match (real, ours) {

@@ -125,6 +125,7 @@ const RELEASE: Duration = Duration::from_secs(15);
 /// Both sides of one world.
 #[derive(Debug)]
 pub(crate) struct World {
+    kind: Kind,
     pub(crate) kernel: Kernel,
     /// The world's first process.
     pub(crate) init: TaskId,
@@ -192,6 +193,7 @@ impl World {
         let init = child.task;
         let first = Actor { name: String::from("init"), task: init, slot: 0, pid: 1, held: None };
         let mut world = World {
+            kind,
             kernel,
             init,
             actors: vec![first],
@@ -488,8 +490,14 @@ impl World {
         let model: Vec<i32> =
             self.kernel.descriptors(*task).unwrap_or_default().into_iter().map(|(fd, _)| fd).collect();
         let pid = self.kernel.status(self.init, *task).map_or(0, |status| status.pid);
-        // A user may not look at all of its tasks' descriptors.
-        let Ok(kernel) = self.real.descriptors(pid) else { return Ok(()) };
+        let kernel = match self.real.descriptors(pid) {
+            Ok(kernel) => kernel,
+            // A user may not look at all of its tasks' descriptors.
+            Err(error) if self.kind == Kind::User && error.raw_os_error() == Some(libc::EACCES) => {
+                return Ok(());
+            }
+            Err(error) => return Err(diverged(format!("{name} descriptors: {error}"))),
+        };
         if kernel == model {
             return Ok(());
         }
@@ -524,7 +532,7 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
     let says = |errno| model.as_ref().is_err_and(|denial| denial.errno == errno);
     match answer {
         // The charges of user, pid and net namespaces.
-        Answer::Refused(libc::ENOSPC) => !says(Errno::ENOSPC),
+        Answer::Refused(libc::ENOSPC) => makes_namespaces(op) && !says(Errno::ENOSPC),
         // The number of a task, which is free only after the task is gone from /proc.
         Answer::Refused(libc::EEXIST) => {
             let chosen = matches!(op, Op::Clone3 { set_tid, .. } if !set_tid.is_empty());
@@ -538,6 +546,18 @@ fn releases_late(op: &Op, answer: &Answer, model: &Result<Reply, Denial>) -> boo
         }
         _ => false,
     }
+}
+
+fn makes_namespaces(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Clone(_)
+            | Op::Clone3 { .. }
+            | Op::Clone3Odd { .. }
+            | Op::Unshare(_)
+            | Op::OpenTree { .. }
+            | Op::Fsmount { .. }
+    )
 }
 
 /// How many processes have ended between the two.

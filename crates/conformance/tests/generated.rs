@@ -34,6 +34,17 @@ fn generated_calls_of_a_fresh_seed_agree() {
     agrees(&["--operations", CALLS, "--patience", "10"]);
 }
 
+/// As under nohup(1): actors start with no signal ignored or blocked, whatever the runner was
+/// started with.
+#[test]
+fn what_the_runner_ignores_its_actors_do_not() {
+    testkit::require_namespaces!();
+    let mut command = Command::new("sh");
+    let script = "trap '' HUP TERM USR2; exec \"$0\" --operations 400 --seed 24";
+    let output = command.args(["-c", script, env!("CARGO_BIN_EXE_conformance")]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
 /// As many calls of the same worlds, whoever makes them.
 #[test]
 fn a_seed_means_the_same_for_any_number_of_jobs() {

@@ -9,7 +9,7 @@ use crate::nsfs::NsInfo;
 use crate::params::Call;
 use crate::pid::Pid;
 use crate::rule::{Denial, Rule};
-use crate::task::{State, TaskId};
+use crate::task::{State, Task, TaskId};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -31,6 +31,13 @@ pub struct Status {
     pub sid: u32,
     /// `NSpid`: its numbers from the viewer's pid namespace inwards.
     pub ns_pid: Vec<u32>,
+    /// `NStgid`, `NSpgid`, `NSsid`: the same of its process, process group and session, in the
+    /// namespaces that `ns_pid` is for; 0 where they have no number.
+    pub ns_tgid: Vec<u32>,
+    /// See `ns_tgid`.
+    pub ns_pgid: Vec<u32>,
+    /// See `ns_tgid`.
+    pub ns_sid: Vec<u32>,
     /// Real, effective, saved, filesystem user id.
     pub uids: [u32; 4],
     /// Real, effective, saved, filesystem group id.
@@ -45,6 +52,12 @@ pub struct Status {
     pub no_new_privs: bool,
     /// Threads in the process.
     pub threads: u32,
+    /// `SigBlk`, `SigIgn`, `SigCgt`: signal N is bit N - 1.
+    pub blocked: u64,
+    /// See `blocked`; no signals of a task that has no handlers any more.
+    pub ignored: u64,
+    /// See `blocked`; no signals of a task that has no handlers any more.
+    pub caught: u64,
 }
 
 impl Kernel {
@@ -82,6 +95,8 @@ impl Kernel {
         let uid = |id| self.kuid_seen_from(user_ns, id);
         let gid = |id| self.kgid_seen_from(user_ns, id);
         let parent = self.real_parent(task);
+        let levels = |pid| self.pid_numbers(viewer, self.tasks[task].pid, pid);
+        let (ignored, caught) = self.handlers(task);
         Ok(Status {
             state: self.tasks[task].state,
             pid: number(self.tasks[task].pid),
@@ -89,7 +104,10 @@ impl Kernel {
             ppid: parent.map_or(0, |parent| number(self.tasks[self.signal_of(parent).leader].pid)),
             pgid: number(signal.pgrp),
             sid: number(signal.session),
-            ns_pid: self.ns_pid(viewer, self.tasks[task].pid),
+            ns_pid: levels(self.tasks[task].pid),
+            ns_tgid: levels(self.tasks[signal.leader].pid),
+            ns_pgid: levels(signal.pgrp),
+            ns_sid: levels(signal.session),
             uids: [cred.uid, cred.euid, cred.suid, cred.fsuid].map(uid),
             gids: [cred.gid, cred.egid, cred.sgid, cred.fsgid].map(gid),
             groups: cred.groups.iter().map(|group| gid(*group)).collect(),
@@ -103,17 +121,22 @@ impl Kernel {
             securebits: cred.securebits,
             no_new_privs: self.tasks[task].no_new_privs,
             threads: signal.nr_threads,
+            blocked: self.tasks[task].blocked,
+            ignored,
+            caught,
         })
     }
 
-    fn ns_pid(&self, viewer: Idx<crate::task::Task>, pid: Idx<Pid>) -> Vec<u32> {
+    /// The numbers of a pid in the namespaces of a task's own one, from the viewer's inwards
+    /// (`task_state`).
+    fn pid_numbers(&self, viewer: Idx<Task>, own: Idx<Pid>, pid: Idx<Pid>) -> Vec<u32> {
         let active = self.task_active_pid_ns(viewer);
-        if self.pid_nr_ns(pid, active) == 0 {
+        if self.pid_nr_ns(own, active) == 0 {
             return Vec::new();
         }
         let level = self.pid_ns[active].level;
-        let mut numbers: Vec<u32> =
-            self.upids(pid).filter(|upid| self.pid_ns[upid.ns].level >= level).map(|upid| upid.nr).collect();
+        let inner = self.upids(own).filter(|upid| self.pid_ns[upid.ns].level >= level);
+        let mut numbers: Vec<u32> = inner.map(|upid| self.pid_nr_ns(pid, upid.ns)).collect();
         numbers.reverse();
         numbers
     }

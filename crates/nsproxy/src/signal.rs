@@ -68,6 +68,13 @@ impl Kernel {
         Ok(self.disposition(task, signal))
     }
 
+    /// The signals that a task ignores and those that it catches; signal N is bit N - 1.
+    pub(crate) fn handlers(&self, task: Idx<Task>) -> (u64, u64) {
+        let Some(sighand) = self.tasks[task].sighand else { return (0, 0) };
+        let Sighand { ignored, handled, .. } = self.sighands[sighand];
+        (ignored.rotate_right(1), (handled & !ignored).rotate_right(1))
+    }
+
     /// Delivers a signal to a process. `force` says that it comes from outside the
     /// target's pid namespace, or from the kernel.
     pub(crate) fn send_signal(&mut self, task: Idx<Task>, signal: u32, force: bool) {

@@ -169,8 +169,8 @@ impl Asked<'_> {
     /// Finds the process whose number this would be, and asks the kernel who it is.
     fn number_of(&self, task: TaskId) -> Result<u32, Broken> {
         let Some(seen) = self.seen(task)? else { return Ok(0) };
-        let level = self.own()?.status.ns_pid.len();
-        let Some(number) = level.checked_sub(1).and_then(|level| seen.status.ns_pid.get(level)) else {
+        let level = self.own()?.status.numbers[0].len();
+        let Some(number) = level.checked_sub(1).and_then(|level| seen.status.numbers[0].get(level)) else {
             return Ok(0);
         };
         let thread = seen.status.pid != seen.status.tgid;

@@ -136,22 +136,26 @@ fn status(text: &str, stat: &str) -> Option<Status> {
         _ if flags & PF_EXITING != 0 => Life::Dying,
         _ => Life::Running,
     };
+    // In the order of the file, which is read once.
+    let (tgid, pid, ppid) = (fields.number("Tgid")?, fields.number("Pid")?, fields.number("PPid")?);
+    let (uids, gids, groups) = (fields.four("Uid")?, fields.four("Gid")?, fields.numbers("Groups")?);
+    let ns_tgid = fields.numbers("NStgid")?;
+    let numbers = [fields.numbers("NSpid")?, ns_tgid, fields.numbers("NSpgid")?, fields.numbers("NSsid")?];
+    let threads = fields.number("Threads")?;
+    let pending = fields.bits("SigPnd")? | fields.bits("ShdPnd")?;
+    let signals = [fields.bits("SigBlk")?, fields.bits("SigIgn")?, fields.bits("SigCgt")?];
     Some(Status {
         life,
-        tgid: fields.number("Tgid")?,
-        pid: fields.number("Pid")?,
-        ppid: fields.number("PPid")?,
-        uids: fields.four("Uid")?,
-        gids: fields.four("Gid")?,
-        groups: fields.numbers("Groups")?,
-        ns_pid: fields.numbers("NSpid")?,
-        pgid: fields.number("NSpgid")?,
-        sid: fields.number("NSsid")?,
-        threads: fields.number("Threads")?,
-        untaken: {
-            let pending = fields.bits("SigPnd")? | fields.bits("ShdPnd")?;
-            if life == Life::Running { pending & !fields.bits("SigBlk")? } else { 0 }
-        },
+        tgid,
+        pid,
+        ppid,
+        numbers,
+        uids,
+        gids,
+        groups,
+        threads,
+        signals,
+        untaken: if life == Life::Running { pending & !signals[0] } else { 0 },
         caps: [
             fields.bits("CapInh")?,
             fields.bits("CapPrm")?,
@@ -196,17 +200,22 @@ fn line(text: &str) -> Option<Line> {
     let mut words = front.split(' ');
     let id = words.next()?.parse().ok()?;
     let parent = words.next()?.parse().ok()?;
-    let _device = words.next()?;
+    let (major, minor) = words.next()?.split_once(':')?;
     let root = words.next()?.to_owned();
     let mountpoint = words.next()?.to_owned();
     let options = words.next()?.to_owned();
     let tags: Vec<&str> = words.collect();
     let class = |name: &str| tags.iter().find_map(|tag| tag.strip_prefix(name)?.parse().ok());
+    let mut back = back.split(' ');
+    let fstype = back.next()?.to_owned();
+    let super_options = back.nth(1)?;
     let mount = Mount {
         way: Vec::new(),
         root,
         options,
-        fstype: back.split(' ').next()?.to_owned(),
+        fstype,
+        super_readonly: super_options.split(',').next()? == "ro",
+        device: major.parse::<u64>().ok()? << 32 | minor.parse::<u64>().ok()?,
         shared: class("shared:"),
         master: class("master:"),
         unbindable: tags.contains(&"unbindable"),

@@ -183,10 +183,13 @@ pub(crate) fn start(flags: u64, cgroup: Option<&OwnedFd>, null: &OwnedFd) -> Res
         // What the runner was given open, so that an actor's first descriptor is 3.
         let last = u64::from(MAILBOX_FD.unsigned_abs()) - 1;
         syscall(libc::SYS_close_range, [3, last, 0, 0, 0, 0]);
-        // What Rust's start-up ignores.
-        let default = [0_u64; 4];
-        let sigpipe = libc::SIGPIPE as u64;
-        syscall(libc::SYS_rt_sigaction, [sigpipe, &raw const default as u64, 0, 8, 0, 0]);
+        // What the runner was told to ignore or to block, and what Rust's start-up ignores.
+        let nothing = [0_u64; 4];
+        for signal in 1..=64 {
+            syscall(libc::SYS_rt_sigaction, [signal, &raw const nothing as u64, 0, 8, 0, 0]);
+        }
+        let set = libc::SIG_SETMASK as u64;
+        syscall(libc::SYS_rt_sigprocmask, [set, &raw const nothing as u64, 0, 8, 0, 0]);
         // It ends with the runner, from the first moment on.
         let death = [libc::PR_SET_PDEATHSIG as u64, libc::SIGKILL as u64, 0, 0, 0, 0];
         syscall(libc::SYS_prctl, death);

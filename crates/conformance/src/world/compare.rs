@@ -72,7 +72,8 @@ impl World {
         hold_threads(&mut expected);
         let until = Instant::now() + if self.eager { SETTLE_AGAIN } else { SETTLE };
         loop {
-            let mut known = Known { groups: Classes::default(), ..self.known.clone() };
+            let mut known =
+                Known { groups: Classes::default(), devices: Classes::default(), ..self.known.clone() };
             let differences = self.differences(&expected, &mut known);
             if differences.is_empty() {
                 self.known = known;

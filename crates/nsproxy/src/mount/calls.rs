@@ -20,6 +20,7 @@ use crate::uapi::{
     MS_SHARED, MS_SILENT, MS_SLAVE, MS_UNBINDABLE, PATH_MAX, UMOUNT_NOFOLLOW,
 };
 use crate::user_namespace::UserNamespace;
+use alloc::vec::Vec;
 
 const PROPAGATION: u64 = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 
@@ -215,7 +216,9 @@ impl Kernel {
         // do_loopback EINVAL: a mount of another namespace.
         let own = self.check_mnt(task, at.mnt);
         self.refuse_if(!own, Rule::MountForeign)?;
+        let readonly = self.nsfs_supers().any(|sb| self.supers[sb].readonly);
         let sb = self.new_super(FsType::Nsfs, self.init_user_ns, (0, 0));
+        self.supers[sb].readonly = readonly;
         let root = self.supers[sb].root;
         self.get_ns(ns);
         self.dentries[root].dir = false;
@@ -411,10 +414,22 @@ impl Kernel {
         // mount(2) EBUSY: something is open for writing.
         self.refuse_if(busy, Rule::RemountBusy)?;
         self.supers[sb].readonly = readonly;
+        if self.supers[sb].fstype == FsType::Nsfs {
+            // Here each namespace file has one; there is but one nsfs.
+            let all: Vec<Idx<SuperBlock>> = self.nsfs_supers().collect();
+            for other in all {
+                self.supers[other].readonly = readonly;
+            }
+        }
         if let Some(NsRef::Ipc(ns)) = self.supers[sb].shown.and_then(|ns| self.resolve_ns(ns)) {
             self.ipc_ns[ns].contents.readonly = readonly;
         }
         Ok(())
+    }
+
+    fn nsfs_supers(&self) -> impl Iterator<Item = Idx<SuperBlock>> {
+        let nsfs = |sb: &SuperBlock| sb.fstype == FsType::Nsfs;
+        self.supers.iter().filter(move |(_, sb)| nsfs(sb)).map(|(sb, _)| sb)
     }
 
     /// `mount_namespaces(7)`: a new proc or sysfs must not show more than one that is

@@ -29,16 +29,20 @@ pub struct MountLine {
     pub propagation: Vec<String>,
     /// Type of the filesystem.
     pub fstype: &'static str,
+    /// Which filesystem it is: the same number for the same one, until it is unmounted.
+    pub device: u32,
+    /// Whether the filesystem itself may not be written to, through whichever mount.
+    pub super_readonly: bool,
 }
 
 impl fmt::Display for MountLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, parent, root, mountpoint, options, propagation, fstype } = self;
+        let Self { id, parent, root, mountpoint, options, propagation, fstype, super_readonly, .. } = self;
         write!(f, "{id} {parent} {root} {mountpoint} {options}")?;
         for tag in propagation {
             write!(f, " {tag}")?;
         }
-        write!(f, " - {fstype}")
+        write!(f, " - {fstype} {}", if *super_readonly { "ro" } else { "rw" })
     }
 }
 
@@ -80,6 +84,8 @@ impl Kernel {
                 FsType::Rootfs if self.params.since(7, 0) => "nullfs",
                 fstype => fstype.name(),
             },
+            device: if sb.fstype == FsType::Nsfs { 0 } else { mount.sb.raw() + 1 },
+            super_readonly: sb.readonly,
         })
     }
 

@@ -76,7 +76,7 @@ impl Hand<'_> {
                 let place = self.args.bytes(text.as_bytes());
                 self.plain(libc::SYS_write, [arg(*fd), place, text.len() as u64])
             }
-            Op::WriteHostname(name) => self.write_file(PROC_FD, "sys/kernel/hostname", name.as_bytes()),
+            Op::WriteHostname(name) => self.write_all(PROC_FD, "sys/kernel/hostname", name.as_bytes()),
             Op::WriteSetgroups { pid, text } => {
                 let path = format!("{}/setgroups", self.process(*pid));
                 self.write_file(PROC_FD, &path, text.as_bytes())
@@ -86,19 +86,19 @@ impl Hand<'_> {
                 self.write_file(PROC_FD, &path, text.as_bytes())
             }
             Op::WriteNsLastPid(last) => {
-                self.write_file(PROC_FD, "sys/kernel/ns_last_pid", last.to_string().as_bytes())
+                self.write_all(PROC_FD, "sys/kernel/ns_last_pid", last.to_string().as_bytes())
             }
             Op::WritePidMax(value) => {
-                self.write_file(PROC_FD, "sys/kernel/pid_max", value.to_string().as_bytes())
+                self.write_all(PROC_FD, "sys/kernel/pid_max", value.to_string().as_bytes())
             }
             Op::WriteIpcSysctl { which, value } => {
                 let directory = if *which == IpcSysctl::QueuesMax { "fs/mqueue" } else { "kernel" };
                 let path = format!("sys/{directory}/{}", which.name());
-                self.write_file(PROC_FD, &path, value.to_string().as_bytes())
+                self.write_all(PROC_FD, &path, value.to_string().as_bytes())
             }
             Op::WriteMaxNamespaces { kind, limit } => {
                 let path = format!("sys/user/max_{}_namespaces", kind_name(*kind));
-                self.write_file(PROC_FD, &path, limit.to_string().as_bytes())
+                self.write_all(PROC_FD, &path, limit.to_string().as_bytes())
             }
             _ => Err(format!("not a write: {op:?}")),
         }
@@ -132,17 +132,17 @@ impl Hand<'_> {
             }
             Op::CgroupMove { path, pid } => {
                 let path = format!("{}/cgroup.procs", self.cgroup(path));
-                self.write_file(CGROUP_FD, &path, pid.to_string().as_bytes())
+                self.write_all(CGROUP_FD, &path, pid.to_string().as_bytes())
             }
             Op::CgroupPidsMax { path, max } => {
                 let path = format!("{}/pids.max", self.cgroup(path));
                 let max = max.map_or_else(|| String::from("max"), |max| max.to_string());
-                self.write_file(CGROUP_FD, &path, max.as_bytes())
+                self.write_all(CGROUP_FD, &path, max.as_bytes())
             }
             Op::CgroupSubtreeControl { path, on } => {
                 let path = format!("{}/cgroup.subtree_control", self.cgroup(path));
                 let text = if *on { "+memory +pids" } else { "-memory -pids" };
-                self.write_file(CGROUP_FD, &path, text.as_bytes())
+                self.write_all(CGROUP_FD, &path, text.as_bytes())
             }
             Op::OpenCgroup(path) => {
                 let path = self.cgroup(path);
@@ -236,6 +236,13 @@ impl Hand<'_> {
         let written = self.plain(libc::SYS_write, [fd, place, text.len() as u64])?;
         self.sys(libc::SYS_close, [fd])?.map_err(|answer| format!("close: {answer:?}"))?;
         Ok(written)
+    }
+
+    /// The same of a text of which the model does not tell how much was taken: all.
+    fn write_all(&mut self, at: i32, path: &str, text: &[u8]) -> Result<Answer, Broken> {
+        let all = Answer::Number(text.len() as u64);
+        let written = self.write_file(at, path, text)?;
+        Ok(if written == all { Answer::Number(0) } else { written })
     }
 
     fn mount(&mut self, source: &str, target: &str, fstype: &str, flags: u64) -> Result<Answer, Broken> {
