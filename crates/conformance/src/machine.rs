@@ -22,6 +22,7 @@ pub(crate) struct Machine {
     permitted: CapSet,
     bounding: CapSet,
     no_new_privs: bool,
+    securebits: u32,
     limits: [(Resource, u64); 5],
     /// Whether nobody else on the machine has this user id.
     pub(crate) own_uid: bool,
@@ -63,8 +64,15 @@ fn name_of(cap: Cap) -> String {
 /// The inode of the first user namespace: `PROC_USER_INIT_INO`.
 const FIRST_USER_NS: u64 = 0xEFFF_FFFD;
 
-/// The runner stands for the model's first process, so it has to be where that one is.
-pub(crate) fn require_first_user_namespace() -> io::Result<()> {
+/// The runner stands for the model's first process, so it has to be where that one is, and to
+/// see itself in /proc.
+pub(crate) fn require_right_place() -> io::Result<()> {
+    let own = context("reading /proc/self", fs::read_link("/proc/self"))?;
+    if own.to_str() != Some(&std::process::id().to_string()) {
+        return Err(io::Error::other(
+            "/proc is that of another pid namespace: mount one of this (unshare --mount-proc)",
+        ));
+    }
     let namespace = fs::metadata("/proc/self/ns/user");
     if namespace.is_ok_and(|namespace| namespace.ino() != FIRST_USER_NS) {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
@@ -100,6 +108,7 @@ impl Machine {
             bits.map(CapSet::from_bits).map_err(io::Error::other)
         };
         let groups: Result<Vec<u32>, _> = field("Groups:")?.split_whitespace().map(str::parse).collect();
+        let securebits = rustix::thread::capabilities_secure_bits();
         let mut machine = Machine {
             params: params(&release())?,
             uid: rustix::process::getuid().as_raw(),
@@ -108,6 +117,7 @@ impl Machine {
             permitted: caps("CapPrm:")?,
             bounding: caps("CapBnd:")?,
             no_new_privs: field("NoNewPrivs:")? == "1",
+            securebits: context("asking for securebits", securebits.map_err(Into::into))?.bits(),
             limits: [
                 (Resource::Nproc, 0),
                 (Resource::Msgqueue, 0),
@@ -216,6 +226,10 @@ impl Machine {
             ops.push(Op::Setresgid([self.gid; 3]));
         }
         if self.uid == 0 {
+            // Those of a user end with the first user namespace that is left.
+            if self.securebits != 0 {
+                ops.push(Op::Prctl(Prctl::SetSecurebits(self.securebits)));
+            }
             let (effective, permitted) = (self.permitted, self.permitted);
             ops.push(Op::Capset(CapSets { effective, permitted, inheritable: CapSet::EMPTY }));
         } else {

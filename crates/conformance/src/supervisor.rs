@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use crate::Args;
 use crate::cgroup;
 use crate::error::{self, context};
-use crate::machine::{release, require_first_user_namespace};
+use crate::machine::{release, require_right_place};
 use crate::out::{self, Verdict};
 use crate::report::Message;
 use crate::run::Share;
@@ -73,7 +73,7 @@ impl Drop for Workers {
 
 /// Runs workers to the end.
 pub(crate) fn run(args: &Args) -> io::Result<Verdict> {
-    require_first_user_namespace()?;
+    require_right_place()?;
     let root = rustix::process::getuid().is_root();
     let guarded = if root { Guarded::new()? } else { None };
     let host = Host { args, guarded: guarded.as_ref(), root };

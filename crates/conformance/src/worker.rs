@@ -42,6 +42,7 @@ fn work(args: &Args) -> io::Result<Verdict> {
     if args.inner.uid.is_some() {
         context(format_args!("becoming user {uid}"), become_user(uid))?;
     }
+    context("laying down capabilities", lay_down_capabilities())?;
     let mut machine = Machine::probe(args.inner.uid.is_some())?;
     machine.params.mutations.extend(args.without.map(Mutation::Off));
     if !args.replay.is_empty() {
@@ -116,6 +117,20 @@ fn stay_on(processor: usize) -> io::Result<()> {
     let mut own = CpuSet::new();
     own.set(all[processor % all.len()]);
     Ok(sched_setaffinity(None, &own)?)
+}
+
+/// Nothing is kept that was handed down over an exec, and nothing that makes a user more than
+/// one: the model's runner has nothing of that.
+fn lay_down_capabilities() -> io::Result<()> {
+    use rustix::thread::{CapabilitySet, capabilities, clear_ambient_capability_set, set_capabilities};
+    clear_ambient_capability_set()?;
+    let mut sets = capabilities(None)?;
+    sets.inheritable = CapabilitySet::empty();
+    if !rustix::process::getuid().is_root() {
+        sets.permitted = CapabilitySet::empty();
+        sets.effective = CapabilitySet::empty();
+    }
+    Ok(set_capabilities(None, sets)?)
 }
 
 /// Root lays down everything for good.

@@ -98,6 +98,27 @@ fn another_user_namespace_is_refused() {
 }
 
 #[test]
+fn the_proc_of_another_pid_namespace_is_refused() {
+    testkit::require_root!();
+    cannot(through(&["unshare", "--pid", "--fork"], &FEW), &["/proc is that of another pid namespace"]);
+}
+
+#[test]
+fn what_a_runner_has_inherited_makes_no_difference() {
+    testkit::require_root!();
+    let inherited: [&[&str]; 4] = [
+        &["setpriv", "--inh-caps=+net_raw", "--ambient-caps=+net_raw"],
+        &["setpriv", "--securebits=+no_setuid_fixup"],
+        &["setpriv", "--reuid=1234", "--clear-groups", "--inh-caps=+sys_admin", "--ambient-caps=+sys_admin"],
+        &["unshare", "--pid", "--fork", "--mount-proc"],
+    ];
+    for prefix in inherited {
+        let (code, out, error) = through(prefix, &["--operations", "400", "--seed", "4", "--patience", "1"]);
+        assert_eq!((code, error.as_str()), (Some(0), ""), "{prefix:?}: {out}");
+    }
+}
+
+#[test]
 fn limits_of_the_runner_are_named() {
     testkit::require_namespaces!();
     let limited = |limit: &str| {
