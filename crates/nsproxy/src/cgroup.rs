@@ -13,7 +13,7 @@ pub(crate) use pids::PidsCgroup;
 use crate::Kernel;
 use crate::arena::Idx;
 use crate::capability::Cap;
-use crate::cred::Kuid;
+use crate::cred::{Kgid, Kuid};
 use crate::file::{Fd, FileKind};
 use crate::ns_common::{NsCommon, NsKind, NsRef};
 use crate::nsproxy::{Making, NsProxy, NsSet};
@@ -31,9 +31,9 @@ pub(crate) struct Cgroup {
     pub(crate) parent: Option<Idx<Cgroup>>,
     pub(crate) name: String,
     pub(crate) children: Vec<Idx<Cgroup>>,
-    /// Owner of what is delegated: the directory, `cgroup.procs`, `cgroup.threads` and
-    /// `cgroup.subtree_control`.
-    pub(crate) owner: Kuid,
+    /// Owner and group of what is delegated: the directory, `cgroup.procs`, `cgroup.threads`
+    /// and `cgroup.subtree_control`.
+    pub(crate) owner: (Kuid, Kgid),
     /// Live tasks in it.
     pub(crate) procs: u32,
     /// The pids controller's state of it, or of the nearest above that has one. It has its
@@ -163,8 +163,14 @@ impl Kernel {
         self.may_write_cgroup_file(task, self.cgroups[cgroup].owner)
     }
 
-    fn may_write_cgroup_file(&self, task: Idx<Task>, owner: Kuid) -> bool {
-        self.cred_of(task).fsuid == owner || self.capable_wrt_inode(task, owner, 0, Cap::DacOverride)
+    fn may_write_cgroup_file(&self, task: Idx<Task>, (uid, gid): (Kuid, Kgid)) -> bool {
+        self.cred_of(task).fsuid == uid || self.capable_wrt_inode(task, uid, gid, Cap::DacOverride)
+    }
+
+    /// Whose the files are that a task makes (`cgroup_kn_set_ugid`).
+    fn cgroup_owner(&self, task: Idx<Task>) -> (Kuid, Kgid) {
+        let cred = self.cred_of(task);
+        (cred.fsuid, cred.fsgid)
     }
 
     fn crosses_delegation(&self, task: Idx<Task>, from: Idx<Cgroup>, to: Idx<Cgroup>) -> bool {
@@ -239,7 +245,7 @@ impl Kernel {
         // mkdir(2) EACCES: the directory's owner.
         let allowed = self.owns_cgroup(task, parent);
         self.refuse_if(!allowed, Rule::CgroupAccess)?;
-        let owner = self.cred_of(task).fsuid;
+        let owner = self.cgroup_owner(task);
         let Cgroup { pids, subtree_control, .. } = self.cgroups[parent];
         let pids = if subtree_control { Some(self.pids_css_alloc(pids, owner)) } else { pids };
         let child = self.cgroups.insert(Cgroup {
@@ -293,12 +299,12 @@ impl Kernel {
         let owner = self.make_kuid(ns, owner);
         // chown(2) EINVAL: the id has no mapping.
         self.refuse_if(owner.is_none(), Rule::SetidUnmapped)?;
-        let old = self.cgroups[cgroup].owner;
+        let (old, group) = self.cgroups[cgroup].owner;
         // chown(2) EPERM: CAP_CHOWN, unless nothing changes.
         let unchanged = owner == Some(old) && self.cred_of(task).fsuid == old;
-        let allowed = unchanged || self.capable_wrt_inode(task, old, 0, Cap::Chown);
+        let allowed = unchanged || self.capable_wrt_inode(task, old, group, Cap::Chown);
         self.refuse_if(!allowed, Rule::CgroupChown)?;
-        self.cgroups[cgroup].owner = owner.unwrap_or(old);
+        self.cgroups[cgroup].owner.0 = owner.unwrap_or(old);
         Ok(())
     }
 

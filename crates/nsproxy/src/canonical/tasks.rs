@@ -316,7 +316,7 @@ impl View<'_> {
         let met = self.meet("cgroup", idx.raw());
         let parent = parent.map(|parent| self.meet("cgroup", parent.raw()));
         format!(
-            "cgroup{met} {name:?} in {parent:?} of {owner} tasks {procs} counted in {pids} controllers {subtree_control} removed {removed}"
+            "cgroup{met} {name:?} in {parent:?} of {owner:?} tasks {procs} counted in {pids} controllers {subtree_control} removed {removed}"
         )
     }
 
@@ -326,7 +326,7 @@ impl View<'_> {
         let PidsCgroup { parent, counter, limit, owner, online } = self.kernel.pids_cgroups[idx];
         let met = self.meet("pids", idx.raw());
         let above = self.pids_cgroup(parent);
-        format!("pids{met} {counter} at most {limit:?} of {owner} online {online} < {above}")
+        format!("pids{met} {counter} at most {limit:?} of {owner:?} online {online} < {above}")
     }
 
     pub(super) fn all_cgroups(&mut self) {

@@ -81,7 +81,7 @@ impl Kernel {
 
     /// Each child gets a state of its own, or falls back to what is above it.
     fn apply_control(&mut self, task: Idx<Task>, cgroup: Idx<Cgroup>, on: bool) {
-        let owner = self.cred_of(task).fsuid;
+        let owner = self.cgroup_owner(task);
         let above = self.cgroups[cgroup].pids;
         let children = self.cgroups[cgroup].children.clone();
         let lost: Vec<Idx<PidsCgroup>> = children.iter().filter_map(|child| self.own_pids(*child)).collect();

@@ -3,7 +3,7 @@
 use super::Cgroup;
 use crate::Kernel;
 use crate::arena::Idx;
-use crate::cred::Kuid;
+use crate::cred::{Kgid, Kuid};
 
 /// The controller's state of one cgroup (`struct pids_cgroup`). The root has none: it is
 /// not counted.
@@ -17,14 +17,18 @@ pub(crate) struct PidsCgroup {
     pub(crate) counter: u32,
     /// `pids.max`; `None` is `max`.
     pub(crate) limit: Option<u32>,
-    /// Owner of `pids.max`: who made the cgroup, or enabled the controller later.
-    pub(crate) owner: Kuid,
+    /// Owner and group of `pids.max`: who made the cgroup, or enabled the controller later.
+    pub(crate) owner: (Kuid, Kgid),
     /// Whether its cgroup still has it.
     pub(crate) online: bool,
 }
 
 impl Kernel {
-    pub(super) fn pids_css_alloc(&mut self, parent: Option<Idx<PidsCgroup>>, owner: Kuid) -> Idx<PidsCgroup> {
+    pub(super) fn pids_css_alloc(
+        &mut self,
+        parent: Option<Idx<PidsCgroup>>,
+        owner: (Kuid, Kgid),
+    ) -> Idx<PidsCgroup> {
         self.pids_cgroups.insert(PidsCgroup { parent, counter: 0, limit: None, owner, online: true })
     }
 
