@@ -53,7 +53,7 @@ fn a_seed_means_the_same_for_any_number_of_jobs() {
         let args = ["--operations", "800", "--seed", "23", "--coverage", "--jobs", jobs];
         let output = text(&conformance(&args));
         // Between how many there were at a time and how fast they were.
-        let same = output.lines().skip(1).take_while(|line| !line.contains(" a second "));
+        let same = output.lines().skip(1).take_while(|line| !line.contains(" operations a second "));
         let same: Vec<String> = same.map(str::to_owned).collect();
         assert!(same.last().is_some_and(|line| line.contains(" operations, ")), "{output}");
         same
