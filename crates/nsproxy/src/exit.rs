@@ -55,9 +55,14 @@ impl Kernel {
         let signal = self.tasks[task].signal;
         let Signal { leader, live, .. } = self.signals[signal];
         if live > 1 {
-            // do_group_exit: the others are only woken before the caller goes on to its end.
+            // do_group_exit: the others are only woken before the caller goes on to its end. It
+            // may be the last all the same: what it has to give back may take its time.
             let status = *self.signals[signal].group_exit_code.get_or_insert(status);
-            self.do_exit(task, status);
+            if self.params.ends_backwards {
+                self.end_other_threads(task, status);
+            } else {
+                self.do_exit(task, status);
+            }
         }
         self.do_group_exit(leader, status);
         self.run_deferred();
@@ -82,6 +87,15 @@ impl Kernel {
             self.end_threads(leader, status);
         } else if self.is_alive(leader) {
             self.do_exit(leader, status);
+        }
+    }
+
+    #[inline(never)]
+    fn end_other_threads(&mut self, task: Idx<Task>, status: u32) {
+        for thread in self.threads(task).into_iter().skip(1) {
+            if self.is_alive(thread) {
+                self.do_exit(thread, status);
+            }
         }
     }
 

@@ -200,3 +200,22 @@ fn those_that_a_signal_ends_can_end_in_the_other_order() {
     }
     assert_ne!(ended(&kernel, false), ended(&kernel, true));
 }
+
+#[test]
+fn the_caller_of_exit_group_can_end_last() {
+    let (mut kernel, shell) = boot(6, 18);
+    let thread = kernel.sys_clone(shell, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM).unwrap();
+    let ended = |kernel: &Kernel, backwards: bool| {
+        let mut kernel = kernel.clone();
+        kernel.params_mut().ends_backwards = backwards;
+        kernel.exit_group(shell, 0).unwrap();
+        assert_eq!(kernel.check(), Ok(()));
+        kernel.canonical()
+    };
+    assert_eq!(ended(&kernel, false), ended(&kernel, true));
+    // Each thread leaves its child to the other, if that is still there.
+    for parent in [shell, thread.task] {
+        kernel.fork(parent).unwrap();
+    }
+    assert_ne!(ended(&kernel, false), ended(&kernel, true));
+}
