@@ -282,8 +282,14 @@ pub(crate) fn compare(name: &str, kernel: &Seen, model: &Seen, known: &mut Known
     found.check("threads", &real.threads, &ours.threads);
     // Who has exited has no handlers any more, a little later.
     if matches!(ours.life, Life::Running | Life::Stopped) {
-        for (what, (real, ours)) in
-            ["blocked", "ignored", "caught"].into_iter().zip(real.signals.into_iter().zip(ours.signals))
+        let [mut blocked, ignored, caught] = real.signals;
+        if ours.life == Life::Stopped {
+            // It may have been stopped on the way to a handler, for which the signal is blocked.
+            blocked = blocked & !caught | ours.signals[0] & caught;
+        }
+        for (what, (real, ours)) in ["blocked", "ignored", "caught"]
+            .into_iter()
+            .zip([blocked, ignored, caught].into_iter().zip(ours.signals))
         {
             if real != ours {
                 found.0.push(format!("{what} signals: kernel {real:#x}, model {ours:#x}"));
