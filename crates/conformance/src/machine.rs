@@ -263,6 +263,7 @@ fn params(release: &str) -> io::Result<Params> {
     features.any_propagation_changed = tried(probe::any_propagation_changed());
     features.unmounted_place_is_gone = tried(probe::unmounted_place_is_gone());
     features.mnt_ns_fd = tried(probe::mnt_ns_fd());
+    features.ipc_sysctls_of_owner = tried(probe::ipc_sysctls_of_owner());
     for kind in nsproxy::NsKind::ALL {
         features.set_built(kind, fs::exists(format!("/proc/self/ns/{}", kind.name())).unwrap_or(true));
     }

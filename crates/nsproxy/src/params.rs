@@ -200,6 +200,9 @@ pub struct Features {
     /// A mount namespace can be named to statmount and listmount by a descriptor; always
     /// since 6.18, and seen on 6.12.117.
     pub mnt_ns_fd: bool,
+    /// The System V sysctls of an ipc namespace are for the root of its user namespace to
+    /// write; always since 6.9, and seen on 6.1.0-50. Before, for the first one's.
+    pub ipc_sysctls_of_owner: bool,
 }
 
 impl Default for Features {
@@ -216,6 +219,7 @@ impl Default for Features {
             any_propagation_changed: false,
             unmounted_place_is_gone: false,
             mnt_ns_fd: false,
+            ipc_sysctls_of_owner: false,
         }
     }
 }

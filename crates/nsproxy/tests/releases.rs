@@ -2,7 +2,8 @@
 
 use nsproxy::uapi::*;
 use nsproxy::{
-    CloneArgs, Errno, Kernel, MntIdReq, NsIoctl, NsKind, NsLink, Params, PidfdIoctl, Prctl, Resource, TaskId,
+    CloneArgs, Errno, IpcSysctl, Kernel, MapKind, MntIdReq, NsIoctl, NsKind, NsLink, Params, PidfdIoctl,
+    Prctl, Resource, TaskId,
 };
 
 fn on(major: u8, minor: u8) -> (Kernel, TaskId) {
@@ -77,6 +78,17 @@ fn before_the_owner_of_a_filesystem_may_the_first_root_forces_its_unmount() {
         kernel.unshare(shell, CLONE_NEWUSER | CLONE_NEWNS).unwrap();
         kernel.mount(shell, "none", "/mnt", "tmpfs", 0).unwrap();
         assert_eq!(errno(kernel.umount(shell, "/mnt", MNT_FORCE)), expected);
+    }
+}
+
+#[test]
+fn a_stable_6_1_leaves_the_sysctls_of_an_ipc_namespace_to_its_owner() {
+    for (of_owner, expected) in [(false, None), (true, Some(Errno::EACCES))] {
+        let (mut kernel, shell) = on(6, 1);
+        kernel.params_mut().features.ipc_sysctls_of_owner = of_owner;
+        let child = kernel.clone3(shell, &CloneArgs::new(CLONE_NEWUSER | CLONE_NEWIPC)).unwrap();
+        kernel.write_map(shell, child.pid.cast_signed(), MapKind::Uid, "0 1000 1").unwrap();
+        assert_eq!(errno(kernel.write_ipc_sysctl(child.task, IpcSysctl::Shmmni, 5)), expected);
     }
 }
 

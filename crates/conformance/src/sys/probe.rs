@@ -9,6 +9,7 @@ const NEWUSER: u64 = libc::CLONE_NEWUSER as u64;
 const NEWNS: u64 = libc::CLONE_NEWNS as u64;
 const NEWUTS: u64 = libc::CLONE_NEWUTS as u64;
 const NEWPID: u64 = libc::CLONE_NEWPID as u64;
+const NEWIPC: u64 = libc::CLONE_NEWIPC as u64;
 /// What a child says that could not try.
 const UNTRIED: u64 = 255;
 
@@ -82,6 +83,39 @@ pub(crate) fn refused_unshare_loses_root() -> Option<bool> {
         u64::from(root_mount() != before)
     };
     // SAFETY: raw calls only.
+    unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED).map(|answer| answer != 0)
+}
+
+/// Whether the root of an ipc namespace's owner, who is not root of the machine, may write
+/// the System V sysctls there.
+pub(crate) fn ipc_sysctls_of_owner() -> Option<bool> {
+    const NOBODY: u64 = 65_534;
+    let user = rustix::process::getuid();
+    let uid = if user.is_root() { NOBODY } else { u64::from(user.as_raw()) };
+    let map = format!("0 {uid} 1");
+    let write = libc::O_WRONLY.cast_unsigned().into();
+    let open = |path: &std::ffi::CStr| call(libc::SYS_open, [path.as_ptr() as u64, write, 0]);
+    let work = || {
+        if call(libc::SYS_setresuid, [uid; 3]) != 0 {
+            return UNTRIED;
+        }
+        // A change of ids took it away, and with it the process's own files.
+        call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE.cast_unsigned().into(), 1, 0]);
+        if call(libc::SYS_unshare, [NEWUSER | NEWIPC, 0, 0]) != 0 {
+            return UNTRIED;
+        }
+        let file = open(c"/proc/self/uid_map").cast_unsigned();
+        let written = call(libc::SYS_write, [file, map.as_ptr() as u64, map.len() as u64]);
+        if written != i64::try_from(map.len()).unwrap_or(0) {
+            return UNTRIED;
+        }
+        match errno_of(open(c"/proc/sys/kernel/shmmni")) {
+            None => 1,
+            Some(libc::EACCES) => 0,
+            Some(_) => UNTRIED,
+        }
+    };
+    // SAFETY: raw calls only, with texts that are there before.
     unsafe { in_child(0, work) }.filter(|answer| *answer != UNTRIED).map(|answer| answer != 0)
 }
 

@@ -90,7 +90,8 @@ impl Kernel {
         let ns = self.current_nsproxy(task).ipc;
         let owner = self.ruling_user_ns(NsRef::Ipc(ns));
         // ipc_namespaces(7), ipc_permissions: the namespace's root; before 6.9 the first one's.
-        let root = if self.params.since(6, 9) { self.root_of(owner) } else { 0 };
+        let of_owner = self.params.since(6, 9) || self.params.features.ipc_sysctls_of_owner;
+        let root = if of_owner { self.root_of(owner) } else { 0 };
         let allowed = self.cred_of(task).euid == root;
         self.refuse_if(!allowed, Rule::IpcSysctlAccess)?;
         // proc_doulongvec_minmax and kin EINVAL.
