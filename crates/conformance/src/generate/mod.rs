@@ -304,6 +304,7 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
             | Op::Reboot(_)
             | Op::Exit(_)
             | Op::ExitGroup(_)
+            | Op::Execve(_)
     );
     if !ends && !matches!(op, Op::Sigprocmask(_) | Op::Close(_)) {
         return true;
@@ -321,6 +322,12 @@ fn survivable(view: &View<'_>, op: &Op) -> bool {
     }
     let dying: Vec<TaskId> =
         view.tasks.iter().copied().filter(|task| lives(view.kernel, *task) && !lives(&copy, *task)).collect();
+    if matches!(op, Op::Execve(_)) {
+        // A child of another thread, which is told by a signal of that thread's end, may end
+        // before or after its parent is another program, which decides how it is heard of.
+        let group = |task: TaskId| view.kernel.status(view.init, task).map(|status| status.tgid).ok();
+        return dying.iter().all(|task| group(*task) == group(view.me));
+    }
     // Which thread of a dying init is the last, and waits for the others, is open.
     let waits = |task: &TaskId| {
         copy.status(copy.init(), *task).is_ok_and(|status| status.state == State::Zapping)
