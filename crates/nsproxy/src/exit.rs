@@ -59,7 +59,8 @@ impl Kernel {
             // may be the last all the same: what it has to give back may take its time.
             let status = *self.signals[signal].group_exit_code.get_or_insert(status);
             if self.params.ends_backwards {
-                self.end_other_threads(task, status);
+                let others = self.threads(task).into_iter().skip(1);
+                self.end_threads(others, status);
             } else {
                 self.do_exit(task, status);
             }
@@ -84,27 +85,19 @@ impl Kernel {
         let leader = self.signals[signal].leader;
         let status = *self.signals[signal].group_exit_code.get_or_insert(status);
         if self.tasks[leader].next_thread != leader {
-            self.end_threads(leader, status);
+            let threads = self.threads(leader).into_iter();
+            if self.params.ends_backwards {
+                self.end_threads(threads, status);
+            } else {
+                self.end_threads(threads.rev(), status);
+            }
         } else if self.is_alive(leader) {
             self.do_exit(leader, status);
         }
     }
 
     #[inline(never)]
-    fn end_other_threads(&mut self, task: Idx<Task>, status: u32) {
-        for thread in self.threads(task).into_iter().skip(1) {
-            if self.is_alive(thread) {
-                self.do_exit(thread, status);
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn end_threads(&mut self, leader: Idx<Task>, status: u32) {
-        let mut threads = self.threads(leader);
-        if !self.params.ends_backwards {
-            threads.reverse();
-        }
+    fn end_threads(&mut self, threads: impl Iterator<Item = Idx<Task>>, status: u32) {
         for thread in threads {
             if self.is_alive(thread) {
                 self.do_exit(thread, status);
